@@ -1,0 +1,443 @@
+/* heta.h: the whole public interface of the heta attribution library.
+ *
+ * heta explains which input tokens made a decoder-only language model write a token. It reads a
+ * model file (GGUF), runs the model's forward, reverse, tangent and tangent-of-reverse passes, and
+ * returns one score per context token, with the parts it is made of and their standard errors. The
+ * method is HETA (arXiv 2604.13258); docs/method.md gives each formula.
+ *
+ * Conventions, valid for every function:
+ *  - Each call returns a heta_status; HETA_OK is 0. On failure the optional heta_error holds a
+ *    sentence that says what is wrong, where, and what to do. Outputs are unchanged on failure.
+ *  - Text is UTF-8. Offsets are bytes, intervals are half-open.
+ *  - "Borrowed" pointers belong to the object they came from and live as long as it does.
+ *  - Options structs begin with their own size and come from a _default() function.
+ *  - A heta_model may be used by any number of threads at once. A heta_job belongs to one thread at
+ *    a time; only heta_job_cancel may be called from another thread or from a signal handler.
+ *  - The library never prints, exits, aborts on input, or changes process-wide state.
+ *  - Logarithms are natural: probabilities are reported in nats.
+ */
+#ifndef HETA_HETA_H
+#define HETA_HETA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define HETA_API __attribute__((visibility("default")))
+#else
+#define HETA_API
+#endif
+
+#define HETA_VERSION "0.1.0"
+
+/* Frozen numbers: append, never reuse. */
+typedef enum heta_status {
+  HETA_OK = 0,
+  HETA_E_ARGUMENT = 1,    /* an option or argument is out of range, unknown or contradictory */
+  HETA_E_MEMORY = 2,      /* the system refused an allocation */
+  HETA_E_IO = 3,          /* a file could not be opened, read or written */
+  HETA_E_FORMAT = 4,      /* a file's content is damaged or contradicts itself */
+  HETA_E_UNSUPPORTED = 5, /* a sound file that uses something heta does not implement */
+  HETA_E_BUDGET = 6,      /* the job does not fit the given memory or time budget */
+  HETA_E_NONFINITE = 7,   /* weights or results contain NaN or infinity */
+  HETA_E_CANCELLED = 8,   /* heta_job_cancel was called; the partial result is available */
+  HETA_E_CHECK = 9,       /* a numerical self-check failed */
+  HETA_E_INTERNAL = 10    /* a defect in heta; please report it */
+} heta_status;
+
+#define HETA_NO_OFFSET UINT64_MAX
+
+/* Owned by the caller; NULL is accepted wherever a heta_error pointer is. */
+typedef struct heta_error {
+  heta_status status;
+  uint64_t offset;   /* byte offset in the file or text concerned, or HETA_NO_OFFSET */
+  char message[480]; /* one sentence, NUL-terminated UTF-8, without a final newline */
+} heta_error;
+
+/* "0.1.0", static. */
+HETA_API const char *heta_version(void);
+/* A few words for a status ("file format"), static. */
+HETA_API const char *heta_status_name(heta_status status);
+
+/* Receives output bytes in order. Returns 0, or an errno value, which stops the writer. */
+typedef int (*heta_write_fn)(void *context, const void *bytes, size_t size);
+
+/* ---- Models -------------------------------------------------------------------------------- */
+
+typedef struct heta_model heta_model; /* immutable once open */
+
+typedef struct heta_weight_count {
+  const char *type; /* "Q4_1" */
+  size_t count;     /* tensors stored in it */
+} heta_weight_count;
+
+/* What is known about an open model. All pointers are borrowed from the model. */
+typedef struct heta_model_info {
+  const char *file;         /* as given to heta_model_open */
+  const char *format;       /* "gguf" */
+  uint64_t bytes;           /* size of the file, all parts */
+  const char *fingerprint_kind;  /* "sha256" (whole file) or "header-sha256" (header and tensor table) */
+  const char *fingerprint;       /* lower-case hexadecimal */
+  const char *architecture; /* "llama" */
+  const char *name;         /* as the file says, or "" */
+  uint64_t parameters;      /* number of weights */
+  size_t layers, heads, kv_heads, head_width, width, feed_forward_width, vocabulary, context;
+  size_t weight_count;
+  const heta_weight_count *weights; /* weight_count entries, sorted by type name */
+  const char *tokenizer_model;       /* "gpt2" (byte-level BPE) */
+  const char *tokenizer_pre;         /* "smollm" */
+  const char *tokenizer_fingerprint; /* SHA-256 of vocabulary, merges and settings */
+  const char *chat_template;         /* source text, or NULL */
+  int32_t bos, eos, unk, pad;        /* token ids, -1 if the file names none */
+  bool add_bos;                      /* whether the file asks for BOS before a prompt */
+} heta_model_info;
+
+/* Opens a model file, recognised by its first bytes. The file is memory-mapped and must stay
+ * unchanged while the model is open. The caller owns *out and releases it with heta_model_close.
+ * Errors: HETA_E_IO, HETA_E_FORMAT (with the byte offset), HETA_E_UNSUPPORTED (naming the
+ * architecture or weight type), HETA_E_MEMORY. */
+HETA_API heta_status heta_model_open(const char *path, heta_model **out, heta_error *error);
+/* NULL is accepted. All jobs on the model must have been freed. */
+HETA_API void heta_model_close(heta_model *model);
+HETA_API const heta_model_info *heta_model_get_info(const heta_model *model);
+/* Computes the SHA-256 of the whole file, also above 2 GB; info then reports kind "sha256".
+ * Not to be called while another thread uses the model. */
+HETA_API heta_status heta_model_hash(heta_model *model, heta_error *error);
+
+/* ---- Tokens -------------------------------------------------------------------------------- */
+
+typedef enum heta_token_kind {
+  HETA_TOKEN_TEXT = 0,      /* from the prompt's text */
+  HETA_TOKEN_BOS = 1,       /* begin-of-sequence, added by the tokenizer; covers no bytes */
+  HETA_TOKEN_SPECIAL = 2,   /* a special token written in the prompt (parsed on request) */
+  HETA_TOKEN_TEMPLATE = 3,  /* set by a chat template */
+  HETA_TOKEN_FORCED = 4,    /* part of a forced continuation */
+  HETA_TOKEN_GENERATED = 5  /* written by the model */
+} heta_token_kind;
+
+typedef struct heta_token {
+  int32_t id;
+  heta_token_kind kind;
+  size_t start, end; /* bytes [start, end) of the text; may split a multi-byte character */
+} heta_token;
+
+typedef struct heta_tokens heta_tokens; /* owned list */
+
+typedef enum heta_bos { HETA_BOS_AUTO = 0, HETA_BOS_YES = 1, HETA_BOS_NO = 2 } heta_bos;
+
+/* Splits size bytes of text into tokens, with the ids of the model's own tokenizer. With
+ * parse_special the names of special tokens ("<|im_end|>") become those tokens; without, they are
+ * plain text. Errors: HETA_E_ARGUMENT with the byte offset where the text is not valid UTF-8. */
+HETA_API heta_status heta_tokenize(const heta_model *model, const char *text, size_t size,
+                                   heta_bos bos, bool parse_special, heta_tokens **out,
+                                   heta_error *error);
+HETA_API size_t heta_tokens_count(const heta_tokens *tokens);
+HETA_API const heta_token *heta_tokens_data(const heta_tokens *tokens);
+HETA_API void heta_tokens_free(heta_tokens *tokens);
+/* The bytes a token stands for (not NUL-terminated, possibly half a character), borrowed. Returns
+ * NULL and *size = 0 for an id outside the vocabulary. */
+HETA_API const char *heta_token_bytes(const heta_model *model, int32_t id, size_t *size);
+
+/* ---- Methods ------------------------------------------------------------------------------- */
+
+typedef enum heta_option_type {
+  HETA_OPTION_NUMBER = 0,  /* real, minimum <= x <= maximum */
+  HETA_OPTION_INTEGER = 1, /* whole, minimum <= x <= maximum */
+  HETA_OPTION_CHOICE = 2,  /* one of choices; a choice ending in ':' takes an integer, "token:42" */
+  HETA_OPTION_FLAG = 3     /* "yes" or "no" */
+} heta_option_type;
+
+/* One row of a method's option table: the parser, the help and the result file read it. */
+typedef struct heta_option_info {
+  const char *name;         /* "probes", the command line's --probes */
+  const char *alias;        /* a second name, or NULL */
+  heta_option_type type;
+  double minimum, maximum;  /* for numbers and integers */
+  const char *choices;      /* "block|row|gradsq|gauss-newton", or NULL */
+  const char *default_value;
+  const char *text;         /* one line of help */
+} heta_option_info;
+
+/* What a method is. Static. */
+typedef struct heta_method_info {
+  const char *name;    /* "heta" */
+  const char *summary; /* one line */
+  const char *about;   /* what it computes, and what was decided where the source is silent */
+  const char *source;  /* paper or definition */
+  const char *cost;    /* in passes, as a formula in n (context tokens) and m (probes) */
+  const heta_option_info *options;
+  size_t option_count;
+} heta_method_info;
+
+HETA_API size_t heta_method_count(void);
+HETA_API const heta_method_info *heta_method_at(size_t index);       /* NULL beyond the last */
+HETA_API const heta_method_info *heta_method_find(const char *name); /* NULL if unknown */
+
+/* ---- Jobs ---------------------------------------------------------------------------------- */
+
+struct heta_attribution;
+
+typedef enum heta_target_mode {
+  HETA_TARGET_NEXT = 0,     /* the token the model would write next */
+  HETA_TARGET_TEXT = 1,     /* target_text, forced, however likely it is */
+  HETA_TARGET_GENERATE = 2, /* generate target_count tokens greedily, explain each */
+  HETA_TARGET_LAST = 3      /* the text's own last token */
+} heta_target_mode;
+
+typedef struct heta_option {
+  const char *name, *value;
+} heta_option;
+
+typedef struct heta_progress {
+  const char *phase; /* "forward", "gate", "information", "curvature", … */
+  double done;       /* fraction of the job's work, 0 … 1 */
+  double seconds;    /* since heta_job_run began */
+  double remaining;  /* estimated seconds left, or -1 when not known yet */
+} heta_progress;
+
+typedef enum heta_backend { HETA_BACKEND_CPU = 0, HETA_BACKEND_REFERENCE = 1 } heta_backend;
+typedef enum heta_precision { HETA_PRECISION_F32 = 0, HETA_PRECISION_F64 = 1 } heta_precision;
+
+typedef struct heta_attribute_options {
+  size_t struct_size;
+  const char *method;                /* "heta" */
+  const heta_option *method_options; /* borrowed during heta_job_create; the method's own table checks them */
+  size_t method_option_count;
+  heta_target_mode target;
+  const char *target_text;  /* HETA_TARGET_TEXT: NUL-terminated */
+  size_t target_count;      /* HETA_TARGET_GENERATE: how many tokens */
+  const char *foil_text;    /* explain log P(target) - log P(foil); NULL for none. Its first token counts. */
+  bool join;                /* tokenise prompt and target as one text */
+  heta_bos bos;
+  bool parse_special;       /* read special-token names in the prompt as those tokens */
+  uint64_t seed;
+  int threads;              /* 0: one per core this process may use */
+  uint64_t max_memory;      /* bytes the process may use for this job, 0: no limit */
+  double max_seconds;       /* wall-clock budget of heta_job_run, 0: no limit */
+  heta_backend backend;
+  heta_precision precision;
+  /* Called at least a few times a second from the thread that runs the job; may be NULL. Returning
+   * false cancels the job. */
+  bool (*progress)(void *context, const heta_progress *progress);
+  /* Called with finished rows before the job ends (gate and gradient first); may be NULL. The
+   * attribution is borrowed for the call. */
+  void (*preview)(void *context, const struct heta_attribution *attribution);
+  void *context;
+  size_t part, parts;       /* do work items part of parts (0-based); parts 0 or 1: all */
+} heta_attribute_options;
+
+HETA_API heta_attribute_options heta_attribute_options_default(void);
+
+/* What a job will do, known before it runs. Pointers are borrowed from the job. */
+typedef struct heta_plan {
+  size_t context_tokens, target_tokens;
+  size_t probes;        /* per token; 0 when the method uses none */
+  uint64_t forwards;    /* passes over (part of) the context, forward */
+  uint64_t reverses;    /* reverse passes */
+  uint64_t hvps;        /* Hessian-vector products */
+  double flop;          /* floating-point operations in matrix products */
+  uint64_t bytes;       /* expected peak memory of the process */
+  double seconds;       /* expected duration, from a short calibration of this machine */
+  size_t lane_rows;     /* rows of a batch of lanes */
+  bool expand_weights;  /* weights are expanded once, not panel by panel */
+  bool recompute;       /* activations are recomputed block by block */
+  size_t note_count;    /* things the user should know, e.g. a split that depends on --join */
+  const char *const *notes;
+} heta_plan;
+
+typedef struct heta_job heta_job;
+
+/* Tokenises, validates every option and plans, without running the model. The text must be valid
+ * UTF-8. The caller owns *out. */
+HETA_API heta_status heta_job_create(const heta_model *model, const char *text, size_t size,
+                                     const heta_attribute_options *options, heta_job **out,
+                                     heta_error *error);
+HETA_API const heta_plan *heta_job_get_plan(const heta_job *job);
+/* Runs what is not done yet. HETA_E_CANCELLED after heta_job_cancel: the partial result is
+ * available and a second call continues. */
+HETA_API heta_status heta_job_run(heta_job *job, heta_error *error);
+/* Safe from any thread and from a signal handler. The job stops at the next batch. */
+HETA_API void heta_job_cancel(heta_job *job);
+/* Takes over the finished work recorded in a partial result (JSON written by heta_report_write) of
+ * the same model, text, options and seed; anything else is refused. Results merge by key, so the
+ * union of all parts equals the undivided job bit for bit. */
+HETA_API heta_status heta_job_merge(heta_job *job, const char *json, size_t size, heta_error *error);
+/* The result so far, complete or partial. Borrowed from the job until its next call. */
+HETA_API heta_status heta_job_get_result(heta_job *job, const struct heta_attribution **out,
+                                         heta_error *error);
+HETA_API void heta_job_free(heta_job *job);
+
+/* ---- Results ------------------------------------------------------------------------------- */
+
+typedef struct heta_result_token {
+  int32_t id;
+  heta_token_kind kind;
+  size_t start, end;  /* bytes of heta_attribution.text */
+  const char *bytes;  /* what the token stands for, not always whole characters */
+  size_t byte_count;
+  size_t segment;     /* index into segments */
+} heta_result_token;
+
+typedef struct heta_segment {
+  const char *id, *role; /* role: "prompt" or "target" */
+  size_t start, end;
+} heta_segment;
+
+typedef struct heta_candidate {
+  int32_t id;
+  double logprob;
+} heta_candidate;
+
+#define HETA_TOP_CANDIDATES 5
+
+typedef struct heta_target {
+  size_t position;    /* index in tokens; its context is tokens [0, position) */
+  int32_t id;
+  const char *origin; /* "forced", "generated", "own" or "top" */
+  double logprob;     /* NaN until known */
+  double entropy;     /* of the whole distribution, nats */
+  size_t rank;        /* 1 = the model's first choice */
+  size_t top_count;
+  heta_candidate top[HETA_TOP_CANDIDATES];
+  bool has_foil;
+  heta_candidate foil;
+} heta_target;
+
+typedef struct heta_component_info {
+  const char *name; /* "gate" */
+  const char *unit; /* "fraction" */
+  bool exact;
+  const char *estimator; /* when not exact: "block" */
+} heta_component_info;
+
+typedef enum heta_row_status {
+  HETA_ROW_PENDING = 0,
+  HETA_ROW_PARTIAL = 1,
+  HETA_ROW_COMPLETE = 2
+} heta_row_status;
+
+/* One explained target. Arrays have `length` entries, one per context token; a value not computed
+ * is NaN. */
+typedef struct heta_row {
+  size_t target; /* index into targets */
+  size_t length; /* = targets[target].position */
+  heta_row_status status;
+  const double *score;
+  const double *score_se;             /* NULL when the score is exact */
+  const double *signed_score;         /* NULL when the method has no sign */
+  const double *const *components;    /* component_count arrays */
+  const double *const *component_se;  /* component_count entries, each an array or NULL */
+  const uint32_t *probes;             /* probes behind each token's estimate, or NULL */
+  const bool *tied_with_next;         /* not separable from the next lower score; NULL when exact */
+} heta_row;
+
+typedef struct heta_resolved_option {
+  const char *name, *value;
+  heta_option_type type;
+} heta_resolved_option;
+
+typedef struct heta_check_value {
+  const char *name;
+  double value;
+} heta_check_value;
+
+/* The raw work behind an incomplete result: `samples` values per target and token, NaN where not
+ * done. This is what heta_job_merge continues from. */
+typedef struct heta_series {
+  const char *name;
+  size_t targets, tokens, samples;
+  const double *values; /* [targets][tokens][samples] */
+} heta_series;
+
+typedef struct heta_attribution {
+  const char *command; /* set by the program, or NULL */
+  const heta_model_info *model;
+  const char *text; /* prompt followed by the continuation, valid UTF-8 */
+  size_t text_size, prompt_end;
+  size_t segment_count;
+  const heta_segment *segments;
+  size_t token_count; /* context and targets */
+  const heta_result_token *tokens;
+  size_t target_count;
+  const heta_target *targets;
+  const heta_method_info *method;
+  size_t option_count;
+  const heta_resolved_option *options;
+  uint64_t seed;
+  const char *objective; /* "logprob" or "logprob_difference" */
+  bool is_signed;
+  size_t component_count;
+  const heta_component_info *components;
+  size_t row_count;
+  const heta_row *rows;
+  uint64_t cost_forwards, cost_reverses, cost_hvps;
+  double cost_flop;
+  size_t check_count;
+  const heta_check_value *checks; /* "gate_sum", … */
+  bool complete;
+  const char *stopped_by; /* NULL, "interrupt", "time" or "memory" */
+  size_t series_count;
+  const heta_series *series;
+  /* Facts about this run; the only ones that may differ between two equal runs. */
+  double seconds_total;
+  uint64_t peak_bytes;
+  int threads;
+  const char *backend, *precision, *cpu;
+} heta_attribution;
+
+/* The one-call form of create, run and result. *out is owned by the caller. */
+typedef struct heta_result heta_result;
+HETA_API heta_status heta_attribute(const heta_model *model, const char *text,
+                                    const heta_attribute_options *options, heta_result **out,
+                                    heta_error *error);
+HETA_API const heta_attribution *heta_result_get(const heta_result *result);
+HETA_API void heta_result_free(heta_result *result);
+
+/* ---- Reports ------------------------------------------------------------------------------- */
+
+typedef enum heta_color { HETA_COLOR_NONE = 0, HETA_COLOR_256 = 1, HETA_COLOR_TRUE = 2 } heta_color;
+
+typedef struct heta_report_options {
+  size_t struct_size;
+  heta_color color;  /* "term" */
+  size_t columns;    /* "term": line width, 0: 80 */
+  const char *title; /* "html": page title, or NULL */
+  const char *const *command; /* the command line to record, or NULL */
+  size_t command_count;
+} heta_report_options;
+
+HETA_API heta_report_options heta_report_options_default(void);
+
+/* Writes an attribution as "term", "json", "jsonl" or "html". Equal attributions give equal bytes,
+ * but for the "timing" and "environment" objects of the JSON forms.
+ * Errors: HETA_E_ARGUMENT (unknown format), HETA_E_IO (the write function failed), HETA_E_MEMORY. */
+HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
+                                       const heta_report_options *options, heta_write_fn write,
+                                       void *context, heta_error *error);
+
+/* ---- Self-check ---------------------------------------------------------------------------- */
+
+typedef struct heta_check_item {
+  const char *name;     /* "gradient", "hvp", "symmetry", "lane", … */
+  const char *text;     /* what was compared */
+  double error, limit;  /* relative */
+  bool passed;
+} heta_check_item;
+
+/* Checks the engine on this model and text in float64: gradient and Hessian-vector product against
+ * central differences, symmetry, lanes against full recomputation. report is called per check.
+ * Returns HETA_E_CHECK when one failed. */
+HETA_API heta_status heta_check(const heta_model *model, const char *text, size_t size,
+                                uint64_t seed, int threads,
+                                void (*report)(void *context, const heta_check_item *item),
+                                void *context, heta_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,31 @@
+/* random.h: counter-based random numbers. A value is a pure function of its key and position, so
+ * any estimate can be reproduced alone, in any order, on any number of threads. */
+#ifndef HETA_BASE_RANDOM_H
+#define HETA_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Separates the uses of one seed. */
+typedef enum heta_i_stream {
+  HETA_STREAM_BLOCK_PROBE = 1, /* Rademacher probe on one token's embedding */
+  HETA_STREAM_ROW_PROBE = 2,   /* Rademacher probe on the whole context */
+  HETA_STREAM_NOISE_MASK = 3,  /* the `noise` mask's sentinel embedding */
+  HETA_STREAM_RANDOM_METHOD = 4,
+  HETA_STREAM_CHECK = 5
+} heta_i_stream;
+
+/* Philox4x32-10 (Salmon et al., SC 2011): 128 random bits for a counter under a key. */
+void heta_i_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* count signs (+1 or -1) of the probe keyed by (seed, stream, position, index). */
+void heta_i_rademacher(uint64_t seed, heta_i_stream stream, uint32_t position, uint32_t index,
+                       size_t count, double *signs);
+/* count standard normal values, keyed alike. */
+void heta_i_normal(uint64_t seed, heta_i_stream stream, uint32_t position, uint32_t index,
+                   size_t count, double *values);
+/* count values uniform in (0, 1), keyed alike. */
+void heta_i_uniform(uint64_t seed, heta_i_stream stream, uint32_t position, uint32_t index,
+                    size_t count, double *values);
+
+#endif

@@ -1,0 +1,37 @@
+/* utf8.c: validating and walking UTF-8 (Unicode 15, table 3-7). */
+#include "base/utf8.h"
+
+size_t heta_i_utf8_decode(const char *text, size_t size, uint32_t *code) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (!size) return 0;
+  if (s[0] < 0x80) {
+    if (code) *code = s[0];
+    return 1;
+  }
+  size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+  if (s[0] < 0xc2 || s[0] > 0xf4 || length > size) return 0;
+  unsigned char low = 0x80, high = 0xbf;
+  if (s[0] == 0xe0) low = 0xa0;
+  if (s[0] == 0xed) high = 0x9f;
+  if (s[0] == 0xf0) low = 0x90;
+  if (s[0] == 0xf4) high = 0x8f;
+  uint32_t value = s[0] & (0x7fu >> length);
+  for (size_t i = 1; i < length; i++) {
+    if (s[i] < low || s[i] > high) return 0;
+    low = 0x80;
+    high = 0xbf;
+    value = value << 6 | (s[i] & 0x3fu);
+  }
+  if (code) *code = value;
+  return length;
+}
+
+size_t heta_i_utf8_valid(const char *text, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    size_t length = heta_i_utf8_decode(text + at, size - at, NULL);
+    if (!length) return at;
+    at += length;
+  }
+  return size;
+}

@@ -1,0 +1,15 @@
+/* utf8.h: validating and walking UTF-8. */
+#ifndef HETA_BASE_UTF8_H
+#define HETA_BASE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The offset of the first byte that is not valid UTF-8 (overlong forms, surrogates and values above
+ * U+10FFFF are invalid), or size when all is valid. */
+size_t heta_i_utf8_valid(const char *text, size_t size);
+/* Bytes of the well-formed character that starts at text (1 … 4), or 0 when none does. *code may be
+ * NULL. */
+size_t heta_i_utf8_decode(const char *text, size_t size, uint32_t *code);
+
+#endif

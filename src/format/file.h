@@ -1,0 +1,55 @@
+/* file.h: an open model file as named metadata and named tensors, whatever its format. Everything
+ * returned was checked against the file's size before; pointers are borrowed from the file. */
+#ifndef HETA_FORMAT_FILE_H
+#define HETA_FORMAT_FILE_H
+
+#include "base/status.h"
+
+/* Weight types. The numbers are heta's own; names are GGUF's. */
+typedef enum heta_i_type {
+  HETA_TYPE_F32, HETA_TYPE_F16, HETA_TYPE_BF16, HETA_TYPE_Q4_0, HETA_TYPE_Q4_1, HETA_TYPE_Q5_0,
+  HETA_TYPE_Q5_1, HETA_TYPE_Q8_0, HETA_TYPE_Q2_K, HETA_TYPE_Q3_K, HETA_TYPE_Q4_K, HETA_TYPE_Q5_K,
+  HETA_TYPE_Q6_K, HETA_TYPE_COUNT
+} heta_i_type;
+
+typedef struct heta_i_tensor {
+  const char *name;
+  heta_i_type type;
+  size_t dims;               /* 1 … 4 */
+  size_t shape[4];           /* shape[0] is contiguous (a row of a matrix); missing ones are 1 */
+  const unsigned char *data; /* in the mapping */
+  size_t bytes;
+  uint64_t offset;           /* of data in its file, for messages */
+} heta_i_tensor;
+
+typedef struct heta_i_file heta_i_file;
+
+/* Opens and maps a GGUF v2 or v3 file (all parts of a split one: name-00001-of-0000N.gguf). */
+heta_status heta_i_file_open(const char *path, heta_i_file **out, heta_error *error);
+void heta_i_file_close(heta_i_file *file);
+const char *heta_i_file_path(const heta_i_file *file);
+const char *heta_i_file_format(const heta_i_file *file); /* "gguf" */
+uint64_t heta_i_file_bytes(const heta_i_file *file);
+size_t heta_i_file_tensor_count(const heta_i_file *file);
+const heta_i_tensor *heta_i_file_tensor_at(const heta_i_file *file, size_t index);
+const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *name); /* or NULL */
+
+/* SHA-256 as 64 hexadecimal digits: of the whole file (every part in order), or of header and tensor
+ * tables only (the bytes before the tensor data). */
+heta_status heta_i_file_sha256(const heta_i_file *file, bool whole, char out[65], heta_error *error);
+
+/* Metadata. A key that is absent returns false and leaves *out alone; so does one of another type.
+ * Integers of every width convert when the value fits; floats of both widths convert. */
+bool heta_i_file_integer(const heta_i_file *file, const char *key, int64_t *out);
+bool heta_i_file_number(const heta_i_file *file, const char *key, double *out);
+bool heta_i_file_flag(const heta_i_file *file, const char *key, bool *out);
+/* Strings may hold any bytes; *size may be NULL. The copy is NUL-terminated. */
+bool heta_i_file_string(const heta_i_file *file, const char *key, const char **out, size_t *size);
+/* Arrays: number of elements (0 if absent), then element access with the same conversions. */
+size_t heta_i_file_array(const heta_i_file *file, const char *key);
+bool heta_i_file_array_string(const heta_i_file *file, const char *key, size_t index,
+                              const char **out, size_t *size);
+bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t index, int64_t *out);
+bool heta_i_file_array_number(const heta_i_file *file, const char *key, size_t index, double *out);
+
+#endif

@@ -1,0 +1,35 @@
+/* tokenizer.h: the model's own tokenizer, from the file's metadata. */
+#ifndef HETA_TEXT_TOKENIZER_H
+#define HETA_TEXT_TOKENIZER_H
+
+#include "format/file.h"
+
+typedef struct heta_i_tokenizer heta_i_tokenizer; /* immutable once created: any thread may read */
+
+typedef struct heta_i_tokenizer_info {
+  const char *model, *pre;        /* "gpt2", "smollm" */
+  const char *fingerprint;        /* SHA-256 of vocabulary, merges, types and settings */
+  const char *chat_template;      /* or NULL */
+  size_t vocabulary;
+  int32_t bos, eos, unk, pad;     /* -1: none */
+  bool add_bos;
+} heta_i_tokenizer_info;
+
+/* The file must stay open as long as the tokenizer lives. */
+heta_status heta_i_tokenizer_create(const heta_i_file *file, heta_i_tokenizer **out,
+                                    heta_error *error);
+void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer);
+const heta_i_tokenizer_info *heta_i_tokenizer_get_info(const heta_i_tokenizer *tokenizer);
+
+/* Tokens of a text, without BOS. `start` and `end` are byte offsets into the text: they tile it
+ * exactly. *out is heta_i_allocate'd and owned by the caller. */
+heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text, size_t size,
+                                    bool parse_special, heta_token **out, size_t *count,
+                                    heta_error *error);
+/* The bytes a token decodes to, borrowed; NULL for an id outside the vocabulary. Control tokens
+ * give their own name. */
+const char *heta_i_tokenizer_bytes(const heta_i_tokenizer *tokenizer, int32_t id, size_t *size);
+/* Whether the token is a control or user-defined special token. */
+bool heta_i_tokenizer_is_special(const heta_i_tokenizer *tokenizer, int32_t id);
+
+#endif
