@@ -26,7 +26,8 @@ if [ -f "$folder/$name" ]; then
   say "$folder/$name is damaged (wrong SHA-256); fetching it again."
 fi
 
-by_hand="To supply the file yourself: HETA_MODEL=/path/to/any-model.gguf, or put $name (SHA-256 $hash) into $folder."
+by_hand="To supply the file yourself, set HETA_MODEL=/path/to/any-model.gguf, or put
+$name (SHA-256 $hash) into $folder."
 
 python=
 for candidate in python3 /usr/bin/python3; do

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that are still missing: packages.sh SET..., with the sets of the table
-# below. Prints nothing when nothing is missing. Asks for sudo once; where it cannot, it prints the
-# command to run and stops with exit code 1.
+# Installs the Debian packages that are still missing: packages.sh SET..., with the sets of the
+# table below. Prints nothing when nothing is missing. Asks for sudo once; where it cannot, it
+# prints the command to run and stops with exit code 1.
 set -eu
 . "$(dirname "$0")/common.sh"
 

@@ -1,0 +1,24 @@
+# What `cmake --install` puts where: the program, both libraries, the header, and what pkg-config
+# and find_package(heta) need. The CMake package offers the shared library as heta::heta; a static link
+# goes through `pkg-config --static`, which knows the libraries that heta stands on.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+if(TARGET heta)
+  install(TARGETS heta)
+endif()
+set_target_properties(heta_shared PROPERTIES EXPORT_NAME heta)
+target_include_directories(heta_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(TARGETS heta_shared EXPORT heta)
+install(TARGETS heta_static)
+install(FILES include/heta/heta.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heta)
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/heta)
+install(EXPORT heta NAMESPACE heta:: FILE hetaConfig.cmake DESTINATION ${package})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/hetaConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/hetaConfigVersion.cmake DESTINATION ${package})
+
+configure_file(cmake/heta.pc.in heta.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/heta.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
