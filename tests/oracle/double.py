@@ -1,0 +1,16 @@
+"""double.py: transformers' models in float64 throughout.
+
+Their sources cast to float32 in places (norms, softmax, rotary angles), whatever the model's own
+type. Inside `with Double():` every such request is answered in float64, both while a model is built
+and while it runs, so that a model's output is exact to about 1e-15 and not to 1e-7.
+"""
+import torch
+from torch.overrides import TorchFunctionMode
+
+
+class Double(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        swap = lambda value: torch.float64 if value is torch.float32 else value
+        if function is torch.Tensor.float:
+            function = torch.Tensor.double
+        return function(*[swap(a) for a in args], **{k: swap(v) for k, v in (kwargs or {}).items()})
