@@ -80,7 +80,23 @@ def llama(file, x):
     return rms_norm(file, 'output_norm', x)
 
 
-FAMILIES = {'llama': llama}
+def layer_norm(file, name, x):
+    x = x - x.mean(-1, keepdims=True)
+    x = x / np.sqrt(np.square(x).mean(-1, keepdims=True)
+                    + float(file.fields['attention.layer_norm_epsilon']))
+    return x * file.tensors[name + '.weight'] + file.tensors[name + '.bias']
+
+
+def gptj(file, x):
+    for k in range(int(file.fields['block_count'])):
+        y = layer_norm(file, f'blk.{k}.attn_norm', x)
+        up = file.linear(f'blk.{k}.ffn_up', y)
+        gelu = 0.5 * up * (1 + np.tanh(np.sqrt(2 / np.pi) * (up + 0.044715 * up ** 3)))
+        x = x + attention(file, k, y) + file.linear(f'blk.{k}.ffn_down', gelu)
+    return layer_norm(file, 'output_norm', x)
+
+
+FAMILIES = {'llama': llama, 'gptj': gptj}
 
 
 def main():

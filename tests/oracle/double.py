@@ -9,8 +9,18 @@ from torch.overrides import TorchFunctionMode
 
 
 class Double(TorchFunctionMode):
+    def __enter__(self):
+        self._before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        return super().__enter__()
+
+    def __exit__(self, *exception):
+        torch.set_default_dtype(self._before)
+        return super().__exit__(*exception)
+
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        swap = lambda value: torch.float64 if value is torch.float32 else value
+        def swap(value):
+            return torch.float64 if value is torch.float32 else value
         if function is torch.Tensor.float:
             function = torch.Tensor.double
         return function(*[swap(a) for a in args], **{k: swap(v) for k, v in (kwargs or {}).items()})

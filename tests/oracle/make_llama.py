@@ -8,10 +8,6 @@ fixture from exactly those values in float64. Tensor names, the order of the row
 rope_freqs.weight follow llama.cpp's converter. The JSON keys are explained in
 tests/data/tiny/README.md. The same versions (scripts/oracle-venv.sh) write the same bytes again.
 """
-import argparse
-import pathlib
-
-import gguf
 import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -19,10 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import container
 import fixture
 import measure
+import tiny
 from double import Double
-
-F32, F16, BF16 = (gguf.GGMLQuantizationType[name] for name in ('F32', 'F16', 'BF16'))
-Q8_0, Q4_1 = gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_1
+from tiny import BF16, F16, F32, Q4_1, Q8_0
 
 # head: width of one head; kinds: weight types of (embedding and output head, other matrices).
 MODELS = {
@@ -71,16 +66,6 @@ def names(layers):
     return out
 
 
-def random_weight(name, shape, rng):
-    """Large enough that attention is uneven and curvature is not negligible."""
-    if 'norm' in name:
-        return 1.0 + 0.2 * rng.standard_normal(shape)
-    if name.endswith('.bias'):
-        return 0.3 * rng.standard_normal(shape)
-    scale = 0.8 if 'embed_tokens' in name else 1.4 / np.sqrt(shape[-1])
-    return scale * rng.standard_normal(shape)
-
-
 def build(spec, vocabulary, rng):
     """The model in float64, and the file's tensors {name: (bytes, kind)} that hold its weights."""
     rope = {'rope_type': 'default'}
@@ -99,20 +84,11 @@ def build(spec, vocabulary, rng):
         tie_word_embeddings=spec.get('tied', False), attn_implementation='eager')
     with Double():
         model = LlamaForCausalLM(config).double().eval()
-    outer, inner = spec.get('kinds', (F32, F32))
-    tensors, state, file_names = {}, {}, names(spec['layers'])
-    for name, parameter in model.named_parameters():
-        stem, suffix = name.rsplit('.', 1)
-        values = random_weight(name, tuple(parameter.shape), rng).astype(np.float32)
-        kind = F32 if values.ndim == 1 else inner if '.layers.' in name else outer
-        data, exact = container.stored(values, kind)
-        state[name] = torch.tensor(exact, dtype=torch.float64)
-        if stem.endswith(('q_proj', 'k_proj')):
-            heads = spec['heads'] if stem.endswith('q_proj') else spec['kv']
-            data = to_interleaved(data, heads)
-        tensors[f'{file_names[stem]}.{suffix}'] = (data, kind)
-    model.load_state_dict(state, strict=False)  # a tied head is a second name of the embedding
-    model.requires_grad_(False)
+
+    def rearrange(name, data):
+        heads = {'attn_q': spec['heads'], 'attn_k': spec['kv']}.get(name.split('.')[-2])
+        return to_interleaved(data, heads) if heads else data
+    tensors = tiny.fill(model, names(spec['layers']), rng, spec.get('kinds', (F32, F32)), rearrange)
     rotary = model.model.rotary_emb
     if spec.get('llama3'):
         plain = spec['theta'] ** -(torch.arange(0, spec['head'], 2).double() / spec['head'])
@@ -140,7 +116,7 @@ def fields(spec, vocabulary):
 
 
 def make(name, spec, folder):
-    rng = np.random.default_rng(sum(name.encode()))
+    rng = tiny.generator(name)
     vocabulary = container.Vocabulary(spec['merges'])
     model, tensors = build(spec, vocabulary, rng)
     container.write(folder / f'{name}.gguf', 'llama', fields(spec, vocabulary), tensors, vocabulary)
@@ -150,17 +126,5 @@ def make(name, spec, folder):
         subject, f'{name}.gguf', vocabulary, spec['text'], rng, spec.get('exact', False)))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = pathlib.Path(__file__).parent.parent / 'data' / 'tiny'
-    parser.add_argument('--out', type=pathlib.Path, default=default)
-    parser.add_argument('names', nargs='*', metavar='NAME', help='models to make, default all')
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in arguments.names or MODELS:
-        make(name, MODELS[name], arguments.out)
-        print(name, flush=True)
-
-
 if __name__ == '__main__':
-    main()
+    tiny.main(__doc__.splitlines()[0], MODELS, make)
