@@ -1,0 +1,225 @@
+/* attribute.c: `heta attribute`, from the command line to written results. */
+#include "cli/interrupt.h"
+#include "cli/preview.h"
+#include "cli/progress.h"
+#include "cli/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RIVAL_TARGET = 2 };
+
+static void set_defaults(void *arguments) {
+  cli_request *request = arguments;
+  heta_attribute_options options = heta_attribute_options_default();
+  request->method = options.method;
+  request->seed = options.seed;
+}
+
+/* What the callbacks of a running job need. */
+typedef struct run_context {
+  const cli_request *request;
+  heta_progress last;
+} run_context;
+
+static bool on_progress(void *context, const heta_progress *progress) {
+  run_context *run = context;
+  run->last = *progress;
+  if (!run->request->quiet && !run->request->no_progress) cli_progress_show(progress);
+  return true;
+}
+
+static void on_preview(void *context, const heta_attribution *attribution) {
+  (void)context;
+  cli_preview_show(attribution);
+}
+
+static void say_plan(const heta_plan *plan) {
+  char line[256], memory[CLI_SHORT], time[CLI_SHORT];
+  int used = snprintf(line, sizeof line, "%zu token%s, %zu target%s; %llu forward and %llu reverse passes",
+                      plan->context_tokens, plan->context_tokens == 1 ? "" : "s",
+                      plan->target_tokens, plan->target_tokens == 1 ? "" : "s",
+                      (unsigned long long)plan->forwards, (unsigned long long)plan->reverses);
+  if (plan->hvps) {
+    snprintf(line + used, sizeof line - (size_t)used, ", %llu Hessian-vector products",
+             (unsigned long long)plan->hvps);
+  }
+  cli_say("plan: %s; about %s and %s", line, cli_bytes_text(plan->bytes, memory),
+          cli_duration_text(plan->seconds, time));
+  for (size_t i = 0; i < plan->note_count; i++) cli_say("note: %s", plan->notes[i]);
+}
+
+static void say_details(const heta_model_info *info, const heta_plan *plan) {
+  char bytes[CLI_SHORT];
+  cli_say("model: %s, %s, %.0f million weights, %s", info->name[0] ? info->name : "unnamed",
+          info->architecture, (double)info->parameters / 1e6, cli_bytes_text(info->bytes, bytes));
+  cli_say("work: %.3g GFLOP, %zu rows a batch, weights expanded %s, activations %s",
+          plan->flop / 1e9, plan->lane_rows, plan->expand_weights ? "once" : "panel by panel",
+          plan->recompute ? "recomputed" : "kept");
+}
+
+/* Takes over the work of earlier, partial results. */
+static int continue_from(heta_job *job, const cli_list *files) {
+  for (size_t i = 0; i < files->count; i++) {
+    cli_text json;
+    heta_error error = {0};
+    int code = cli_read_file(files->items[i], &json);
+    if (code) return code;
+    heta_status status = heta_job_merge(job, json.bytes, json.size, &error);
+    free(json.bytes);
+    if (status) return cli_fail(CLI_FAILED, "--continue %s: %s", files->items[i], error.message);
+  }
+  return CLI_DONE;
+}
+
+/* Says why a job ended early and how to go on. */
+static int say_stopped(const cli_request *request, const run_context *run, heta_status status,
+                       const heta_error *error) {
+  int signal = cli_interrupt_signal();
+  int code = status == HETA_E_CANCELLED && signal ? 128 + signal : cli_exit_code(status);
+  const char *file = NULL;
+  for (size_t i = 0; i < request->output.files.count; i++) {
+    const char *name = request->output.files.items[i], *dot = strrchr(name, '.');
+    if (dot && strcmp(dot, ".json") == 0) file = name;
+  }
+  cli_fail(code, "%s with %.0f %% done; the results are partial",
+           status == HETA_E_CANCELLED ? "interrupted" : error->message, 100 * run->last.done);
+  cli_say(file ? "to finish, run the same command with: --continue %s -y"
+               : "with -o NAME.json a partial result is kept and can be finished with --continue%s",
+          file ? file : "");
+  return code;
+}
+
+/* Runs the job and writes its result, complete or partial. */
+static int run_job(heta_job *job, const cli_request *request, run_context *run) {
+  const heta_attribution *attribution;
+  heta_error error = {0};
+  if (!request->quiet && !request->no_progress) cli_progress_start();
+  cli_interrupt_watch(job);
+  heta_status status = heta_job_run(job, &error);
+  cli_interrupt_watch(NULL);
+  cli_progress_clear();
+  cli_preview_clear();
+  if (status && status != HETA_E_CANCELLED && status != HETA_E_BUDGET) {
+    return cli_fail(cli_exit_code(status), "%s", error.message);
+  }
+  heta_error failure = {0};
+  heta_status got = heta_job_get_result(job, &attribution, &failure);
+  if (got) return cli_fail(cli_exit_code(got), "%s", failure.message);
+  int written = cli_output_write(&request->output, attribution, request->parsed.argc,
+                                 request->parsed.argv);
+  if (status) return say_stopped(request, run, status, &error);
+  if (request->verbose) {
+    char time[CLI_SHORT], memory[CLI_SHORT];
+    cli_say("done in %s, at most %s of memory, %d thread%s",
+            cli_duration_text(attribution->seconds_total, time),
+            cli_bytes_text(attribution->peak_bytes, memory), attribution->threads,
+            attribution->threads == 1 ? "" : "s");
+  }
+  return written;
+}
+
+static int explain(const heta_model *model, const cli_text *text, const cli_request *request) {
+  run_context run = {.request = request};
+  heta_attribute_options options = cli_request_options(request);
+  heta_job *job;
+  heta_error error = {0};
+  options.context = &run;
+  options.progress = on_progress;
+  if (request->preview) options.preview = on_preview;
+  heta_status status = heta_job_create(model, text->bytes, text->size, &options, &job, &error);
+  if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
+  int code = continue_from(job, &request->resume);
+  if (!code) {
+    if (!request->quiet) say_plan(heta_job_get_plan(job));
+    if (request->verbose) say_details(heta_model_get_info(model), heta_job_get_plan(job));
+    code = run_job(job, request, &run);
+  }
+  heta_job_free(job);
+  return code;
+}
+
+static int run(void *arguments) {
+  const cli_request *request = arguments;
+  char message[CLI_MESSAGE];
+  cli_text text = {0};
+  heta_model *model;
+  if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
+  int code = cli_output_check(&request->output);
+  if (!code) code = cli_open_model(request->model, &model);
+  if (code) return code;
+  code = cli_read_input(&request->input, NULL, &text);
+  if (!code) code = explain(model, &text, request);
+  free(text.bytes);
+  heta_model_close(model);
+  return code;
+}
+
+#define FIELD(name) offsetof(cli_request, name)
+
+static const cli_option options[] = {
+  {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "Model and text",
+   "The model, a GGUF file."},
+  CLI_INPUT_OPTIONS(cli_request, input, NULL),
+  {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
+   "Begin with the begin-of-sequence token; auto: as the model file says."},
+  {0, "special", NULL, CLI_FLAG, FIELD(special), NULL, 0, 0, 0, NULL,
+   "Read names such as <|im_start|> in the text as special tokens."},
+
+  {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
+   "What is explained (default: the token the model would write next)",
+   "This continuation, however likely it is; one result for each of its tokens."},
+  {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET, NULL,
+   "The N tokens the model writes by itself."},
+  {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
+   "The text's own last token."},
+  {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
+   "Why the target rather than this (its first token counts)."},
+  {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
+   "Split text and --target into tokens as one text."},
+
+  {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
+   "The attribution method; heta methods lists them. Its options are at the end of this page."},
+  {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
+   "Where random numbers start. The same seed gives the same result."},
+
+  CLI_OUTPUT_OPTIONS(cli_request, output),
+  {0, "preview", NULL, CLI_FLAG, FIELD(preview), NULL, 0, 0, 0, NULL,
+   "On a terminal, show the first colours while the rest is computed."},
+  {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL,
+   "No plan, notes or progress; only errors."},
+  {'v', "verbose", NULL, CLI_FLAG, FIELD(verbose), NULL, 0, 0, 0, NULL,
+   "Say more about the model, the work and its cost."},
+  {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "No progress."},
+
+  {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 4096, 0, "Limits and long jobs",
+   "Threads to use; otherwise one per core."},
+  {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
+   "Stay within this much memory (1.3G, 800M), or refuse before starting."},
+  {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
+   "Stop after this long (90s, 2m, 1h) with a partial result."},
+  {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
+   "Do part K of N; heta merge joins the parts."},
+  {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,
+   "Take over the finished work of a partial result (.json). May be repeated."},
+  {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
+   "How to compute; reference is plain and slow, to compare with."},
+  {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,
+   "Floating-point numbers to compute with."},
+};
+
+const cli_command cli_attribute = {
+  .name = "attribute",
+  .summary = "Explains which words of a text made a language model write the next one.",
+  .usage = "-m FILE -p TEXT [options]",
+  .options = options,
+  .option_count = sizeof options / sizeof *options,
+  .method_options = true,
+  .arguments_size = sizeof(cli_request),
+  .set_defaults = set_defaults,
+  .run = run,
+  .notes = "Examples\n\n"
+           "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"
+           "  heta attribute -m model.gguf -p 'The capital of France is' --target ' Paris' --foil ' Rome'\n"
+           "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
+};

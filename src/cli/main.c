@@ -1,0 +1,110 @@
+/* main.c: the heta program: picks the command and runs it. */
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_command *const commands[] = {&cli_attribute, &cli_merge,    &cli_model_info,
+                                              &cli_tokenize,  &cli_methods, &cli_check};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_overview(FILE *stream) {
+  const char *bold = cli_bold(stream), *plain = cli_plain(stream);
+  size_t columns = cli_columns(stream) > 100 ? 100 : cli_columns(stream);
+  fprintf(stream, "%sheta%s %s: which words made a language model write the next one?\n\n", bold,
+          plain, heta_version());
+  fprintf(stream, "  heta -m model.gguf -p 'The capital of France is'\n\n%sCommands%s\n", bold, plain);
+  for (size_t i = 0; i < COMMANDS; i++) {
+    fprintf(stream, "  heta %-12s", commands[i]->name);
+    cli_print_wrapped(stream, commands[i]->summary, 19, 19, columns);
+  }
+  fprintf(stream, "  heta help COMMAND, or heta COMMAND -h, shows a command's options; attribute is the\n"
+                  "  command when none is named. heta --version prints the version.\n\n"
+                  "%sExit codes%s\n"
+                  "  0 done, 1 failed, 2 wrong usage, 4 unreadable or unsupported model, 5 over the memory\n"
+                  "  or time budget, 6 self-check failed, 128 + N ended by signal N with partial results\n",
+          bold, plain);
+}
+
+/* The command that argv[1…] name, and how many words its name has; NULL when there is none. */
+static const cli_command *find_command(int count, char *const *words, int *used) {
+  for (size_t i = 0; i < COMMANDS; i++) {
+    const char *name = commands[i]->name, *space = strchr(name, ' ');
+    size_t first = space ? (size_t)(space - name) : strlen(name);
+    if (strlen(words[0]) != first || memcmp(words[0], name, first) != 0) continue;
+    if (space && (count < 2 || strcmp(words[1], space + 1) != 0)) continue;
+    *used = space ? 2 : 1;
+    return commands[i];
+  }
+  return NULL;
+}
+
+/* "model" alone for "model info" in `heta help model`. */
+static const cli_command *find_topic(const char *word) {
+  for (size_t i = 0; i < COMMANDS; i++) {
+    size_t first = strcspn(commands[i]->name, " ");
+    if (strlen(word) == first && memcmp(word, commands[i]->name, first) == 0) return commands[i];
+  }
+  return NULL;
+}
+
+static int refuse_command(const char *word) {
+  cli_nearest nearest = {.name = word, .length = strlen(word)};
+  for (size_t i = 0; i < COMMANDS; i++) cli_nearest_try(&nearest, commands[i]->name);
+  cli_nearest_try(&nearest, "help");
+  if (strcmp(word, "model") == 0) nearest.best = "model info";
+  return cli_fail(CLI_USAGE, "there is no command '%.60s'%s%s%s; heta help lists all", word,
+                  nearest.best ? ": did you mean heta " : "", nearest.best ? nearest.best : "",
+                  nearest.best ? "?" : "");
+}
+
+static int show_help(int count, char *const *words) {
+  if (!count) {
+    print_overview(stdout);
+    return cli_close_output(CLI_DONE);
+  }
+  const cli_command *command = find_topic(words[0]);
+  if (!command) return refuse_command(words[0]);
+  cli_help(command, heta_method_find(heta_attribute_options_default().method), stdout);
+  return cli_close_output(CLI_DONE);
+}
+
+static int run_command(const cli_command *command, int count, char *const *words, int argc,
+                       char *const *argv) {
+  char message[CLI_MESSAGE];
+  int code;
+  void *arguments = calloc(1, command->arguments_size);
+  if (!arguments) return cli_fail(CLI_FAILED, "out of memory");
+  if (!cli_parse(command, count, words, argc, argv, arguments, message)) {
+    code = cli_fail(CLI_USAGE, "%s", message);
+    cli_say("heta %s -h shows the options", command->name);
+  } else if (((cli_parsed *)arguments)->help) {
+    code = show_help(1, (char *const[]){(char *)command->name});
+  } else {
+    code = command->run(arguments);
+  }
+  cli_release(command, arguments);
+  free(arguments);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  int used = 0;
+  cli_interrupt_install();
+  if (argc < 2) {
+    print_overview(stderr);
+    return CLI_USAGE;
+  }
+  const char *first = argv[1];
+  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
+    printf("heta %s\n", heta_version());
+    return cli_close_output(CLI_DONE);
+  }
+  if (strcmp(first, "help") == 0) return show_help(argc - 2, argv + 2);
+  if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0) return show_help(0, NULL);
+  const cli_command *command = find_command(argc - 1, argv + 1, &used);
+  if (!command && first[0] == '-') command = &cli_attribute;
+  if (!command) return refuse_command(first);
+  return run_command(command, argc - 1 - used, argv + 1 + used, argc, argv);
+}

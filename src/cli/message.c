@@ -1,0 +1,47 @@
+/* message.c: what the program says to people on standard error, and how it ends. */
+#include "cli/cli.h"
+
+#include "cli/progress.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+int cli_exit_code(heta_status status) {
+  switch (status) {
+    case HETA_OK: return CLI_DONE;
+    case HETA_E_ARGUMENT: return CLI_USAGE;
+    case HETA_E_UNSUPPORTED: return CLI_MODEL;
+    case HETA_E_BUDGET: return CLI_BUDGET;
+    case HETA_E_CHECK: return CLI_CHECK;
+    default: return CLI_FAILED;
+  }
+}
+
+int cli_fail(int code, const char *format, ...) {
+  va_list arguments;
+  cli_progress_clear();
+  va_start(arguments, format);
+  fputs("heta: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  return code;
+}
+
+void cli_say(const char *format, ...) {
+  va_list arguments;
+  cli_progress_clear();
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+int cli_close_output(int code) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  if (errno == EPIPE) return CLI_PIPE;
+  cli_fail(0, "standard output could not be written: %s", errno ? strerror(errno) : "unknown error");
+  return code ? code : CLI_FAILED;
+}

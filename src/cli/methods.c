@@ -1,0 +1,108 @@
+/* methods.c: `heta methods` lists the attribution methods, or tells all about one. */
+#include "cli/commands.h"
+#include "cli/json.h"
+
+#include <string.h>
+
+typedef struct methods_arguments {
+  cli_parsed parsed; /* must be first */
+  int format;
+} methods_arguments;
+
+static json_t *option_json(const heta_option_info *option) {
+  static const char *const types[] = {"number", "integer", "choice", "flag"};
+  bool ranged = option->type == HETA_OPTION_NUMBER || option->type == HETA_OPTION_INTEGER;
+  return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", cli_json_string(option->name),
+                   "alias", cli_json_string(option->alias), "type", types[option->type], "minimum",
+                   ranged ? cli_json_number(option->minimum) : json_null(), "maximum",
+                   ranged ? cli_json_number(option->maximum) : json_null(), "choices",
+                   cli_json_string(option->choices), "default",
+                   cli_json_string(option->default_value), "text", cli_json_string(option->text));
+}
+
+static json_t *method_json(const heta_method_info *method) {
+  json_t *options = json_array();
+  for (size_t i = 0; i < method->option_count; i++) {
+    json_array_append_new(options, option_json(&method->options[i]));
+  }
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", cli_json_string(method->name),
+                   "summary", cli_json_string(method->summary), "about",
+                   cli_json_string(method->about), "source", cli_json_string(method->source), "cost",
+                   cli_json_string(method->cost), "options", options);
+}
+
+static void section(const char *title, const char *text, size_t columns) {
+  printf("\n%s%s%s\n", cli_bold(stdout), title, cli_plain(stdout));
+  if (text) cli_print_wrapped(stdout, text, 0, 2, columns);
+}
+
+static void print_method(const heta_method_info *method) {
+  size_t columns = cli_columns(stdout) > 100 ? 100 : cli_columns(stdout);
+  printf("%s%s%s: ", cli_bold(stdout), method->name, cli_plain(stdout));
+  cli_print_wrapped(stdout, method->summary, strlen(method->name) + 2, 0, columns);
+  section("What it computes", method->about, columns);
+  section("Cost", method->cost, columns);
+  section("Source", method->source, columns);
+  section("Options", method->option_count ? NULL : "None.", columns);
+  cli_help_method_options(method, stdout);
+  section("Use", NULL, columns);
+  printf("  heta attribute -m MODEL -p TEXT -a %s\n", method->name);
+}
+
+static int print_list(void) {
+  size_t columns = cli_columns(stdout) > 100 ? 100 : cli_columns(stdout), widest = 0;
+  for (size_t i = 0; i < heta_method_count(); i++) {
+    size_t width = strlen(heta_method_at(i)->name);
+    if (width > widest) widest = width;
+  }
+  for (size_t i = 0; i < heta_method_count(); i++) {
+    const heta_method_info *method = heta_method_at(i);
+    printf("%s%-*s%s  ", cli_bold(stdout), (int)widest, method->name, cli_plain(stdout));
+    cli_print_wrapped(stdout, method->summary, widest + 2, widest + 2, columns);
+  }
+  printf("\nheta methods NAME tells all about one; heta attribute -a NAME uses it.\n");
+  return cli_close_output(CLI_DONE);
+}
+
+static int run(void *untyped) {
+  const methods_arguments *arguments = untyped;
+  const char *name = arguments->parsed.words.count ? arguments->parsed.words.items[0] : NULL;
+  const heta_method_info *method = name ? heta_method_find(name) : NULL;
+  if (name && !method) {
+    cli_nearest nearest = {.name = name, .length = strlen(name)};
+    for (size_t i = 0; i < heta_method_count(); i++) {
+      cli_nearest_try(&nearest, heta_method_at(i)->name);
+    }
+    return cli_fail(CLI_USAGE, "there is no method '%.60s'%s%s%s", name,
+                    nearest.best ? ": did you mean " : "; heta methods lists all",
+                    nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+  }
+  if (arguments->format && method) return cli_json_print(method_json(method));
+  if (arguments->format) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < heta_method_count(); i++) {
+      json_array_append_new(list, method_json(heta_method_at(i)));
+    }
+    return cli_json_print(list);
+  }
+  if (!method) return print_list();
+  print_method(method);
+  return cli_close_output(CLI_DONE);
+}
+
+static const cli_option options[] = {
+  {0, "format", NULL, CLI_CHOICE, offsetof(methods_arguments, format), "term|json", 0, 0, 0, NULL,
+   "For people or for programs."},
+};
+
+const cli_command cli_methods = {
+  .name = "methods",
+  .summary = "Lists the attribution methods, or tells all about one.",
+  .usage = "[NAME]",
+  .options = options,
+  .option_count = sizeof options / sizeof *options,
+  .word = "NAME",
+  .most_words = 1,
+  .arguments_size = sizeof(methods_arguments),
+  .run = run,
+};

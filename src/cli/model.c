@@ -1,0 +1,136 @@
+/* model.c: `heta model info` says what is in a model file. */
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/json.h"
+
+#include <string.h>
+
+typedef struct model_arguments {
+  cli_parsed parsed; /* must be first */
+  const char *model;
+  bool hash;
+  int format;
+} model_arguments;
+
+static json_t *id_json(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
+
+static json_t *info_json(const heta_model_info *info) {
+  json_t *weights = json_object();
+  for (size_t i = 0; i < info->weight_count; i++) {
+    json_object_set_new(weights, info->weights[i].type,
+                        json_integer((json_int_t)info->weights[i].count));
+  }
+  return json_pack(
+      "{s:o, s:s, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o,"
+      " s:{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}, s:o}",
+      "file", cli_json_string(info->file), "format", info->format, "bytes", (json_int_t)info->bytes,
+      "fingerprint", "kind", info->fingerprint_kind, "value", info->fingerprint, "architecture",
+      cli_json_string(info->architecture), "name", cli_json_string(info->name), "parameters",
+      (json_int_t)info->parameters, "layers", (json_int_t)info->layers, "heads",
+      (json_int_t)info->heads, "kv_heads", (json_int_t)info->kv_heads, "head_width",
+      (json_int_t)info->head_width, "width", (json_int_t)info->width, "feed_forward_width",
+      (json_int_t)info->feed_forward_width, "vocabulary", (json_int_t)info->vocabulary, "context",
+      (json_int_t)info->context, "weight_types", weights, "tokenizer", "model",
+      cli_json_string(info->tokenizer_model), "pre", cli_json_string(info->tokenizer_pre),
+      "fingerprint", info->tokenizer_fingerprint, "bos", id_json(info->bos), "eos",
+      id_json(info->eos), "unk", id_json(info->unk), "pad", id_json(info->pad), "add_bos",
+      info->add_bos, "chat_template", cli_json_string(info->chat_template));
+}
+
+static void label(const char *text) {
+  printf("%s%-14s%s", cli_bold(stdout), text, cli_plain(stdout));
+}
+
+static void text_line(const char *name, const char *text) {
+  label(name);
+  cli_print_escaped(stdout, text, strlen(text));
+  putchar('\n');
+}
+
+static void special_token(const heta_model *model, const char *name, int32_t id) {
+  size_t size;
+  if (id < 0) return;
+  const char *bytes = heta_token_bytes(model, id, &size);
+  printf("  %s %d ", name, (int)id);
+  if (bytes) cli_print_escaped(stdout, bytes, size);
+}
+
+static int print_info(const heta_model *model) {
+  const heta_model_info *info = heta_model_get_info(model);
+  char bytes[CLI_SHORT];
+  text_line("file", info->file);
+  label("format");
+  printf("%s, %s\n", info->format, cli_bytes_text(info->bytes, bytes));
+  text_line("name", info->name[0] ? info->name : "(none)");
+  text_line("architecture", info->architecture);
+  label("weights");
+  printf("%.1f million:", (double)info->parameters / 1e6);
+  for (size_t i = 0; i < info->weight_count; i++) {
+    printf("%s %s in %zu tensor%s", i ? "," : "", info->weights[i].type, info->weights[i].count,
+           info->weights[i].count == 1 ? "" : "s");
+  }
+  putchar('\n');
+  label("layers");
+  printf("%zu, %zu wide, feed-forward %zu\n", info->layers, info->width, info->feed_forward_width);
+  label("heads");
+  printf("%zu queries, %zu keys and values, %zu wide\n", info->heads, info->kv_heads,
+         info->head_width);
+  label("context");
+  printf("%zu tokens\n", info->context);
+  label("tokenizer");
+  printf("%s %s, %zu tokens\n", info->tokenizer_model, info->tokenizer_pre, info->vocabulary);
+  label("special");
+  special_token(model, "bos", info->bos);
+  special_token(model, "eos", info->eos);
+  special_token(model, "unk", info->unk);
+  special_token(model, "pad", info->pad);
+  printf("; a prompt %s\n", info->add_bos ? "begins with bos" : "begins without bos");
+  label("chat template");
+  printf("%s\n", info->chat_template ? "yes" : "none");
+  label("fingerprint");
+  printf("%s %s\n", info->fingerprint_kind, info->fingerprint);
+  return cli_close_output(CLI_DONE);
+}
+
+static int run(void *untyped) {
+  const model_arguments *arguments = untyped;
+  const cli_list *words = &arguments->parsed.words;
+  heta_model *model;
+  heta_error error = {0};
+  if (arguments->model && words->count) {
+    return cli_fail(CLI_USAGE, "'%s' is one argument too many: -m names the model already",
+                    words->items[0]);
+  }
+  int code = cli_open_model(words->count ? words->items[0] : arguments->model, &model);
+  if (code) return code;
+  if (arguments->hash && heta_model_hash(model, &error)) {
+    code = cli_fail(CLI_MODEL, "%s", error.message);
+  } else if (arguments->format) {
+    code = cli_json_print(info_json(heta_model_get_info(model)));
+  } else {
+    code = print_info(model);
+  }
+  heta_model_close(model);
+  return code;
+}
+
+static const cli_option options[] = {
+  {'m', "model", NULL, CLI_TEXT, offsetof(model_arguments, model), "FILE", 0, 0, 0, NULL,
+   "The model, a GGUF file; may also be given without -m."},
+  {0, "hash", NULL, CLI_FLAG, offsetof(model_arguments, hash), NULL, 0, 0, 0, NULL,
+   "Fingerprint the whole file, also above 2 GB."},
+  {0, "format", NULL, CLI_CHOICE, offsetof(model_arguments, format), "term|json", 0, 0, 0, NULL,
+   "For people or for programs."},
+};
+
+const cli_command cli_model_info = {
+  .name = "model info",
+  .summary = "Says what is in a model file.",
+  .usage = "FILE",
+  .options = options,
+  .option_count = sizeof options / sizeof *options,
+  .word = "FILE",
+  .most_words = 1,
+  .arguments_size = sizeof(model_arguments),
+  .run = run,
+};

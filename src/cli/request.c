@@ -1,0 +1,58 @@
+/* request.c: the options of `heta attribute`, and what they mean to the library. */
+#include "cli/request.h"
+
+#include <string.h>
+
+bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
+  const heta_method_info *method = heta_method_find(request->method);
+  if (!method) {
+    cli_nearest nearest = {.name = request->method, .length = strlen(request->method)};
+    for (size_t i = 0; i < heta_method_count(); i++) {
+      cli_nearest_try(&nearest, heta_method_at(i)->name);
+    }
+    snprintf(message, CLI_MESSAGE, "--method: there is no method '%.60s'%s%s%s; heta methods lists all",
+             request->method, nearest.best ? "; did you mean " : "",
+             nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+    return false;
+  }
+  for (size_t i = 0; i < request->parsed.method_option_count; i++) {
+    const char *name = request->parsed.method_options[i].name;
+    if (cli_method_option(method, name, strlen(name))) continue;
+    snprintf(message, CLI_MESSAGE, "--%s is no option of the method %s; heta methods %s lists its own",
+             name, method->name, method->name);
+    return false;
+  }
+  if (request->join && !request->target) {
+    snprintf(message, CLI_MESSAGE, "--join joins the text with --target TEXT, which is not given");
+    return false;
+  }
+  return true;
+}
+
+heta_attribute_options cli_request_options(const cli_request *request) {
+  heta_attribute_options options = heta_attribute_options_default();
+  options.method = request->method;
+  options.method_options = request->parsed.method_options;
+  options.method_option_count = request->parsed.method_option_count;
+  options.target = request->target    ? HETA_TARGET_TEXT
+                   : request->predict ? HETA_TARGET_GENERATE
+                   : request->last    ? HETA_TARGET_LAST
+                                      : HETA_TARGET_NEXT;
+  options.target_text = request->target;
+  options.target_count = (size_t)request->predict;
+  options.foil_text = request->foil;
+  options.join = request->join;
+  options.bos = (heta_bos)request->bos;
+  options.parse_special = request->special;
+  options.seed = request->seed;
+  options.threads = (int)request->threads;
+  options.max_memory = request->max_memory;
+  options.max_seconds = request->max_seconds;
+  options.backend = (heta_backend)request->backend;
+  options.precision = (heta_precision)request->precision;
+  if (request->part.parts) {
+    options.part = request->part.number - 1;
+    options.parts = request->part.parts;
+  }
+  return options;
+}

@@ -1,0 +1,103 @@
+/* values.c: numbers, sizes, durations and choices as people type them. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool cli_read_count(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *count) {
+  char *end;
+  if (*text < '0' || *text > '9') return false; /* strtoull would take signs and spaces */
+  bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  errno = 0;
+  unsigned long long number = strtoull(text, &end, hexadecimal ? 16 : 10);
+  if (errno || *end || end == text || number < minimum || number > maximum) return false;
+  *count = number;
+  return true;
+}
+
+/* A plain decimal number ("2", "1.5", ".5") at *text; moves *text behind it. */
+static bool read_decimal(const char **text, double *number) {
+  size_t digits = strspn(*text, "0123456789"), more = 0;
+  if ((*text)[digits] == '.') more = strspn(*text + digits + 1, "0123456789");
+  if (!digits && !more) return false;
+  size_t length = digits + ((*text)[digits] == '.' ? 1 + more : 0);
+  char room[64];
+  if (length >= sizeof room) return false;
+  memcpy(room, *text, length);
+  room[length] = 0;
+  *number = strtod(room, NULL);
+  *text += length;
+  return true;
+}
+
+bool cli_read_size(const char *text, uint64_t *bytes) {
+  static const char letters[] = "KMGTP";
+  double number, unit = 1;
+  if (!read_decimal(&text, &number)) return false;
+  while (*text == ' ') text++;
+  char letter = *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
+  const char *found = letter ? strchr(letters, letter) : NULL;
+  if (found) {
+    text++;
+    /* G and GiB count in 1024s, GB in 1000s. */
+    bool thousands = (*text == 'B' || *text == 'b') && !text[1];
+    for (const char *step = letters; step <= found; step++) unit *= thousands ? 1000 : 1024;
+    if (*text == 'i' && (text[1] == 'B' || text[1] == 'b')) text++;
+  }
+  if (*text == 'B' || *text == 'b') text++;
+  if (*text || number * unit < 1 || number * unit >= 0x1p63) return false;
+  *bytes = (uint64_t)(number * unit);
+  return true;
+}
+
+bool cli_read_duration(const char *text, double *seconds) {
+  static const struct {
+    const char *name;
+    double seconds;
+  } units[] = {{"ms", 1e-3}, {"s", 1}, {"min", 60}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+  double total = 0, number, largest = INFINITY;
+  if (!*text) return false;
+  while (*text) {
+    double unit = 0;
+    if (!read_decimal(&text, &number)) return false;
+    while (*text == ' ') text++;
+    for (size_t i = 0; i < sizeof units / sizeof *units && !unit; i++) {
+      size_t length = strlen(units[i].name);
+      if (strncmp(text, units[i].name, length) == 0) unit = units[i].seconds, text += length;
+    }
+    if (!unit && (*text || largest < INFINITY)) return false;
+    if (!unit) unit = 1;             /* a bare number is seconds */
+    if (unit >= largest) return false; /* "2m1h" and "1m1m" are slips */
+    largest = unit;
+    total += number * unit;
+    while (*text == ' ') text++;
+  }
+  if (!(total > 0) || total > 1e9) return false;
+  *seconds = total;
+  return true;
+}
+
+bool cli_read_part(const char *text, cli_part *part) {
+  const char *slash = strchr(text, '/');
+  char first[32];
+  uint64_t number, parts;
+  if (!slash || (size_t)(slash - text) >= sizeof first) return false;
+  memcpy(first, text, (size_t)(slash - text));
+  first[slash - text] = 0;
+  if (!cli_read_count(slash + 1, 1, 1000000, &parts)) return false;
+  if (!cli_read_count(first, 1, parts, &number)) return false;
+  *part = (cli_part){.number = (size_t)number, .parts = (size_t)parts};
+  return true;
+}
+
+int cli_read_choice(const char *text, const char *choices) {
+  size_t length = strlen(text);
+  for (int index = 0;; index++) {
+    size_t width = strcspn(choices, "|");
+    if (width == length && memcmp(choices, text, width) == 0) return index;
+    if (!choices[width]) return -1;
+    choices += width + 1;
+  }
+}
