@@ -1,0 +1,33 @@
+#!/bin/sh
+# `make demo`: installs what is missing, builds heta, fetches a small model and explains one answer.
+# Each step says what it does and how long it may take; a second call goes straight to the last one.
+set -eu
+. "$(dirname "$0")/common.sh"
+cd "$ROOT"
+
+heta=build/release/heta
+question=examples/demo-prompt.txt
+answer=" Costa"
+page=demo.html
+
+say "1/4  Debian packages (first time: about a minute)"
+scripts/packages.sh build model
+say "2/4  Build (first time: about a minute)"
+scripts/build.sh release heta
+say "3/4  Model (first time: a download of 93 MB)"
+model=$(scripts/model.sh)
+say "4/4  Attribution: why would the model write '$answer' here? (about half a minute)"
+say ""
+"$heta" attribute -m "$model" -f "$question" --special --target "$answer" \
+  --format term -o "$page" --overwrite
+
+cat <<END
+
+The stronger a word is coloured, the more it made the model write '$answer'; the small print says how sure that is.
+The same with every number behind it is in $ROOT/$page: open it in a browser.
+
+Try it on a model of your own (any GGUF file of the LLaMA family):
+  $heta model info your.gguf
+  $heta attribute -m your.gguf -p "The capital of France is"
+  $heta attribute -m your.gguf -f prompt.txt --target " Paris" -o why.html
+END

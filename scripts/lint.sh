@@ -1,0 +1,11 @@
+#!/bin/sh
+# `make lint`: the source rules, the layers of the rooms, and the formatting of the C sources.
+set -eu
+. "$(dirname "$0")/common.sh"
+cd "$ROOT"
+
+status=0
+python3 tools/check_source.py || status=1
+python3 tools/check_layers.py || status=1
+git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror || status=1
+exit $status
