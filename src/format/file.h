@@ -26,7 +26,11 @@ typedef struct heta_i_file heta_i_file;
 
 /* Opens and maps a GGUF v2 or v3 file (all parts of a split one: name-00001-of-0000N.gguf). */
 heta_status heta_i_file_open(const char *path, heta_i_file **out, heta_error *error);
-void heta_i_file_close(heta_i_file *file);
+/* The same for a whole file that lies in memory, where it must stay as long as the file is open.
+ * name stands for the path in messages. A part of a split file is refused. */
+heta_status heta_i_file_open_memory(const void *bytes, size_t size, const char *name,
+                                    heta_i_file **out, heta_error *error);
+void heta_i_file_close(heta_i_file *file); /* NULL is accepted */
 const char *heta_i_file_path(const heta_i_file *file);
 const char *heta_i_file_format(const heta_i_file *file); /* "gguf" */
 uint64_t heta_i_file_bytes(const heta_i_file *file);
@@ -39,7 +43,8 @@ const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *nam
 heta_status heta_i_file_sha256(const heta_i_file *file, bool whole, char out[65], heta_error *error);
 
 /* Metadata. A key that is absent returns false and leaves *out alone; so does one of another type.
- * Integers of every width convert when the value fits; floats of both widths convert. */
+ * Integers of every width convert when the value fits; floats of both widths convert. A number may
+ * also be stored as an integer that a double holds exactly. */
 bool heta_i_file_integer(const heta_i_file *file, const char *key, int64_t *out);
 bool heta_i_file_number(const heta_i_file *file, const char *key, double *out);
 bool heta_i_file_flag(const heta_i_file *file, const char *key, bool *out);
@@ -51,5 +56,11 @@ bool heta_i_file_array_string(const heta_i_file *file, const char *key, size_t i
                               const char **out, size_t *size);
 bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t index, int64_t *out);
 bool heta_i_file_array_number(const heta_i_file *file, const char *key, size_t index, double *out);
+/* What a key holds, to tell one that is absent (NULL) from one of another type: "u32", "string",
+ * "array of i32", … Static. */
+const char *heta_i_file_kind(const heta_i_file *file, const char *key);
+/* The keys in the order of the file. */
+size_t heta_i_file_key_count(const heta_i_file *file);
+const char *heta_i_file_key_at(const heta_i_file *file, size_t index);
 
 #endif
