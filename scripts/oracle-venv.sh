@@ -10,5 +10,5 @@ venv=${1:-build/venv}
 python3 -m venv "$venv" || fail "python3 could not make the environment $venv (Debian: package python3-venv)"
 quietly build/oracle-venv.log "$venv/bin/pip" install torch==2.13.0
 quietly build/oracle-venv.log "$venv/bin/pip" install transformers==5.23.0 gguf==0.19.0 \
-  tokenizers==0.23.3 numpy==2.4.6 safetensors==0.8.0
+  tokenizers==0.23.3 numpy==2.4.6 safetensors==0.8.0 accelerate==1.15.0
 say "Run the scripts with $venv/bin/python, for example tests/oracle/check.py."

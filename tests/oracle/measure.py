@@ -58,6 +58,13 @@ def gradient_and_hessian(objective, X):
     return gradient.detach(), H
 
 
+def product(objective, X, v):
+    """H v, (n, d), by differentiating the gradient: for models whose H is too large to form."""
+    X = X.clone().requires_grad_(True)
+    gradient, = torch.autograd.grad(objective(X), X, create_graph=True)
+    return torch.autograd.grad(gradient, X, v)[0]
+
+
 def check_against_differences(objective, X, gradient, H, rng):
     """Fails unless central differences of g and of its gradient agree with both."""
     v = torch.tensor(rng.standard_normal(X.shape))
@@ -131,6 +138,16 @@ def information(subject, X, target, scheme, token=None):
     return kl, delta
 
 
+def informations(subject, X, target, token):
+    """information() under every mask, as the fixtures list it."""
+    out = []
+    for scheme in ('zero', 'mean', 'token', 'attend'):
+        kl, delta = information(subject, X, target, scheme, token)
+        name = f'token:{token}' if scheme == 'token' else scheme
+        out.append({'mask': name, 'kl': kl, 'delta': delta})
+    return out
+
+
 # ---- Curvature -------------------------------------------------------------------------------
 
 def block(H, i, d):
@@ -195,15 +212,11 @@ def measure(subject, ids, target, foil, mask_token, rng, brief=False, exact=Fals
         'hvp': products(H, directions[:1] if brief else directions),
         'gate': {'headwise': gate(subject, X, 'headwise').tolist(),
                  'mean': gate(subject, X, 'mean').tolist()},
-        'information': [],
+        'information': informations(subject, X, target, mask_token),
         'gradsq': gradient.square().sum(-1).tolist(),
         'curvature': {'seed': SEED, 'probes': PROBES, 'block': blocks, 'row': rows,
                       'gauss_newton_block': gn},
     }
-    for scheme, token in (('zero', None), ('mean', None), ('token', mask_token), ('attend', None)):
-        kl, delta = information(subject, X, target, scheme, token)
-        name = scheme if token is None else f'{scheme}:{token}'
-        out['information'].append({'mask': name, 'kl': kl, 'delta': delta})
     if brief:
         return out
     out['gauss_newton'] = products(GN, directions[:1])
