@@ -20,6 +20,7 @@ static void set_defaults(void *arguments) {
 typedef struct run_context {
   const cli_request *request;
   heta_progress last;
+  double expected_seconds;
 } run_context;
 
 static bool on_progress(void *context, const heta_progress *progress) {
@@ -29,14 +30,18 @@ static bool on_progress(void *context, const heta_progress *progress) {
   return true;
 }
 
+/* First colours are worth a look when the rest takes a while. */
 static void on_preview(void *context, const heta_attribution *attribution) {
-  (void)context;
-  cli_preview_show(attribution);
+  const run_context *run = context;
+  const cli_request *request = run->request;
+  bool wanted = !request->quiet && !request->no_progress && run->expected_seconds > 4;
+  if (request->preview || wanted) cli_preview_show(attribution);
 }
 
 static void say_plan(const heta_plan *plan) {
   char line[256], memory[CLI_SHORT], time[CLI_SHORT];
-  int used = snprintf(line, sizeof line, "%zu token%s, %zu target%s; %llu forward and %llu reverse passes",
+  int used = snprintf(line, sizeof line,
+                      "%zu token%s, %zu target%s; passes: %llu forward, %llu reverse",
                       plan->context_tokens, plan->context_tokens == 1 ? "" : "s",
                       plan->target_tokens, plan->target_tokens == 1 ? "" : "s",
                       (unsigned long long)plan->forwards, (unsigned long long)plan->reverses);
@@ -126,11 +131,12 @@ static int explain(const heta_model *model, const cli_text *text, const cli_requ
   heta_error error = {0};
   options.context = &run;
   options.progress = on_progress;
-  if (request->preview) options.preview = on_preview;
+  if (cli_output_format(&request->output) == CLI_FORMAT_TERM) options.preview = on_preview;
   heta_status status = heta_job_create(model, text->bytes, text->size, &options, &job, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
   int code = continue_from(job, &request->resume);
   if (!code) {
+    run.expected_seconds = heta_job_get_plan(job)->seconds;
     if (!request->quiet) say_plan(heta_job_get_plan(job));
     if (request->verbose) say_details(heta_model_get_info(model), heta_job_get_plan(job));
     code = run_job(job, request, &run);
@@ -162,55 +168,55 @@ static const cli_option options[] = {
    "The model, a GGUF file."},
   CLI_INPUT_OPTIONS(cli_request, input, NULL),
   {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
-   "Begin with the begin-of-sequence token; auto: as the model file says."},
+   "Begin with the BOS token (auto: as the model says)."},
   {0, "special", NULL, CLI_FLAG, FIELD(special), NULL, 0, 0, 0, NULL,
-   "Read names such as <|im_start|> in the text as special tokens."},
+   "Read names such as <|im_end|> as special tokens."},
 
   {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
    "What is explained (default: the token the model would write next)",
-   "This continuation, however likely it is; one result for each of its tokens."},
+   "This continuation, each token of it."},
   {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET, NULL,
-   "The N tokens the model writes by itself."},
+   "The N tokens the model would write."},
   {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
    "The text's own last token."},
   {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
-   "Why the target rather than this (its first token counts)."},
+   "Why the target and not this (its first token)."},
   {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
-   "Split text and --target into tokens as one text."},
+   "Tokenise the text and --target as one."},
 
   {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
-   "The attribution method; heta methods lists them. Its options are at the end of this page."},
+   "The attribution method; see heta methods."},
   {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
-   "Where random numbers start. The same seed gives the same result."},
+   "Same seed, same result."},
 
   CLI_OUTPUT_OPTIONS(cli_request, output),
   {0, "preview", NULL, CLI_FLAG, FIELD(preview), NULL, 0, 0, 0, NULL,
-   "On a terminal, show the first colours while the rest is computed."},
+   "Show first colours on the terminal, also when the job is short."},
   {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL,
-   "No plan, notes or progress; only errors."},
+   "No plan, notes or progress."},
   {'v', "verbose", NULL, CLI_FLAG, FIELD(verbose), NULL, 0, 0, 0, NULL,
-   "Say more about the model, the work and its cost."},
+   "Say more about the model and the work."},
   {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "No progress."},
 
   {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 4096, 0, "Limits and long jobs",
-   "Threads to use; otherwise one per core."},
+   "Threads to use; default one per core."},
   {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
-   "Stay within this much memory (1.3G, 800M), or refuse before starting."},
+   "Stay below 1.3G, 800M …, or refuse to start."},
   {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
-   "Stop after this long (90s, 2m, 1h) with a partial result."},
+   "Stop after 90s, 2m, 1h … with a partial result."},
   {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
    "Do part K of N; heta merge joins the parts."},
   {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,
-   "Take over the finished work of a partial result (.json). May be repeated."},
+   "Take over the work of a partial result (.json)."},
   {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
-   "How to compute; reference is plain and slow, to compare with."},
+   "reference is plain and slow, to compare with."},
   {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,
    "Floating-point numbers to compute with."},
 };
 
 const cli_command cli_attribute = {
   .name = "attribute",
-  .summary = "Explains which words of a text made a language model write the next one.",
+  .summary = "Explains which words made a model write the next one.",
   .usage = "-m FILE -p TEXT [options]",
   .options = options,
   .option_count = sizeof options / sizeof *options,
@@ -220,6 +226,6 @@ const cli_command cli_attribute = {
   .run = run,
   .notes = "Examples\n\n"
            "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"
-           "  heta attribute -m model.gguf -p 'The capital of France is' --target ' Paris' --foil ' Rome'\n"
+           "  heta attribute -m model.gguf -p 'The capital is' --target ' Paris' --foil ' Rome'\n"
            "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
 };

@@ -22,11 +22,13 @@ static void print_item(void *context, const heta_check_item *item) {
 }
 
 static void collect_item(void *context, const heta_check_item *item) {
-  json_array_append_new(context, json_pack("{s:o, s:o, s:o, s:o, s:b}", "name",
-                                           cli_json_string(item->name), "text",
-                                           cli_json_string(item->text), "error",
-                                           cli_json_number(item->error), "limit",
-                                           cli_json_number(item->limit), "passed", item->passed));
+  json_t *object = json_object();
+  cli_json_set(object, "name", cli_json_string(item->name));
+  cli_json_set(object, "text", cli_json_string(item->text));
+  cli_json_set(object, "error", cli_json_number(item->error));
+  cli_json_set(object, "limit", cli_json_number(item->limit));
+  cli_json_set(object, "passed", json_boolean(item->passed));
+  cli_json_append(context, object);
 }
 
 static int run(void *untyped) {
@@ -43,7 +45,10 @@ static int run(void *untyped) {
         heta_check(model, text.bytes, text.size, arguments->seed, (int)arguments->threads,
                    arguments->format ? collect_item : print_item, items, &error);
     if (arguments->format) {
-      code = cli_json_print(json_pack("{s:b, s:o}", "passed", status == HETA_OK, "checks", items));
+      json_t *object = json_object();
+      cli_json_set(object, "passed", json_boolean(status == HETA_OK));
+      cli_json_set(object, "checks", items);
+      code = cli_json_print(object);
     } else {
       code = cli_close_output(CLI_DONE);
     }
@@ -59,22 +64,23 @@ static const cli_option options[] = {
    "The model, a GGUF file."},
   CLI_INPUT_OPTIONS(check_arguments, input, NULL),
   {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
-   "Where random numbers start."},
+   "Same seed, same probes."},
   {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 4096, 0, NULL,
-   "Threads to use; otherwise one per core."},
+   "Threads to use; default one per core."},
   {0, "format", NULL, CLI_CHOICE, offsetof(check_arguments, format), "term|json", 0, 0, 0, NULL,
    "For people or for programs."},
 };
 
 const cli_command cli_check = {
   .name = "check",
-  .summary = "Proves the engine's numbers on a model, in double precision: gradient and "
-             "Hessian-vector products against finite differences, and more.",
+  .summary = "Proves the engine's numbers on a model.",
   .usage = "-m FILE [-p TEXT]",
   .options = options,
   .option_count = sizeof options / sizeof *options,
   .arguments_size = sizeof(check_arguments),
   .run = run,
-  .notes = "Without a text a short sentence is used: time grows quickly with the length. Exit code 6 "
+  .notes = "Gradient and Hessian-vector products are compared with finite differences, in double "
+           "precision; shortcuts with the plain computation. Without a text a short sentence is "
+           "used: time grows quickly with the length. Exit code 6 "
            "when a check fails.",
 };

@@ -55,8 +55,8 @@ size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size);
 /* Bytes of the UTF-8 character at text, 0 when there is none. */
 size_t cli_character(const char *text, size_t size);
 
-/* Writes paragraphs (separated by "\n\n"; a paragraph that begins with a space keeps its lines) with
- * every line indented and at most `columns` wide. The first line starts at column `at`. */
+/* Writes paragraphs (separated by "\n\n"; one that begins with a space keeps its lines), every line
+ * indented and at most `columns` wide. The cursor stands in column `at`. */
 void cli_print_wrapped(FILE *stream, const char *text, size_t at, size_t indent, size_t columns);
 
 /* Flushes standard output. Returns code, or the exit code for what went wrong with the stream. */

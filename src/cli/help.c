@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TEXT_COLUMN = 30 };
+enum { TEXT_COLUMN = 28 };
 
 static size_t page_width(FILE *stream) {
   size_t columns = cli_columns(stream);

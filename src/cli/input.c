@@ -64,7 +64,7 @@ int cli_read_input(const cli_input *input, const char *fallback, cli_text *text)
   if (input->prompt) return copy_text(input->prompt, text);
   if (!input->file && fallback) return copy_text(fallback, text);
   if (!input->file && isatty(STDIN_FILENO)) {
-    return cli_fail(CLI_USAGE, "there is no text: give one with -p TEXT, -f FILE or through a pipe");
+    return cli_fail(CLI_USAGE, "there is no text: give one with -p TEXT, -f FILE or a pipe");
   }
   int code = cli_read_file(input->file ? input->file : "-", text);
   if (code) return code;

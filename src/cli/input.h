@@ -13,7 +13,7 @@ typedef struct cli_input {
   {'p', "prompt", NULL, CLI_TEXT, offsetof(type, field.prompt), "TEXT", 0, 0, CLI_RIVAL_INPUT,    \
    heading, "The text itself."},                                                                  \
   {'f', "file", NULL, CLI_TEXT, offsetof(type, field.file), "FILE", 0, 0, CLI_RIVAL_INPUT, NULL,  \
-   "Read the text from a file (- for standard input). One line break at its end is dropped."}
+   "Read it from a file (-: standard input); one line break at the end is dropped."}
 
 enum { CLI_RIVAL_INPUT = 1 };
 

@@ -12,7 +12,8 @@ static heta_job *volatile watched;
 static volatile sig_atomic_t received;
 
 static void handle(int number) {
-  static const char text[] = "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
+  static const char text[] =
+      "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
   int kept = errno;
   if (received || !watched) {
     cli_output_abandon();

@@ -29,10 +29,26 @@ json_t *cli_json_string(const char *text) {
   return text ? cli_json_text(text, strlen(text)) : json_null();
 }
 
-json_t *cli_json_number(double number) { return isfinite(number) ? json_real(number) : json_null(); }
+json_t *cli_json_number(double number) {
+  return isfinite(number) ? json_real(number) : json_null();
+}
+
+json_t *cli_json_count(uint64_t count) {
+  return count <= INT64_MAX ? json_integer((json_int_t)count) : json_real((double)count);
+}
+
+static bool out_of_memory;
+
+void cli_json_set(json_t *object, const char *key, json_t *value) {
+  if (json_object_set_new(object, key, value) != 0) out_of_memory = true;
+}
+
+void cli_json_append(json_t *array, json_t *value) {
+  if (json_array_append_new(array, value) != 0) out_of_memory = true;
+}
 
 int cli_json_print(json_t *value) {
-  if (!value) return cli_fail(CLI_FAILED, "out of memory");
+  if (!value || out_of_memory) return cli_fail(CLI_FAILED, "out of memory");
   errno = 0;
   int failed = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
   fputc('\n', stdout);

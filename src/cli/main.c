@@ -9,22 +9,29 @@ static const cli_command *const commands[] = {&cli_attribute, &cli_merge,    &cl
                                               &cli_tokenize,  &cli_methods, &cli_check};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+static const char ending[] =
+    "heta COMMAND -h shows a command's options. Without a command, attribute is meant. "
+    "heta --version prints the version.";
+static const char exit_codes[] =
+    "0 done, 1 failed, 2 wrong usage, 4 unreadable or unsupported model, 5 over the memory or time "
+    "budget, 6 self-check failed, 130 interrupted (143 by kill) with partial results written, 141 "
+    "standard output was closed.";
+
 static void print_overview(FILE *stream) {
   const char *bold = cli_bold(stream), *plain = cli_plain(stream);
   size_t columns = cli_columns(stream) > 100 ? 100 : cli_columns(stream);
   fprintf(stream, "%sheta%s %s: which words made a language model write the next one?\n\n", bold,
           plain, heta_version());
-  fprintf(stream, "  heta -m model.gguf -p 'The capital of France is'\n\n%sCommands%s\n", bold, plain);
+  fprintf(stream, "  heta -m model.gguf -p 'The capital of France is'\n\n");
+  fprintf(stream, "%sCommands%s\n", bold, plain);
   for (size_t i = 0; i < COMMANDS; i++) {
     fprintf(stream, "  heta %-12s", commands[i]->name);
     cli_print_wrapped(stream, commands[i]->summary, 19, 19, columns);
   }
-  fprintf(stream, "  heta help COMMAND, or heta COMMAND -h, shows a command's options; attribute is the\n"
-                  "  command when none is named. heta --version prints the version.\n\n"
-                  "%sExit codes%s\n"
-                  "  0 done, 1 failed, 2 wrong usage, 4 unreadable or unsupported model, 5 over the memory\n"
-                  "  or time budget, 6 self-check failed, 128 + N ended by signal N with partial results\n",
-          bold, plain);
+  fputc('\n', stream);
+  cli_print_wrapped(stream, ending, 0, 2, columns);
+  fprintf(stream, "\n%sExit codes%s\n", bold, plain);
+  cli_print_wrapped(stream, exit_codes, 0, 2, columns);
 }
 
 /* The command that argv[1…] name, and how many words its name has; NULL when there is none. */
@@ -54,9 +61,11 @@ static int refuse_command(const char *word) {
   for (size_t i = 0; i < COMMANDS; i++) cli_nearest_try(&nearest, commands[i]->name);
   cli_nearest_try(&nearest, "help");
   if (strcmp(word, "model") == 0) nearest.best = "model info";
-  return cli_fail(CLI_USAGE, "there is no command '%.60s'%s%s%s; heta help lists all", word,
-                  nearest.best ? ": did you mean heta " : "", nearest.best ? nearest.best : "",
-                  nearest.best ? "?" : "");
+  if (nearest.best) {
+    return cli_fail(CLI_USAGE, "there is no command '%.60s': did you mean heta %s?", word,
+                    nearest.best);
+  }
+  return cli_fail(CLI_USAGE, "there is no command '%.60s': heta help lists all", word);
 }
 
 static int show_help(int count, char *const *words) {

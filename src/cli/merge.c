@@ -1,8 +1,8 @@
 /* merge.c: `heta merge` joins the partial results of one job into one result.
  *
  * The job is made again from the first file: the command line recorded in it is read by the parser
- * that read it first, and the text comes from the result itself, so that files named on that command
- * line need not exist any more. heta_job_merge then refuses whatever belongs to another job. */
+ * that read it first, and the text comes from the result itself, so that files named on that
+ * command line need not exist any more. heta_job_merge refuses whatever belongs to another job. */
 #include "cli/json.h"
 #include "cli/merge.h"
 #include "cli/request.h"
@@ -52,7 +52,8 @@ static bool copy_command(const json_t *command, cli_recorded *recorded) {
 }
 
 static bool read_recorded(const json_t *root, cli_recorded *recorded, char message[CLI_MESSAGE]) {
-  const json_t *schema = json_object_get(root, "schema"), *command = json_object_get(root, "command");
+  const json_t *schema = json_object_get(root, "schema");
+  const json_t *command = json_object_get(root, "command");
   const json_t *input = json_object_get(root, "input");
   const json_t *text = json_object_get(input, "text"), *end = json_object_get(input, "prompt_end");
   const json_t *model = json_object_get(json_object_get(root, "model"), "file");
@@ -111,7 +112,8 @@ bool cli_recorded_read(const char *json, size_t size, cli_recorded *recorded,
 }
 
 /* Adds every file to the job and writes what that makes. */
-static int merge_files(heta_job *job, const merge_arguments *arguments) {
+static int merge_files(heta_job *job, const cli_recorded *recorded,
+                       const merge_arguments *arguments) {
   const heta_attribution *attribution;
   const cli_list *files = &arguments->parsed.words;
   heta_error error = {0};
@@ -129,8 +131,9 @@ static int merge_files(heta_job *job, const merge_arguments *arguments) {
     cli_say("note: these files do not cover the whole job; heta merge can join the rest later, "
             "and heta attribute --continue computes it");
   }
-  return cli_output_write(&arguments->output, attribution, arguments->parsed.argc,
-                          arguments->parsed.argv);
+  /* The result is that of the first command: recording it lets a merged file be merged again. */
+  return cli_output_write(&arguments->output, attribution, recorded->request.parsed.argc,
+                          recorded->request.parsed.argv);
 }
 
 static int merge_job(const cli_recorded *recorded, const merge_arguments *arguments) {
@@ -148,7 +151,7 @@ static int merge_job(const cli_recorded *recorded, const merge_arguments *argume
   if (status) {
     code = cli_fail(cli_exit_code(status), "%s", error.message);
   } else {
-    code = merge_files(job, arguments);
+    code = merge_files(job, recorded, arguments);
     heta_job_free(job);
   }
   heta_model_close(model);
@@ -174,9 +177,9 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(merge_arguments, model), "FILE", 0, 0, 0, "Model",
-   "The model, if it is no longer where the first result says."},
+   "The model, if it was moved since."},
   {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 4096, 0, NULL,
-   "Threads to use; otherwise one per core."},
+   "Threads to use; default one per core."},
   CLI_OUTPUT_OPTIONS(merge_arguments, output),
   {'q', "quiet", NULL, CLI_FLAG, offsetof(merge_arguments, quiet), NULL, 0, 0, 0, NULL,
    "No notes; only errors."},
@@ -184,7 +187,7 @@ static const cli_option options[] = {
 
 const cli_command cli_merge = {
   .name = "merge",
-  .summary = "Joins the partial results of one job, made with --part or interrupted, into one.",
+  .summary = "Joins the partial results of one job into one.",
   .usage = "FILE.json... [-o FILE]",
   .options = options,
   .option_count = sizeof options / sizeof *options,
@@ -193,6 +196,7 @@ const cli_command cli_merge = {
   .most_words = 1000000,
   .arguments_size = sizeof(merge_arguments),
   .run = run,
-  .notes = "The text, the method and all options come from the files themselves; a file of another job "
-           "is refused. The union of all parts equals the undivided job bit for bit.",
+  .notes = "Parts come from heta attribute --part, or from interrupted runs. The text, the method "
+           "and all options come from the files themselves; a file of another job is refused. The "
+           "union of all parts equals the undivided job bit for bit.",
 };

@@ -42,6 +42,6 @@ int cli_close_output(int code) {
   errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   if (errno == EPIPE) return CLI_PIPE;
-  cli_fail(0, "standard output could not be written: %s", errno ? strerror(errno) : "unknown error");
+  cli_fail(0, "standard output could not be written: %s", strerror(errno ? errno : EIO));
   return code ? code : CLI_FAILED;
 }

@@ -1,6 +1,7 @@
 /* methods.c: `heta methods` lists the attribution methods, or tells all about one. */
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/request.h"
 
 #include <string.h>
 
@@ -12,23 +13,30 @@ typedef struct methods_arguments {
 static json_t *option_json(const heta_option_info *option) {
   static const char *const types[] = {"number", "integer", "choice", "flag"};
   bool ranged = option->type == HETA_OPTION_NUMBER || option->type == HETA_OPTION_INTEGER;
-  return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", cli_json_string(option->name),
-                   "alias", cli_json_string(option->alias), "type", types[option->type], "minimum",
-                   ranged ? cli_json_number(option->minimum) : json_null(), "maximum",
-                   ranged ? cli_json_number(option->maximum) : json_null(), "choices",
-                   cli_json_string(option->choices), "default",
-                   cli_json_string(option->default_value), "text", cli_json_string(option->text));
+  json_t *object = json_object();
+  cli_json_set(object, "name", cli_json_string(option->name));
+  cli_json_set(object, "alias", cli_json_string(option->alias));
+  cli_json_set(object, "type", cli_json_string(types[option->type]));
+  cli_json_set(object, "minimum", ranged ? cli_json_number(option->minimum) : json_null());
+  cli_json_set(object, "maximum", ranged ? cli_json_number(option->maximum) : json_null());
+  cli_json_set(object, "choices", cli_json_string(option->choices));
+  cli_json_set(object, "default", cli_json_string(option->default_value));
+  cli_json_set(object, "text", cli_json_string(option->text));
+  return object;
 }
 
 static json_t *method_json(const heta_method_info *method) {
-  json_t *options = json_array();
+  json_t *object = json_object(), *options = json_array();
   for (size_t i = 0; i < method->option_count; i++) {
-    json_array_append_new(options, option_json(&method->options[i]));
+    cli_json_append(options, option_json(&method->options[i]));
   }
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", cli_json_string(method->name),
-                   "summary", cli_json_string(method->summary), "about",
-                   cli_json_string(method->about), "source", cli_json_string(method->source), "cost",
-                   cli_json_string(method->cost), "options", options);
+  cli_json_set(object, "name", cli_json_string(method->name));
+  cli_json_set(object, "summary", cli_json_string(method->summary));
+  cli_json_set(object, "about", cli_json_string(method->about));
+  cli_json_set(object, "source", cli_json_string(method->source));
+  cli_json_set(object, "cost", cli_json_string(method->cost));
+  cli_json_set(object, "options", options);
+  return object;
 }
 
 static void section(const char *title, const char *text, size_t columns) {
@@ -69,19 +77,15 @@ static int run(void *untyped) {
   const char *name = arguments->parsed.words.count ? arguments->parsed.words.items[0] : NULL;
   const heta_method_info *method = name ? heta_method_find(name) : NULL;
   if (name && !method) {
-    cli_nearest nearest = {.name = name, .length = strlen(name)};
-    for (size_t i = 0; i < heta_method_count(); i++) {
-      cli_nearest_try(&nearest, heta_method_at(i)->name);
-    }
-    return cli_fail(CLI_USAGE, "there is no method '%.60s'%s%s%s", name,
-                    nearest.best ? ": did you mean " : "; heta methods lists all",
-                    nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+    char message[CLI_MESSAGE];
+    cli_unknown_method(name, message);
+    return cli_fail(CLI_USAGE, "%s", message);
   }
   if (arguments->format && method) return cli_json_print(method_json(method));
   if (arguments->format) {
     json_t *list = json_array();
     for (size_t i = 0; i < heta_method_count(); i++) {
-      json_array_append_new(list, method_json(heta_method_at(i)));
+      cli_json_append(list, method_json(heta_method_at(i)));
     }
     return cli_json_print(list);
   }

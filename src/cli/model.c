@@ -14,27 +14,51 @@ typedef struct model_arguments {
 
 static json_t *id_json(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
 
+static json_t *tokenizer_json(const heta_model_info *info) {
+  json_t *object = json_object();
+  cli_json_set(object, "model", cli_json_string(info->tokenizer_model));
+  cli_json_set(object, "pre", cli_json_string(info->tokenizer_pre));
+  cli_json_set(object, "fingerprint", cli_json_string(info->tokenizer_fingerprint));
+  cli_json_set(object, "bos", id_json(info->bos));
+  cli_json_set(object, "eos", id_json(info->eos));
+  cli_json_set(object, "unk", id_json(info->unk));
+  cli_json_set(object, "pad", id_json(info->pad));
+  cli_json_set(object, "add_bos", json_boolean(info->add_bos));
+  return object;
+}
+
 static json_t *info_json(const heta_model_info *info) {
-  json_t *weights = json_object();
-  for (size_t i = 0; i < info->weight_count; i++) {
-    json_object_set_new(weights, info->weights[i].type,
-                        json_integer((json_int_t)info->weights[i].count));
+  const struct {
+    const char *name;
+    uint64_t value;
+  } sizes[] = {{"parameters", info->parameters},
+               {"layers", info->layers},
+               {"heads", info->heads},
+               {"kv_heads", info->kv_heads},
+               {"head_width", info->head_width},
+               {"width", info->width},
+               {"feed_forward_width", info->feed_forward_width},
+               {"vocabulary", info->vocabulary},
+               {"context", info->context}};
+  json_t *object = json_object(), *fingerprint = json_object(), *weights = json_object();
+  cli_json_set(object, "file", cli_json_string(info->file));
+  cli_json_set(object, "format", cli_json_string(info->format));
+  cli_json_set(object, "bytes", cli_json_count(info->bytes));
+  cli_json_set(fingerprint, "kind", cli_json_string(info->fingerprint_kind));
+  cli_json_set(fingerprint, "value", cli_json_string(info->fingerprint));
+  cli_json_set(object, "fingerprint", fingerprint);
+  cli_json_set(object, "architecture", cli_json_string(info->architecture));
+  cli_json_set(object, "name", cli_json_string(info->name));
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    cli_json_set(object, sizes[i].name, cli_json_count(sizes[i].value));
   }
-  return json_pack(
-      "{s:o, s:s, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o,"
-      " s:{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}, s:o}",
-      "file", cli_json_string(info->file), "format", info->format, "bytes", (json_int_t)info->bytes,
-      "fingerprint", "kind", info->fingerprint_kind, "value", info->fingerprint, "architecture",
-      cli_json_string(info->architecture), "name", cli_json_string(info->name), "parameters",
-      (json_int_t)info->parameters, "layers", (json_int_t)info->layers, "heads",
-      (json_int_t)info->heads, "kv_heads", (json_int_t)info->kv_heads, "head_width",
-      (json_int_t)info->head_width, "width", (json_int_t)info->width, "feed_forward_width",
-      (json_int_t)info->feed_forward_width, "vocabulary", (json_int_t)info->vocabulary, "context",
-      (json_int_t)info->context, "weight_types", weights, "tokenizer", "model",
-      cli_json_string(info->tokenizer_model), "pre", cli_json_string(info->tokenizer_pre),
-      "fingerprint", info->tokenizer_fingerprint, "bos", id_json(info->bos), "eos",
-      id_json(info->eos), "unk", id_json(info->unk), "pad", id_json(info->pad), "add_bos",
-      info->add_bos, "chat_template", cli_json_string(info->chat_template));
+  for (size_t i = 0; i < info->weight_count; i++) {
+    cli_json_set(weights, info->weights[i].type, cli_json_count(info->weights[i].count));
+  }
+  cli_json_set(object, "weight_types", weights);
+  cli_json_set(object, "tokenizer", tokenizer_json(info));
+  cli_json_set(object, "chat_template", cli_json_string(info->chat_template));
+  return object;
 }
 
 static void label(const char *text) {
@@ -116,7 +140,7 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(model_arguments, model), "FILE", 0, 0, 0, NULL,
-   "The model, a GGUF file; may also be given without -m."},
+   "The model; -m may be left out."},
   {0, "hash", NULL, CLI_FLAG, offsetof(model_arguments, hash), NULL, 0, 0, 0, NULL,
    "Fingerprint the whole file, also above 2 GB."},
   {0, "format", NULL, CLI_CHOICE, offsetof(model_arguments, format), "term|json", 0, 0, 0, NULL,

@@ -1,8 +1,8 @@
 /* options.c: reads a command line by its command's table.
  *
  * Accepted: -m FILE, -mFILE, -qy (flags together), --model FILE, --model=FILE, "--" before words
- * that begin with a dash, "-" as a word. Refused: an option given twice that is no list, two rivals,
- * abbreviations, and everything unknown, with the nearest name. */
+ * that begin with a dash, "-" as a word. Refused: an option given twice that is no list, two
+ * rivals, abbreviations, and everything unknown, with the nearest name. */
 #include "cli/options.h"
 
 #include <stdarg.h>

@@ -76,7 +76,8 @@ void cli_release(const cli_command *command, void *arguments);
 const heta_option_info *cli_method_option(const heta_method_info *method, const char *name,
                                           size_t length);
 
-/* The candidate closest to a mistyped name, or NULL when none is close. Start from {.name = …}. */
+/* The candidate closest to a mistyped name; `best` stays NULL when none is close. Start with the
+ * name and its length. */
 typedef struct cli_nearest {
   const char *name; /* what was typed */
   size_t length;

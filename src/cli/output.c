@@ -49,6 +49,23 @@ static bool directory_of(const char *path, char *room) {
   return true;
 }
 
+/* Creates an empty file with a name of its own; returns its handle, or -1 with errno set. */
+static int create_temporary(const char *directory) {
+  int length = snprintf(temporary, sizeof temporary, "%s/.heta-XXXXXX", directory);
+  if (length < 0 || length >= (int)sizeof temporary) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  int handle = mkstemp(temporary);
+  if (handle >= 0) pending = 1;
+  return handle;
+}
+
+static void remove_temporary(void) {
+  if (pending) unlink(temporary);
+  pending = 0;
+}
+
 static int check_file(const char *path, bool overwrite) {
   char directory[PATH_MAX];
   struct stat about;
@@ -70,10 +87,14 @@ static int check_file(const char *path, bool overwrite) {
   if (stat(directory, &about) != 0 || !S_ISDIR(about.st_mode)) {
     return cli_fail(CLI_FAILED, "--output: there is no directory '%s' for '%s'", directory, path);
   }
-  if (access(directory, W_OK | X_OK) != 0) {
-    return cli_fail(CLI_FAILED, "--output: '%s' cannot be created: directory '%s': %s", path,
-                    directory, strerror(errno));
+  /* Only trying tells: rights, quotas and read-only mounts do not all show in the mode. */
+  int handle = create_temporary(directory);
+  if (handle < 0) {
+    return cli_fail(CLI_FAILED, "--output: '%s' cannot be written: '%s' takes no new files: %s",
+                    path, directory, strerror(errno));
   }
+  remove_temporary();
+  close(handle);
   return CLI_DONE;
 }
 
@@ -135,17 +156,13 @@ static int write_file(const char *given, bool overwrite, const heta_attribution 
   char directory[PATH_MAX], resolved[PATH_MAX];
   /* Behind a symbolic link the file it points to is replaced, not the link. */
   const char *path = realpath(given, resolved) ? resolved : given;
-  if (!directory_of(path, directory) ||
-      snprintf(temporary, sizeof temporary, "%s/.heta-XXXXXX", directory) >=
-          (int)sizeof temporary) {
-    return cli_fail(CLI_FAILED, "'%s' was not written: the name is too long", given);
-  }
-  int handle = mkstemp(temporary);
+  int handle = -1;
+  errno = ENAMETOOLONG;
+  if (directory_of(path, directory)) handle = create_temporary(directory);
   if (handle < 0) {
-    return cli_fail(CLI_FAILED, "'%s' was not written: no file could be created in '%s': %s", given,
-                    directory, strerror(errno));
+    return cli_fail(CLI_FAILED, "'%s' was not written: no file could be created for it: %s", given,
+                    strerror(errno));
   }
-  pending = 1;
   mode_t mask = umask(0); /* mkstemp makes private files; this one gets the usual rights */
   umask(mask);
   FILE *stream = fdopen(handle, "wb");
@@ -153,8 +170,8 @@ static int write_file(const char *given, bool overwrite, const heta_attribution 
   if (fchmod(handle, 0666 & ~mask) != 0 && !why) why = errno;
   if ((stream ? fclose(stream) : close(handle)) != 0 && !why) why = errno;
   if (!why) why = put_in_place(path, overwrite);
-  bool taken = why == EEXIST;
-  if (why && !taken) unlink(temporary);
+  bool taken = why == EEXIST; /* the work of hours is not thrown away over a name */
+  if (why && !taken) remove_temporary();
   pending = 0;
   if (taken) {
     return cli_fail(CLI_FAILED, "'%s' was created by someone else meanwhile: the result is in '%s'",

@@ -27,7 +27,8 @@ void cli_preview_show(const heta_attribution *attribution) {
   if (!page) return;
   options.color = cli_color(stderr);
   options.columns = cli_columns(stderr);
-  heta_status status = heta_report_write(attribution, "term", &options, cli_write_stream, page, NULL);
+  heta_status status =
+      heta_report_write(attribution, "term", &options, cli_write_stream, page, NULL);
   if (fclose(page) == 0 && status == HETA_OK) {
     for (size_t i = 0; i < size; i++) lines += bytes[i] == '\n';
     /* What has scrolled off the screen cannot be taken away again. */

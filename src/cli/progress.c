@@ -61,8 +61,8 @@ void cli_progress_show(const heta_progress *progress) {
   cli_clock_text(progress->seconds, elapsed);
   cli_clock_text(ceil(known ? progress->remaining : 0), left);
   cli_bytes_text(resident_bytes(), memory);
-  int width = snprintf(numbers, sizeof numbers, "%3.0f %%  %s%s%s%s  %s", floor(100 * done), elapsed,
-                       known ? ", " : "", known ? left : "", known ? " left" : "", memory);
+  int width = snprintf(numbers, sizeof numbers, "%3.0f %%  %s%s%s%s  %s", floor(100 * done),
+                       elapsed, known ? ", " : "", known ? left : "", known ? " left" : "", memory);
   if (!state.bar) {
     fprintf(stderr, "%s %s\n", progress->phase, numbers);
     return;

@@ -8,7 +8,7 @@
 void cli_progress_start(void);
 /* The latest state; cheap to call often. */
 void cli_progress_show(const heta_progress *progress);
-/* Takes the bar away, so that a message can be written; the next cli_progress_show brings it back. */
+/* Takes the bar away, so that a message can be written; cli_progress_show brings it back. */
 void cli_progress_clear(void);
 
 #endif

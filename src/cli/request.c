@@ -3,23 +3,31 @@
 
 #include <string.h>
 
+void cli_unknown_method(const char *name, char message[CLI_MESSAGE]) {
+  cli_nearest nearest = {.name = name, .length = strlen(name)};
+  for (size_t i = 0; i < heta_method_count(); i++) {
+    cli_nearest_try(&nearest, heta_method_at(i)->name);
+  }
+  if (nearest.best) {
+    snprintf(message, CLI_MESSAGE, "there is no method '%.60s': did you mean %s?", name,
+             nearest.best);
+  } else {
+    snprintf(message, CLI_MESSAGE, "there is no method '%.60s': heta methods lists all", name);
+  }
+}
+
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
   const heta_method_info *method = heta_method_find(request->method);
   if (!method) {
-    cli_nearest nearest = {.name = request->method, .length = strlen(request->method)};
-    for (size_t i = 0; i < heta_method_count(); i++) {
-      cli_nearest_try(&nearest, heta_method_at(i)->name);
-    }
-    snprintf(message, CLI_MESSAGE, "--method: there is no method '%.60s'%s%s%s; heta methods lists all",
-             request->method, nearest.best ? "; did you mean " : "",
-             nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+    cli_unknown_method(request->method, message);
     return false;
   }
   for (size_t i = 0; i < request->parsed.method_option_count; i++) {
     const char *name = request->parsed.method_options[i].name;
     if (cli_method_option(method, name, strlen(name))) continue;
-    snprintf(message, CLI_MESSAGE, "--%s is no option of the method %s; heta methods %s lists its own",
-             name, method->name, method->name);
+    snprintf(message, CLI_MESSAGE,
+             "--%s is no option of the method %s: heta methods %s lists what it has", name,
+             method->name, method->name);
     return false;
   }
   if (request->join && !request->target) {

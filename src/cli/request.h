@@ -33,6 +33,8 @@ extern const cli_command cli_attribute;
 /* Checks what concerns several options at once, and that the method exists and has the options that
  * were given. Returns false after writing a sentence into `message`. */
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]);
+/* The sentence for a method that does not exist, with the nearest name. */
+void cli_unknown_method(const char *name, char message[CLI_MESSAGE]);
 /* As the library takes it; borrows everything from the request. No callbacks. */
 heta_attribute_options cli_request_options(const cli_request *request);
 

@@ -64,8 +64,9 @@ char *cli_bytes_text(uint64_t bytes, char *room) {
 }
 
 char *cli_duration_text(double seconds, char *room) {
-  double most = 1e9; /* thirty years: whatever lies beyond reads the same */
-  unsigned long whole = (unsigned long)((seconds > 0 && seconds < most ? seconds : seconds > 0 ? most : 0) + 0.5);
+  const double most = 1e9; /* thirty years: whatever lies beyond reads the same */
+  double bounded = !(seconds > 0) ? 0 : seconds < most ? seconds : most;
+  unsigned long whole = (unsigned long)(bounded + 0.5);
   if (whole < 1) {
     snprintf(room, CLI_SHORT, "less than a second");
   } else if (whole < 120) {

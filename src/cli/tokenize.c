@@ -41,20 +41,23 @@ static json_t *hexadecimal(const char *bytes, size_t size) {
 }
 
 static int print_json(const heta_model *model, const heta_token *tokens, size_t count) {
-  json_t *list = json_array();
+  json_t *object = json_object(), *list = json_array();
   for (size_t i = 0; i < count; i++) {
     size_t size;
     const char *bytes = heta_token_bytes(model, tokens[i].id, &size);
-    json_t *token = json_pack("{s:I, s:i, s:o, s:I, s:I, s:s}", "index", (json_int_t)i, "id",
-                              (int)tokens[i].id, "text", cli_json_text(bytes ? bytes : "", size),
-                              "start", (json_int_t)tokens[i].start, "end",
-                              (json_int_t)tokens[i].end, "kind", kind_name(tokens[i].kind));
-    if (bytes && !is_utf8(bytes, size)) {
-      json_object_set_new(token, "bytes", hexadecimal(bytes, size));
-    }
-    json_array_append_new(list, token);
+    json_t *token = json_object();
+    cli_json_set(token, "index", cli_json_count(i));
+    cli_json_set(token, "id", json_integer(tokens[i].id));
+    cli_json_set(token, "text", cli_json_text(bytes ? bytes : "", size));
+    if (bytes && !is_utf8(bytes, size)) cli_json_set(token, "bytes", hexadecimal(bytes, size));
+    cli_json_set(token, "start", cli_json_count(tokens[i].start));
+    cli_json_set(token, "end", cli_json_count(tokens[i].end));
+    cli_json_set(token, "kind", cli_json_string(kind_name(tokens[i].kind)));
+    cli_json_append(list, token);
   }
-  return cli_json_print(json_pack("{s:I, s:o}", "count", (json_int_t)count, "tokens", list));
+  cli_json_set(object, "count", cli_json_count(count));
+  cli_json_set(object, "tokens", list);
+  return cli_json_print(object);
 }
 
 static int print_table(const heta_model *model, const heta_token *tokens, size_t count) {
@@ -102,16 +105,16 @@ static const cli_option options[] = {
    "The model, a GGUF file."},
   CLI_INPUT_OPTIONS(tokenize_arguments, input, NULL),
   {0, "bos", NULL, CLI_CHOICE, offsetof(tokenize_arguments, bos), "auto|yes|no", 0, 0, 0, NULL,
-   "Begin with the begin-of-sequence token; auto: as the model file says."},
+   "Begin with the BOS token (auto: as the model says)."},
   {0, "special", NULL, CLI_FLAG, offsetof(tokenize_arguments, special), NULL, 0, 0, 0, NULL,
-   "Read names such as <|im_start|> in the text as special tokens."},
+   "Read names such as <|im_end|> as special tokens."},
   {0, "format", NULL, CLI_CHOICE, offsetof(tokenize_arguments, format), "term|json", 0, 0, 0, NULL,
    "For people or for programs."},
 };
 
 const cli_command cli_tokenize = {
   .name = "tokenize",
-  .summary = "Shows how a model splits a text: token ids, bytes and pieces.",
+  .summary = "Shows how a model splits a text into tokens.",
   .usage = "-m FILE -p TEXT",
   .options = options,
   .option_count = sizeof options / sizeof *options,
