@@ -7,7 +7,8 @@ set -eu
 cd "$ROOT"
 
 venv=${1:-build/venv}
-python3 -m venv "$venv" || fail "python3 could not make the environment $venv (Debian: package python3-venv)"
+python3 -m venv "$venv" ||
+  fail "python3 could not make the environment $venv; on Debian, install the package python3-venv"
 quietly build/oracle-venv.log "$venv/bin/pip" install torch==2.13.0
 quietly build/oracle-venv.log "$venv/bin/pip" install transformers==5.23.0 gguf==0.19.0 \
   tokenizers==0.23.3 numpy==2.4.6 safetensors==0.8.0 accelerate==1.15.0

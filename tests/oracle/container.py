@@ -40,9 +40,9 @@ def write(path, architecture, fields, tensors, vocabulary):
     """fields: {key without the architecture's prefix: value}; tensors: {name: (bytes, kind)}."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(path.stem)
+    add = {str: writer.add_string, float: writer.add_float32, int: writer.add_uint32}
     for key, value in fields.items():
-        add = {str: writer.add_string, float: writer.add_float32, int: writer.add_uint32}[type(value)]
-        add(f'{architecture}.{key}', value)
+        add[type(value)](f'{architecture}.{key}', value)
     writer.add_tokenizer_model('gpt2')
     writer.add_tokenizer_pre('gpt-2')
     writer.add_token_list(vocabulary.tokens)

@@ -51,10 +51,12 @@ def logits(subject, tokenizer):
         row = subject.run(X)[-1]
     top = row.topk(20)
     sample = np.random.default_rng(0).choice(len(row), 200, replace=False)
-    words = [tokenizer.encode(word, add_special_tokens=False)[0] for word in (' a', ' the', ' faster')]
+    words = [tokenizer.encode(word, add_special_tokens=False)[0]
+             for word in (' a', ' the', ' faster')]
     log_p = torch.log_softmax(row, -1)
+    best = zip(top.indices.tolist(), top.values.tolist())
     return {'text': TEXT, 'ids': ids, 'row': len(ids) - 1,
-            'top': [{'id': i, 'logit': v} for v, i in zip(top.values.tolist(), top.indices.tolist())],
+            'top': [{'id': i, 'logit': value} for i, value in best],
             'sample': [{'id': int(i), 'logit': row[i].item()} for i in np.sort(sample)],
             'logprobs': [{'id': i, 'logprob': log_p[i].item()} for i in words]}
 

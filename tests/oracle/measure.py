@@ -31,7 +31,8 @@ class Subject:
         visible = torch.ones(n, n).tril().bool()
         if hidden_key is not None:
             visible[hidden_key + 1:, hidden_key] = False
-        mask = torch.zeros(n, n, dtype=torch.float64).masked_fill(~visible, torch.finfo(torch.float64).min)
+        mask = torch.zeros(n, n, dtype=torch.float64)
+        mask.masked_fill_(~visible, torch.finfo(torch.float64).min)
         with Double():
             out = self.model(inputs_embeds=X[None], attention_mask=mask[None, None],
                              output_attentions=attentions, use_cache=False)
