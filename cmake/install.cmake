@@ -1,6 +1,6 @@
 # What `cmake --install` puts where: the program, both libraries, the header, and what pkg-config
-# and find_package(heta) need. The CMake package offers the shared library as heta::heta; a static link
-# goes through `pkg-config --static`, which knows the libraries that heta stands on.
+# and find_package(heta) need. The CMake package offers the shared library as heta::heta; a static
+# link goes through `pkg-config --static`, which knows the libraries that heta stands on.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -23,8 +23,8 @@ say ""
 
 cat <<END
 
-The stronger a word is coloured, the more it made the model write '$answer'; the small print says how sure that is.
-The same with every number behind it is in $ROOT/$page: open it in a browser.
+The stronger a word is coloured, the more it made the model write '$answer'.
+The same with every number behind it: open $ROOT/$page in a browser.
 
 Try it on a model of your own (any GGUF file of the LLaMA family):
   $heta model info your.gguf

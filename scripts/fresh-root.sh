@@ -1,6 +1,6 @@
 #!/bin/sh
-# Proves both commands where nothing is installed: `make demo` and `make test`, each in a new minimal
-# Debian root with a clone of the committed tree. Needs root rights and debootstrap.
+# Proves both commands where nothing is installed: `make demo` and `make test`, each in a new
+# minimal Debian root with a clone of the committed tree. Needs root rights and debootstrap.
 # fresh-root.sh [demo|test|packages]...; logs stay in /tmp/heta-fresh-root, the roots are removed.
 # Package mirror, name servers and pip's settings are those of the machine it runs on.
 set -eu

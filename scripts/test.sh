@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make test`: installs what is missing, builds every preset, then runs all tests of all builds as one
-# ctest run, whose summary is the verdict and the last thing said.
+# `make test`: installs what is missing, builds every preset, then runs all tests of all builds as
+# one ctest run, whose summary is the verdict and the last thing said.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""test_commands.py: model info, tokenize and check on every tiny model."""
+import hashlib
+import json
+import pathlib
+
+from harness import DONE, FAILED, MODEL, TINY, USAGE, Case, main, run
+
+MODELS = sorted(TINY.glob("*.gguf"))
+
+
+class ModelInfo(Case):
+    def test_every_tiny_model(self):
+        self.assertGreater(len(MODELS), 3)
+        for model in MODELS:
+            with self.subTest(model=model.name):
+                told = self.expect(DONE, run("model", "info", model, "--format", "json")).json
+                self.assertEqual(model.stat().st_size, told["bytes"])
+                fixture = json.loads(model.with_suffix(".json").read_text())
+                self.assertEqual((fixture["width"], fixture["vocabulary"]),
+                                 (told["width"], told["vocabulary"]))
+                self.assertEqual("", run("model", "info", model).err)
+
+    def test_fingerprint_is_the_files_sha256(self):
+        expected = hashlib.sha256(pathlib.Path(MODEL).read_bytes()).hexdigest()
+        told = self.expect(DONE, run("model", "info", MODEL, "--hash", "--format", "json")).json
+        self.assertEqual({"kind": "sha256", "value": expected}, told["fingerprint"])
+
+
+class Tokenize(Case):
+    def test_ids_are_those_of_the_fixtures(self):
+        for model in MODELS:
+            with self.subTest(model=model.name):
+                fixture = json.loads(model.with_suffix(".json").read_text())
+                told = self.expect(DONE, run("tokenize", "-m", model, "-p", fixture["text"],
+                                             "--bos", "no", "--format", "json")).json
+                self.assertEqual(fixture["ids"], [token["id"] for token in told["tokens"]])
+
+    def test_tokens_cover_the_text_once(self):
+        text = "the \u00e9\u4e16 \U0001f469\u200d\U0001f469\r\n\x00end"
+        path = self.path("text.txt")
+        path.write_bytes(text.encode())
+        told = self.expect(DONE, run("tokenize", "-m", MODEL, "-f", path, "--format", "json")).json
+        self.assertEqual(told["count"], len(told["tokens"]))
+        self.assertEqual(list(range(len(text.encode()))),
+                         [i for t in told["tokens"] for i in range(t["start"], t["end"])])
+
+    def test_table_keeps_control_bytes_from_the_terminal(self):
+        out = self.expect(DONE, run("tokenize", "-m", MODEL, "-p", "a\x1b[2Jb\x07")).out
+        for byte in "\x1b\x07":
+            self.assertNotIn(byte, out)
+
+    def test_invalid_text(self):
+        self.refuse(USAGE, "tokenize", "-m", MODEL, "-p", b"ab\xff", said=["UTF-8", "2"])
+
+
+class Check(Case):
+    def test_engine_agrees_with_itself(self):
+        result = run("check", "-m", MODEL, "-p", "the cat", "--format", "json")
+        told = self.expect(DONE, result).json
+        self.assertTrue(told["passed"])
+        names = {item["name"] for item in told["checks"]}
+        for name in ("gradient", "hvp", "symmetry"):
+            self.assertIn(name, names)
+        for item in told["checks"]:
+            self.assertLessEqual(item["error"], item["limit"], item)
+            self.assertGreater(item["limit"], 0)
+
+    def test_every_tiny_model(self):
+        for model in MODELS:
+            with self.subTest(model=model.name):
+                self.expect(DONE, run("check", "-m", model, "-p", "the cat in"))
+
+    def test_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            for command in (["check", "-m", MODEL, "-p", "ab"], ["model", "info", MODEL],
+                            ["tokenize", "-m", MODEL, "-p", "ab"], ["methods"], ["help"],
+                            ["--version"]):
+                self.expect(FAILED, run(*command, stdout=full), "space")
+
+
+if __name__ == "__main__":
+    main()

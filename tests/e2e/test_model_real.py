@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""test_model_real.py: the demo model as a person would use it: right words, equal results, budgets,
+and Ctrl-C in the middle of real work. Needs HETA_TEST_MODEL."""
+import json
+import random
+import re
+import signal
+import sys
+import time
+
+from harness import (BUDGET, DONE, INTERRUPTED, ROOT, Case, main, real_model, run, shown, start,
+                     timeless)
+
+MODEL = real_model()
+SEED = 11
+QUESTION = ROOT / "examples/demo-prompt.txt"
+DEMO = ["attribute", "-m", MODEL, "-f", QUESTION, "--special", "--target", " Costa",
+        "--probes", "2", "--format", "json"]
+
+
+class Real(Case):
+    def test_model_info(self):
+        told = self.expect(DONE, run("model", "info", MODEL)).out
+        for words in ("llama", "Q4_1", "134.5 million", "49152"):
+            self.assertIn(words, told)
+
+    def test_what_the_model_would_write(self):
+        for text, word in (("The capital of France is", " Paris"), ("One, two, three,", " four")):
+            told = self.expect(DONE, run("attribute", "-m", MODEL, "-p", text, "--probes", 2,
+                                         "--format", "json")).json
+            self.assertEqual(word, told["targets"][0]["text"])
+
+    def test_the_demo(self):
+        """The question, its forced answer, and what holds for every result of the method."""
+        result = self.expect(DONE, run(*DEMO)).json
+        (target,) = result["targets"]
+        self.assertEqual((" Costa", "forced", 60), (target["text"], target["origin"],
+                                                    target["position"]))
+        (row,) = result["attributions"][0]["rows"]
+        self.assertEqual("complete", row["status"])
+        self.assertEqual([60], list({len(row["score"]), *map(len, row["components"].values())}))
+        self.assertTrue(all(score >= 0 for score in row["score"]))
+        gate = row["components"]["gate"]
+        self.assertAlmostEqual(1, sum(gate), places=5)
+        self.assertTrue(all(kl >= -1e-6 for kl in row["components"]["information"]))
+        special = [t["text"] for t in result["input"]["tokens"] if t["kind"] == "special"]
+        self.assertEqual(["<|im_start|>", "<|im_end|>", "<|im_start|>"], special)
+
+    def test_same_bytes_again_with_one_thread_and_two(self):
+        one = self.expect(DONE, run(*DEMO, "--threads", 1)).json
+        two = self.expect(DONE, run(*DEMO, "--threads", 2)).json
+        self.assertEqual(timeless(one)["attributions"], timeless(two)["attributions"])
+
+    def test_parts_merged_are_the_whole(self):
+        files = [self.path("1.json"), self.path("2.json")]
+        for part, path in enumerate(files, 1):
+            self.expect(DONE, run(*DEMO, "--part", f"{part}/2", "-o", path))
+        whole = self.expect(DONE, run(*DEMO)).json
+        merged = self.expect(DONE, run("merge", *files, "-m", MODEL, "--format", "json")).json
+        self.assertEqual(timeless(whole), timeless(merged))
+
+    def test_memory_budget(self):
+        refused = self.refuse(BUDGET, *DEMO, "--max-memory", "10M")
+        self.assertRegex(refused.err, r"\d")
+        free = self.expect(DONE, run(*DEMO), "plan:")
+        planned = re.search(r"about ([\d.]+) (MiB|GiB)", free.err)
+        self.assertTrue(planned, free.err)
+        bytes_planned = float(planned[1]) * {"MiB": 2**20, "GiB": 2**30}[planned[2]]
+        self.assertLess(free.json["timing"].get("peak_bytes", 0), 1.25 * bytes_planned)
+
+    def test_interrupted_work_goes_on(self):
+        began = time.monotonic()
+        whole = self.expect(DONE, run(*DEMO)).json
+        seconds = time.monotonic() - began
+        choice = random.Random(SEED)
+        path = self.path("a.json")
+        stopped = 0
+        for _ in range(5):
+            after = choice.uniform(0.1, 0.9) * seconds
+            with shown(seed=SEED, after=after):
+                process = start(*DEMO, "-o", path, "-y")
+                time.sleep(after)
+                process.send_signal(signal.SIGINT)
+                sent = time.monotonic()
+                out, err = process.communicate(timeout=60)
+                self.assertIn(process.returncode, (DONE, INTERRUPTED, -signal.SIGINT), err.decode())
+                self.assertLess(time.monotonic() - sent, 10, "Ctrl-C took too long")
+                if process.returncode == INTERRUPTED:
+                    stopped += 1
+                    partial = json.loads(path.read_text())
+                    self.assertEqual(timeless(partial), timeless(json.loads(out)))
+                    self.assertEqual("partial", partial["status"])
+                    last = self.expect(DONE, run(*DEMO, "--continue", path)).json
+                    self.assertEqual(timeless(whole), timeless(last))
+        self.assertGreater(stopped, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(77) if MODEL is None else main()
