@@ -23,9 +23,9 @@ const heta_i_tokenizer_info *heta_i_tokenizer_get_info(const heta_i_tokenizer *t
 
 /* Tokens of a text, without BOS. `start` and `end` are byte offsets into the text: they tile it
  * exactly. *out is heta_i_allocate'd and owned by the caller. */
-heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text, size_t size,
-                                    bool parse_special, heta_token **out, size_t *count,
-                                    heta_error *error);
+heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text,
+                                    size_t size, bool parse_special, heta_token **out,
+                                    size_t *count, heta_error *error);
 /* The bytes a token decodes to, borrowed; NULL for an id outside the vocabulary. Control tokens
  * give their own name. */
 const char *heta_i_tokenizer_bytes(const heta_i_tokenizer *tokenizer, int32_t id, size_t *size);

@@ -1,0 +1,46 @@
+/* merges.h: byte-pair encoding: which pairs of tokens merge, in which order, and applying them. */
+#ifndef HETA_TEXT_MERGES_H
+#define HETA_TEXT_MERGES_H
+
+#include "text/vocabulary.h"
+
+typedef struct heta_i_merge {
+  int32_t left, right; /* ids; left < 0: a free slot of the hash table */
+  int32_t result;
+  uint32_t rank; /* place in the file; lower ones are applied first */
+} heta_i_merge;
+
+typedef struct heta_i_merges {
+  heta_i_merge *slots; /* hash table over (left, right) */
+  size_t slot_mask;
+  int32_t byte_ids[256]; /* the token of each single byte, -1 where the vocabulary has none */
+} heta_i_merges;
+
+/* Reads tokenizer.ggml.merges. Both parts of a merge and its result must be in the vocabulary, and
+ * no pair may be listed twice. *out is released with heta_i_merges_free, also after a failure. */
+heta_status heta_i_merges_read(const heta_i_file *file, const heta_i_vocabulary *vocabulary,
+                               heta_i_merges *out, heta_error *error);
+void heta_i_merges_free(heta_i_merges *merges);
+
+typedef struct heta_i_symbol {
+  int32_t id;
+  uint32_t end; /* offset in the piece; a symbol starts where the one before ends */
+  uint32_t previous, next;
+} heta_i_symbol;
+
+/* Room for merging, kept from piece to piece. Start zeroed. */
+typedef struct heta_i_merge_room {
+  heta_i_symbol *symbols;
+  struct heta_i_candidate *heap;
+  size_t size; /* the longest piece there is room for */
+} heta_i_merge_room;
+
+/* Splits a piece of at most INT32_MAX bytes into the symbols left when no merge applies any more:
+ * room->symbols[0 … *count), id and end. A byte without a token becomes `unknown` or, when that is
+ * negative, stops everything: *missing is its offset, else size. O(size log size). */
+heta_status heta_i_merges_apply(const heta_i_merges *merges, heta_i_merge_room *room,
+                                const char *piece, size_t size, int32_t unknown, size_t *count,
+                                size_t *missing, heta_error *error);
+void heta_i_merge_room_free(heta_i_merge_room *room);
+
+#endif
