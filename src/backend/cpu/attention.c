@@ -1,0 +1,288 @@
+/* attention.c (cpu): the four maps of attention as small matrix products per lane and head, by
+ * oneDNN. The shape of each product depends on its own lane only, so that batching changes no bit.
+ * Formulas and names: the reference backend's attention.c; runs with edited probabilities use that. */
+#include <math.h>
+#include <string.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "backend/cpu/cpu.h"
+#include "backend/reference/reference.h"
+
+/* The tables of the root run hold A, Ā - ΣA∘Ā and s̄ of some heads at a time: at most this many
+ * numbers, unless one key/value head alone needs more. */
+enum { TABLE_NUMBERS = 1 << 22, TABLES = 3, THREAD_MATRICES = 2 };
+
+static size_t heads_at_once(size_t heads, size_t kv_heads, size_t n) {
+  size_t group = heads / kv_heads, at_once = TABLE_NUMBERS / (TABLES * group * n * n);
+  return at_once < 1 ? 1 : at_once > kv_heads ? kv_heads : at_once;
+}
+
+size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
+                                    size_t root_rows, size_t lane_rows, int threads) {
+  size_t group = heads / kv_heads, n = root_rows;
+  size_t tables = TABLES * heads_at_once(heads, kv_heads, n) * group * n * n;
+  size_t reference = heta_i_reference_attention_scratch_f32(heads, kv_heads, head_width, root_rows,
+                                                            lane_rows, threads);
+  size_t own = tables + (size_t)threads * THREAD_MATRICES * n * n;
+  return own > reference ? own : reference;
+}
+
+static int thread_index(void) {
+#ifdef _OPENMP
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
+static bool edited(const heta_i_attention_f32 *c) {
+  bool any = c->root && c->root->edit_count;
+  for (size_t l = 0; l < c->lane_count; l++) any |= c->lanes[l].edit_count > 0;
+  return any;
+}
+
+HETA_CLONES static void softmax(float *a, size_t visible, size_t keys, size_t hidden) {
+  if (hidden < visible) a[hidden] = -INFINITY;
+  float top = a[0], sum = 0;
+  for (size_t j = 0; j < visible; j++) top = a[j] > top ? a[j] : top;
+#pragma omp simd reduction(+ : sum)
+  for (size_t j = 0; j < visible; j++) {
+    a[j] = heta_i_cpu_exp(a[j] - top);
+    sum += a[j];
+  }
+  if (hidden < visible) { /* the clamped exponential of -inf is tiny, not 0 */
+    sum -= a[hidden];
+    a[hidden] = 0;
+  }
+  float scale = 1.0f / sum;
+  for (size_t j = 0; j < visible; j++) a[j] *= scale;
+  for (size_t j = visible; j < keys; j++) a[j] = 0;
+}
+
+/* The key `row` may not see, or SIZE_MAX. */
+static size_t hidden_from(const heta_i_attention_lane_f32 *lane, size_t row) {
+  return row > lane->hidden ? lane->hidden : SIZE_MAX;
+}
+
+void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
+  if (edited(c)) {
+    heta_i_reference_attention_forward_f32(c);
+    return;
+  }
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t most = 0;
+  for (size_t l = 0; l < c->lane_count; l++) {
+    size_t keys = c->lanes[l].first + c->lanes[l].rows;
+    if (keys > most) most = keys;
+  }
+#pragma omp parallel for collapse(2) num_threads(c->threads) schedule(dynamic)
+  for (size_t l = 0; l < c->lane_count; l++)
+    for (size_t head = 0; head < c->heads; head++) {
+      const heta_i_attention_lane_f32 *lane = &c->lanes[l];
+      size_t keys = lane->first + lane->rows, at = (head / group) * hw;
+      const float *q = c->q + lane->offset * qw + head * hw;
+      const float *k = c->k + lane->offset * kw + at, *v = c->v + lane->offset * kw + at;
+      float *y = c->y + lane->offset * qw + head * hw;
+      float *a = c->scratch + (size_t)thread_index() * THREAD_MATRICES * most * most;
+      if (lane->first)
+        heta_i_cpu_product('N', 'T', lane->rows, lane->first, hw, c->scale, q, qw,
+                           lane->parent_k + at, kw, false, a, keys);
+      heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale, q, qw, k, kw, false,
+                         a + lane->first, keys);
+      for (size_t i = 0; i < lane->rows; i++)
+        softmax(a + i * keys, lane->first + i + 1, keys, hidden_from(lane, lane->first + i));
+      if (c->probabilities)
+        memcpy(c->probabilities + head * lane->rows * keys, a, lane->rows * keys * sizeof *a);
+      heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f, a + lane->first, keys, v, kw,
+                         false, y, qw);
+      if (lane->first)
+        heta_i_cpu_product('N', 'N', lane->rows, hw, lane->first, 1.0f, a, keys,
+                           lane->parent_v + at, kw, true, y, qw);
+    }
+}
+
+/* What the root run contributes for one head: n × n each. */
+typedef struct table {
+  float *a, *centered, *sbar;
+} table;
+
+static table table_of(const heta_i_attention_f32 *c, size_t index) {
+  size_t n = c->root->rows;
+  float *base = c->scratch + index * TABLES * n * n;
+  return (table){base, base + n * n, base + 2 * n * n};
+}
+
+static float *thread_matrices(const heta_i_attention_f32 *c) {
+  size_t n = c->root->rows;
+  size_t tables = heads_at_once(c->heads, c->kv_heads, n) * (c->heads / c->kv_heads) * TABLES * n * n;
+  return c->scratch + tables + (size_t)thread_index() * THREAD_MATRICES * n * n;
+}
+
+HETA_CLONES static void center_row(const float *a, float *centered, float *sbar, size_t visible,
+                                   size_t keys) {
+  float inner = 0;
+#pragma omp simd reduction(+ : inner)
+  for (size_t j = 0; j < visible; j++) inner += a[j] * centered[j];
+  for (size_t j = 0; j < visible; j++) {
+    centered[j] -= inner;
+    sbar[j] = a[j] * centered[j];
+  }
+  for (size_t j = visible; j < keys; j++) centered[j] = sbar[j] = 0;
+}
+
+/* Fills the tables of key/value heads [kv, kv + count); Ā and s̄ only when there is an adjoint. */
+static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, bool adjoint) {
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t n = c->root->rows;
+#pragma omp parallel for num_threads(c->threads) schedule(dynamic)
+  for (size_t index = 0; index < count * group; index++) {
+    size_t head = kv * group + index, at = (head / group) * hw;
+    table t = table_of(c, index);
+    heta_i_cpu_product('N', 'T', n, n, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false, t.a,
+                       n);
+    for (size_t i = 0; i < n; i++) softmax(t.a + i * n, i + 1, n, hidden_from(c->root, i));
+    if (!adjoint) continue;
+    if (!c->gy) {
+      memset(t.centered, 0, n * n * sizeof(float));
+      memset(t.sbar, 0, n * n * sizeof(float));
+      continue;
+    }
+    heta_i_cpu_product('N', 'T', n, n, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false,
+                       t.centered, n);
+    for (size_t i = 0; i < n; i++)
+      center_row(t.a + i * n, t.centered + i * n, t.sbar + i * n, i + 1, n);
+  }
+}
+
+void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c) {
+  if (edited(c)) {
+    heta_i_reference_attention_vjp_f32(c);
+    return;
+  }
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
+  for (size_t kv = 0; kv < c->kv_heads; kv += step) {
+    size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
+    fill_tables(c, kv, count, true);
+#pragma omp parallel for num_threads(c->threads) schedule(dynamic)
+    for (size_t index = 0; index < count; index++)
+      for (size_t g = 0; g < group; g++) {
+        size_t head = (kv + index) * group + g, at = (kv + index) * hw;
+        table t = table_of(c, index * group + g);
+        heta_i_cpu_product('N', 'N', n, hw, n, c->scale, t.sbar, n, c->k + at, kw, c->accumulate[0],
+                           c->gq + head * hw, qw);
+        heta_i_cpu_product('T', 'N', n, hw, n, c->scale, t.sbar, n, c->q + head * hw, qw,
+                           g || c->accumulate[1], c->gk + at, kw);
+        heta_i_cpu_product('T', 'N', n, hw, n, 1.0f, t.a, n, c->gy + head * hw, qw,
+                           g || c->accumulate[2], c->gv + at, kw);
+      }
+  }
+}
+
+HETA_CLONES static void tangent_row(const float *a, float *ds, size_t visible, size_t keys) {
+  float inner = 0;
+#pragma omp simd reduction(+ : inner)
+  for (size_t j = 0; j < visible; j++) inner += a[j] * ds[j];
+  for (size_t j = 0; j < visible; j++) ds[j] = a[j] * (ds[j] - inner);
+  for (size_t j = visible; j < keys; j++) ds[j] = 0;
+}
+
+/* Ȧ of a lane [rows × n]: its keys before `first` have no tangent. */
+static void tangent_matrix(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
+                           size_t head, size_t at, const table *t, float *da) {
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
+  heta_i_cpu_product('N', 'T', lane->rows, n, hw, c->scale, c->dq + lane->offset * qw + head * hw, qw,
+                     c->k + at, kw, false, da, n);
+  heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale, c->q + lane->first * qw + head * hw,
+                     qw, c->dk + lane->offset * kw + at, kw, true, da + lane->first, n);
+  for (size_t i = 0; i < lane->rows; i++)
+    tangent_row(t->a + (lane->first + i) * n, da + i * n, lane->first + i + 1, n);
+}
+
+void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
+  if (edited(c)) {
+    heta_i_reference_attention_jvp_f32(c);
+    return;
+  }
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
+  for (size_t kv = 0; kv < c->kv_heads; kv += step) {
+    size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
+    fill_tables(c, kv, count, false);
+#pragma omp parallel for collapse(2) num_threads(c->threads) schedule(dynamic)
+    for (size_t l = 0; l < c->lane_count; l++)
+      for (size_t index = 0; index < count * group; index++) {
+        const heta_i_attention_lane_f32 *lane = &c->lanes[l];
+        size_t head = kv * group + index, at = (head / group) * hw;
+        table t = table_of(c, index);
+        float *da = thread_matrices(c), *dy = c->dy + lane->offset * qw + head * hw;
+        tangent_matrix(c, lane, head, at, &t, da);
+        heta_i_cpu_product('N', 'N', lane->rows, hw, n, 1.0f, da, n, c->v + at, kw, false, dy, qw);
+        heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f,
+                           t.a + lane->first * n + lane->first, n, c->dv + lane->offset * kw + at, kw,
+                           true, dy, qw);
+      }
+  }
+}
+
+/* Ā̇ becomes s̄̇ in place. */
+HETA_CLONES static void adjoint_tangent_row(const float *a, const float *centered, const float *da,
+                                            float *dabar, size_t visible, size_t keys) {
+  float inner = 0;
+#pragma omp simd reduction(+ : inner)
+  for (size_t j = 0; j < visible; j++) inner += da[j] * centered[j] + a[j] * dabar[j];
+  for (size_t j = 0; j < visible; j++)
+    dabar[j] = da[j] * centered[j] + a[j] * (dabar[j] - inner);
+  for (size_t j = visible; j < keys; j++) dabar[j] = 0;
+}
+
+static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
+                             size_t head, size_t at, const table *t, bool first_of_group) {
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
+  size_t rows = lane->rows, first = lane->first, corner = first * n + first;
+  float *da = thread_matrices(c), *ds = da + n * n;
+  const float *q = c->q + first * qw + head * hw, *dq = c->dq + lane->offset * qw + head * hw;
+  const float *dk = c->dk + lane->offset * kw + at, *dv = c->dv + lane->offset * kw + at;
+  const float *gy = c->gy ? c->gy + first * qw + head * hw : NULL;
+  const float *dgy = c->dgy + lane->offset * qw + head * hw;
+  float *dgq = c->dgq + lane->offset * qw + head * hw;
+  float *dgk = c->dgk + lane->offset * kw + at, *dgv = c->dgv + lane->offset * kw + at;
+  tangent_matrix(c, lane, head, at, t, da);
+  heta_i_cpu_product('N', 'T', rows, n, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
+  if (gy) heta_i_cpu_product('N', 'T', rows, rows, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
+  for (size_t i = 0; i < rows; i++)
+    adjoint_tangent_row(t->a + (first + i) * n, t->centered + (first + i) * n, da + i * n, ds + i * n,
+                        first + i + 1, n);
+  heta_i_cpu_product('N', 'N', rows, hw, n, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq, qw);
+  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, ds + first, n, q, qw,
+                     !first_of_group || c->accumulate[1], dgk, kw);
+  heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, t->a + corner, n, dgy, qw,
+                     !first_of_group || c->accumulate[2], dgv, kw);
+  if (!gy) return; /* without adjoints s̄ is 0 too */
+  heta_i_cpu_product('N', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dk, kw, true, dgq, qw);
+  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dq, qw, true, dgk, kw);
+  heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, da + first, n, gy, qw, true, dgv, kw);
+}
+
+void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c) {
+  if (edited(c)) {
+    heta_i_reference_attention_vjp_tangent_f32(c);
+    return;
+  }
+  size_t hw = c->head_width, group = c->heads / c->kv_heads;
+  size_t step = heads_at_once(c->heads, c->kv_heads, c->root->rows);
+  for (size_t kv = 0; kv < c->kv_heads; kv += step) {
+    size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
+    fill_tables(c, kv, count, true);
+#pragma omp parallel for collapse(2) num_threads(c->threads) schedule(dynamic)
+    for (size_t l = 0; l < c->lane_count; l++)
+      for (size_t index = 0; index < count; index++)
+        for (size_t g = 0; g < group; g++) {
+          table t = table_of(c, index * group + g);
+          vjp_tangent_lane(c, &c->lanes[l], (kv + index) * group + g, (kv + index) * hw, &t, g == 0);
+        }
+  }
+}

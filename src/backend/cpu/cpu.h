@@ -1,0 +1,63 @@
+/* cpu.h: the fast float32 backend: matrix products by oneDNN, row kernels the compiler vectorises. */
+#ifndef HETA_BACKEND_CPU_CPU_H
+#define HETA_BACKEND_CPU_CPU_H
+
+#include "backend/backend.h"
+
+/* Compiles a row function for several instruction sets and picks one when the program starts. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HETA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HETA_CLONES
+#endif
+
+void heta_i_cpu_gemm_nt(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                        const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
+void heta_i_cpu_gemm_nn(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                        const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
+/* One product on the calling thread, any size: C = scale op(A) op(B) (+ C). */
+void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
+                        const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
+                        float *c, size_t ldc);
+
+size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
+                                    size_t root_rows, size_t lane_rows, int threads);
+void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c);
+void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c);
+void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c);
+void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c);
+
+void heta_i_cpu_rms_norm_forward(const heta_i_rows_f32 *r);
+void heta_i_cpu_rms_norm_vjp(const heta_i_rows_f32 *r);
+void heta_i_cpu_rms_norm_jvp(const heta_i_rows_f32 *r);
+void heta_i_cpu_rms_norm_vjp_tangent(const heta_i_rows_f32 *r);
+void heta_i_cpu_gated_forward(const heta_i_rows_f32 *r);
+void heta_i_cpu_gated_vjp(const heta_i_rows_f32 *r);
+void heta_i_cpu_gated_jvp(const heta_i_rows_f32 *r);
+void heta_i_cpu_gated_vjp_tangent(const heta_i_rows_f32 *r);
+void heta_i_cpu_add(const heta_i_rows_f32 *r);
+
+/* eˣ in float, about 2 units in the last place: 2ⁿ eʳ with |r| <= ln 2 / 2, eʳ by its Taylor sum to
+ * r⁷; inline, so that loops over it vectorise. Arguments below -87 give 0 or nearly so. */
+static inline float heta_i_cpu_exp(float x) {
+  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+  float n = x * 1.44269504088896341f;
+  n = (float)(int)(n + (n < 0 ? -0.5f : 0.5f));
+  float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.0f / 5040;
+  p = p * r + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  union {
+    int32_t bits;
+    float value;
+  } two = {.bits = ((int32_t)n + 127) << 23};
+  return p * two.value;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* table.c (cpu): the table of the cpu backend: the reference's kernels, the hot ones replaced. */
+#include "backend/cpu/cpu.h"
+#include "backend/reference/reference.h"
+
+const heta_i_backend_f32 *heta_i_backend_cpu_f32(void) {
+  static const heta_i_backend_f32 TABLE = {
+      .name = "cpu",
+      .gemm_nt = heta_i_cpu_gemm_nt,
+      .gemm_nn = heta_i_cpu_gemm_nn,
+      .rms_norm = {heta_i_cpu_rms_norm_forward, heta_i_cpu_rms_norm_vjp, heta_i_cpu_rms_norm_jvp,
+                   heta_i_cpu_rms_norm_vjp_tangent},
+      .layer_norm = {heta_i_layer_norm_forward_f32, heta_i_layer_norm_vjp_f32,
+                     heta_i_layer_norm_jvp_f32, heta_i_layer_norm_vjp_tangent_f32},
+      .gated = {heta_i_cpu_gated_forward, heta_i_cpu_gated_vjp, heta_i_cpu_gated_jvp,
+                heta_i_cpu_gated_vjp_tangent},
+      .activation = {heta_i_activation_forward_f32, heta_i_activation_vjp_f32,
+                     heta_i_activation_jvp_f32, heta_i_activation_vjp_tangent_f32},
+      .rotate = heta_i_rotate_f32,
+      .add = heta_i_cpu_add,
+      .add_bias = heta_i_add_bias_f32,
+      .attention_scratch = heta_i_cpu_attention_scratch,
+      .attention_forward = heta_i_cpu_attention_forward,
+      .attention_vjp = heta_i_cpu_attention_vjp,
+      .attention_jvp = heta_i_cpu_attention_jvp,
+      .attention_vjp_tangent = heta_i_cpu_attention_vjp_tangent,
+  };
+  return &TABLE;
+}

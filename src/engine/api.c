@@ -1,0 +1,181 @@
+/* api.c: opening an engine, and the table through which everyone uses it. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+/* cos and sin of position × frequency, computed in double. */
+static heta_status open_rotary(X(engine) *engine, heta_error *error) {
+  const heta_i_hyper *hyper = &engine->base.model->hyper;
+  size_t pairs = hyper->rotary_dims / 2, count = engine->settings.positions * pairs;
+  engine->cosine = X(take)(engine, count, sizeof(real));
+  engine->sine = X(take)(engine, count, sizeof(real));
+  if (!engine->cosine || !engine->sine)
+    return heta_i_no_memory(error, "RoPE tables", count * sizeof(real));
+  for (size_t position = 0; position < engine->settings.positions; position++)
+    for (size_t i = 0; i < pairs; i++) {
+      double angle = (double)position * hyper->rotary_frequency[i];
+      engine->cosine[position * pairs + i] = (real)cos(angle);
+      engine->sine[position * pairs + i] = (real)sin(angle);
+    }
+  return HETA_OK;
+}
+
+/* Which buffers the derivative maps read, from the ops' own declarations. */
+static void find_kept(X(engine) *engine) {
+  const heta_model *model = engine->base.model;
+  for (size_t i = 0; i < model->block_ops; i++) {
+    const heta_i_op *op = &model->architecture->block[i];
+    const X(op_maps) *maps = X(op_maps_of)(op->kind);
+    for (size_t k = 0; k < 3 && maps->reads_values; k++)
+      if (op->in[k]) engine->keep_values |= 1u << op->in[k];
+    if (maps->reads_adjoint) engine->keep_adjoints |= 1u << op->out;
+  }
+}
+
+static void engine_close(heta_i_engine *base) {
+  X(engine) *engine = (X(engine) *)base;
+  if (!engine) return;
+  X(tape_close)(engine, engine->work);
+  X(tape_close)(engine, engine->tangents);
+  engine->batch.count = engine->batch.padded = engine->settings.lane_rows;
+  X(batch_close)(engine, &engine->batch);
+  X(weights_close)(engine);
+  heta_i_free(engine->cosine);
+  heta_i_free(engine->sine);
+  heta_i_free(engine->embedding_row);
+  heta_i_free(engine->attention_scratch);
+  heta_i_free(engine->head);
+  heta_i_free(engine->gathered);
+  heta_i_free(engine->recomputed);
+  heta_i_free(engine);
+}
+
+static const heta_i_engine_api API;
+
+static heta_status open_scratch(X(engine) *engine, heta_error *error) {
+  const heta_model *model = engine->base.model;
+  const heta_i_engine_settings *s = &engine->settings;
+  size_t width = model->hyper.width;
+  size_t rows = s->lane_rows > pad_rows(s->positions) ? s->lane_rows : pad_rows(s->positions);
+  size_t attention =
+      engine->backend->attention_scratch(model->hyper.heads, model->hyper.kv_heads,
+                                         model->hyper.head_width, s->positions, s->lane_rows,
+                                         s->threads);
+  engine->embedding_row = X(take)(engine, width, sizeof(float));
+  engine->attention_scratch = X(take)(engine, attention, sizeof(real));
+  engine->head = X(take)(engine, X(head_elements)(model), sizeof(real));
+  engine->gathered = X(take)(engine, 2 * HEAD_ROWS * width, sizeof(real));
+  engine->recomputed = s->recompute ? X(take)(engine, rows * width, sizeof(real)) : NULL;
+  if (!engine->embedding_row || !engine->attention_scratch || !engine->head || !engine->gathered ||
+      (s->recompute && !engine->recomputed))
+    return heta_i_no_memory(error, "the engine's scratch memory", attention * sizeof(real));
+  HETA_TRY(X(batch_open)(engine, s->lane_rows, s->lane_rows, true, &engine->batch, error));
+  return X(tape_open)(engine, s->lane_rows, 0, 0, 2, &engine->work, error);
+}
+
+static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_engine **out,
+                               heta_error *error) {
+  if (settings->threads < 1 || !settings->positions || settings->lane_rows % ROW_PAD ||
+      !settings->lane_rows)
+    return heta_i_fail(error, HETA_E_INTERNAL, "engine settings are out of range");
+#if HETA_REAL_BITS == 64
+  if (settings->backend != HETA_BACKEND_REFERENCE)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "float64 runs on the reference backend only (--backend reference)");
+#endif
+  X(engine) *engine = heta_i_allocate(1, sizeof *engine);
+  if (!engine) return heta_i_no_memory(error, "an engine", sizeof *engine);
+  engine->base.api = &API;
+  engine->base.model = settings->model;
+  engine->settings = *settings;
+  engine->backend = X(backend_reference)();
+#if HETA_REAL_BITS == 32
+  if (settings->backend == HETA_BACKEND_CPU) engine->backend = X(backend_cpu)();
+#endif
+  find_kept(engine);
+  heta_status status = open_rotary(engine, error);
+  if (!status) status = X(weights_open)(engine, error);
+  if (!status) status = open_scratch(engine, error);
+  if (status) {
+    engine_close(&engine->base);
+    return status;
+  }
+  *out = &engine->base;
+  return HETA_OK;
+}
+
+static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }
+
+static void engine_embed(heta_i_engine *base, const int32_t *tokens, size_t count, double *out) {
+  X(engine) *engine = (X(engine) *)base;
+  size_t width = base->model->hyper.width;
+  for (size_t i = 0; i < count; i++) {
+    X(embed_rows)(engine, tokens + i, 1, engine->gathered);
+    for (size_t c = 0; c < width; c++) out[i * width + c] = (double)engine->gathered[c];
+  }
+}
+
+static void run_logits(const heta_i_run *base, size_t index, double *out) {
+  const X(run) *run = (const X(run) *)base;
+  size_t vocabulary = run->engine->base.model->hyper.vocabulary;
+  for (size_t i = 0; i < vocabulary; i++) out[i] = (double)run->logits[index * vocabulary + i];
+}
+
+static void run_logprobs(const heta_i_run *base, size_t index, double *out) {
+  const X(run) *run = (const X(run) *)base;
+  run_logits(base, index, out);
+  for (size_t i = 0; i < run->engine->base.model->hyper.vocabulary; i++)
+    out[i] -= run->log_sum[index];
+}
+
+static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site site, size_t first,
+                                  size_t columns, size_t rows, const double *x, double *out,
+                                  heta_error *error) {
+  X(engine) *engine = (X(engine) *)base;
+  const heta_model *model = base->model;
+  const X(weight) *weight = NULL;
+  for (size_t i = 0; i < model->block_ops; i++)
+    if (model->architecture->block[i].out == site)
+      weight = &engine->block_weights[block * model->block_ops + i];
+  if (!weight || !weight->source->tensor || !weight->source->cols ||
+      first + columns > weight->source->cols)
+    return heta_i_fail(error, HETA_E_INTERNAL, "site '%s' is not a projection of this size",
+                       heta_i_site_name(site));
+  size_t n = weight->source->rows, k = weight->source->cols, padded = pad_rows(rows);
+  real *in = X(take)(engine, padded * columns, sizeof(real));
+  real *product = X(take)(engine, padded * n, sizeof(real));
+  if (in && product) {
+    for (size_t e = 0; e < rows * columns; e++) in[e] = (real)x[e];
+    size_t panel = X(panel_rows)(weight);
+    for (size_t from = 0; from < n; from += panel) {
+      size_t count = n - from < panel ? n - from : panel;
+      engine->backend->gemm_nt(engine->settings.threads, padded, count, columns, in, columns,
+                               X(weight_panel)(engine, weight, from, count) + first, k, false,
+                               product + from, n);
+    }
+    for (size_t e = 0; e < rows * n; e++) out[e] = (double)product[e];
+  }
+  heta_status status = in && product
+                           ? HETA_OK
+                           : heta_i_no_memory(error, "a projection", padded * n * sizeof(real));
+  X(give)(engine, in, padded * columns, sizeof(real));
+  X(give)(engine, product, padded * n, sizeof(real));
+  return status;
+}
+
+static const heta_i_engine_api API = {.open = engine_open,
+                                      .close = engine_close,
+                                      .peak_bytes = engine_peak,
+                                      .embed = engine_embed,
+                                      .run = X(engine_run),
+                                      .run_free = X(run_free),
+                                      .logits = run_logits,
+                                      .logprobs = run_logprobs,
+                                      .reverse = X(engine_reverse),
+                                      .adjoint_free = X(adjoint_free),
+                                      .lanes = X(engine_lanes),
+                                      .probes = X(engine_probes),
+                                      .project = engine_project};
+
+const heta_i_engine_api *X(engine_api)(void) { return &API; }

@@ -1,0 +1,519 @@
+/* forward.c: the forward pass: of a run, which keeps what other passes need, and of lanes. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+heta_status X(check_stop)(const X(engine) *engine, heta_error *error) {
+  if (engine->settings.stop && engine->settings.stop(engine->settings.context))
+    return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
+  return HETA_OK;
+}
+
+bool X(accumulates)(const heta_i_op *ops, size_t count, size_t op, size_t input) {
+  heta_i_site site = ops[op].in[input];
+  for (size_t i = 0; i < input; i++)
+    if (ops[op].in[i] == site) return true;
+  for (size_t later = op + 1; later < count; later++)
+    for (size_t i = 0; i < 3; i++)
+      if (ops[later].in[i] == site) return true;
+  return false;
+}
+
+/* The columns an override touches. */
+static void columns_of(const X(engine) *engine, heta_i_site site, size_t head, size_t *first,
+                       size_t *count) {
+  const heta_model *model = engine->base.model;
+  *first = head == SIZE_MAX ? 0 : head * model->hyper.head_width;
+  *count = head == SIZE_MAX ? model->widths[site] : model->hyper.head_width;
+}
+
+static void apply_overrides(const X(engine) *engine, const X(batch) *batch, size_t block,
+                            heta_i_site site, real *rows) {
+  size_t width = engine->base.model->widths[site];
+  for (size_t l = 0; l < batch->count; l++) {
+    const X(placed) *at = &batch->placed[l];
+    for (size_t i = 0; at->lane && i < at->lane->override_count; i++) {
+      const heta_i_override *change = &at->lane->overrides[i];
+      if (change->site != site || change->block != block) continue;
+      size_t column, columns;
+      columns_of(engine, site, change->head, &column, &columns);
+      for (size_t r = 0; r < at->rows; r++) {
+        if (change->row != SIZE_MAX && change->row != at->first + r) continue;
+        real *x = rows + (at->offset + r) * width + column;
+        for (size_t c = 0; c < columns; c++)
+          x[c] = (real)(change->scale * (double)x[c] + (change->add ? change->add[c] : 0));
+      }
+    }
+  }
+}
+
+void X(scale_overrides)(const X(run) *run, const X(batch) *batch, size_t block, heta_i_site site,
+                        size_t width, real *rows) {
+  for (size_t i = 0; i < run->lane.override_count; i++) {
+    const heta_i_override *change = &run->lane.overrides[i];
+    if (change->site != site || change->block != block) continue;
+    size_t column, columns;
+    columns_of(run->engine, site, change->head, &column, &columns);
+    for (size_t r = 0; r < batch->rows; r++) {
+      size_t row = batch->primal ? batch->primal[r] : r;
+      if (change->row != SIZE_MAX && change->row != row) continue;
+      real *x = rows + r * width + column;
+      for (size_t c = 0; c < columns; c++) x[c] *= (real)change->scale;
+    }
+  }
+}
+
+static void capture_rows(const X(engine) *engine, const X(batch) *batch, size_t block,
+                         heta_i_site site, const real *rows) {
+  size_t width = engine->base.model->widths[site];
+  for (size_t l = 0; l < batch->count; l++) {
+    const X(placed) *at = &batch->placed[l];
+    for (size_t i = 0; at->lane && i < at->lane->capture_count; i++) {
+      const heta_i_capture *wanted = &at->lane->captures[i];
+      if (wanted->site != site || wanted->block != block) continue;
+      for (size_t e = 0; e < at->rows * width; e++)
+        wanted->out[e] = (double)rows[at->offset * width + e];
+    }
+  }
+}
+
+static const heta_i_capture *wants_probabilities(const X(batch) *batch, size_t block) {
+  const heta_i_lane *lane = batch->placed[0].lane;
+  for (size_t i = 0; lane && i < lane->capture_count; i++)
+    if (lane->captures[i].site == HETA_SITE_PROBABILITIES && lane->captures[i].block == block)
+      return &lane->captures[i];
+  return NULL;
+}
+
+/* Room for captured probabilities, when a lane of the batch wants them; such a batch has one lane. */
+static heta_status open_probabilities(X(batch) *batch, heta_error *error) {
+  const heta_i_lane *lane = batch->placed[0].lane;
+  for (size_t i = 0; i < lane->capture_count; i++) {
+    if (lane->captures[i].site != HETA_SITE_PROBABILITIES) continue;
+    size_t heads = batch->heads, rows = batch->placed[0].rows;
+    batch->probabilities = heta_i_allocate(heads * rows * lane->length, sizeof(real));
+    return batch->probabilities ? HETA_OK
+                                : heta_i_no_memory(error, "attention probabilities",
+                                                   heads * rows * lane->length * sizeof(real));
+  }
+  return HETA_OK;
+}
+
+static void close_probabilities(X(batch) *batch) {
+  heta_i_free(batch->probabilities);
+  batch->probabilities = NULL;
+}
+
+void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
+                      bool again) {
+  const heta_model *model = engine->base.model;
+  if (!again) {
+    real *residual = frame->b[HETA_SITE_RESIDUAL_BEFORE];
+    apply_overrides(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
+    capture_rows(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
+  }
+  const heta_i_capture *wanted = again ? NULL : wants_probabilities(batch, block);
+  for (size_t i = 0; i < model->block_ops; i++) {
+    const heta_i_op *op = &model->architecture->block[i];
+    bool observed = wanted && op->kind == HETA_OP_ATTENTION;
+    X(call) call = {.engine = engine,
+                    .op = op,
+                    .weight = &engine->block_weights[block * model->block_ops + i],
+                    .batch = batch,
+                    .block = block,
+                    .values = frame,
+                    .probabilities = observed ? batch->probabilities : NULL};
+    X(op_maps_of)(op->kind)->forward(&call);
+    if (observed) {
+      size_t count = model->hyper.heads * batch->placed[0].rows * batch->placed[0].lane->length;
+      for (size_t e = 0; e < count; e++) wanted->out[e] = (double)batch->probabilities[e];
+    }
+    apply_overrides(engine, batch, block, op->out, frame->b[op->out]);
+    if (!again) capture_rows(engine, batch, block, op->out, frame->b[op->out]);
+  }
+}
+
+/* The input rows of a lane, into the batch's residual. */
+static void load_input(X(engine) *engine, const X(placed) *at, real *residual) {
+  const heta_i_lane *lane = at->lane;
+  size_t width = engine->base.model->hyper.width;
+  real *out = residual + at->offset * width;
+  if (lane->input)
+    for (size_t e = 0; e < at->rows * width; e++) out[e] = (real)lane->input[e];
+  for (size_t r = 0; r < at->rows; r++) {
+    if (lane->edit && lane->edit_row == at->first + r) {
+      for (size_t c = 0; c < width; c++) out[r * width + c] = (real)lane->edit[c];
+    } else if (!lane->input) {
+      X(embed_rows)(engine, lane->tokens + at->first + r, 1, out + r * width);
+    }
+  }
+}
+
+/* Fills the batch's maps for its placed lanes; pad rows repeat position 0. */
+static void load_positions(X(batch) *batch) {
+  for (size_t l = 0; l < batch->count; l++) {
+    const X(placed) *at = &batch->placed[l];
+    for (size_t r = 0; r < at->rows; r++)
+      batch->position[at->offset + r] = at->lane->positions ? at->lane->positions[at->first + r]
+                                                            : (uint32_t)(at->first + r);
+  }
+}
+
+/* Edits of the attention probabilities of one block, of a lane or run. Returns their number. */
+static size_t count_edits(const heta_i_lane *lane, size_t block) {
+  size_t count = 0;
+  for (size_t i = 0; i < lane->override_count; i++)
+    count += lane->overrides[i].site == HETA_SITE_PROBABILITIES && lane->overrides[i].block == block;
+  return count;
+}
+
+static heta_status make_edits(const heta_i_lane *lane, size_t block, X(probability_edit) **edits,
+                              real **numbers, size_t *count, heta_error *error) {
+  *count = count_edits(lane, block);
+  *edits = NULL;
+  *numbers = NULL;
+  if (!*count) return HETA_OK;
+  *edits = heta_i_allocate(*count, sizeof **edits);
+  *numbers = heta_i_allocate(*count * lane->length, sizeof **numbers);
+  if (!*edits || !*numbers) {
+    heta_i_free(*edits);
+    heta_i_free(*numbers);
+    *edits = NULL;
+    *numbers = NULL;
+    return heta_i_no_memory(error, "probability overrides", *count * lane->length * sizeof(real));
+  }
+  size_t at = 0;
+  for (size_t i = 0; i < lane->override_count; i++) {
+    const heta_i_override *change = &lane->overrides[i];
+    if (change->site != HETA_SITE_PROBABILITIES || change->block != block) continue;
+    real *copy = *numbers + at * lane->length;
+    for (size_t j = 0; change->add && j < lane->length; j++) copy[j] = (real)change->add[j];
+    (*edits)[at++] = (X(probability_edit)){change->head, change->row, (real)change->scale,
+                                           change->add ? copy : NULL};
+  }
+  return HETA_OK;
+}
+
+static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
+  const heta_model *model = engine->base.model;
+  if (lane->first >= lane->length || lane->length > engine->settings.positions ||
+      (!lane->tokens && !lane->input) || (lane->first && !lane->parent))
+    return heta_i_fail(error, HETA_E_INTERNAL, "a lane of rows %zu … %zu does not fit its engine",
+                       lane->first, lane->length);
+  for (size_t i = 0; i < lane->override_count; i++) {
+    const heta_i_override *change = &lane->overrides[i];
+    bool buffer = change->site < HETA_SITE_NORM_FINAL && model->widths[change->site];
+    if ((!buffer && change->site != HETA_SITE_PROBABILITIES) || change->block >= model->hyper.layers)
+      return heta_i_fail(error, HETA_E_ARGUMENT, "block %zu of this model has no site '%s' to change",
+                         change->block, heta_i_site_name(change->site));
+  }
+  for (size_t i = 0; i < lane->capture_count; i++) {
+    const heta_i_capture *wanted = &lane->captures[i];
+    bool buffer = wanted->site < HETA_SITE_NORM_FINAL && model->widths[wanted->site];
+    if ((!buffer && wanted->site != HETA_SITE_PROBABILITIES) || wanted->block >= model->hyper.layers)
+      return heta_i_fail(error, HETA_E_ARGUMENT, "block %zu of this model has no site '%s' to read",
+                         wanted->block, heta_i_site_name(wanted->site));
+  }
+  return HETA_OK;
+}
+
+/* Reads the output distributions at the run's target rows. */
+static void finish_targets(X(engine) *engine, X(run) *run, const real *residual) {
+  const heta_model *model = engine->base.model;
+  size_t width = model->hyper.width, vocabulary = model->hyper.vocabulary;
+  for (size_t i = 0; i < run->target_count; i++)
+    memcpy(run->final + i * width, residual + run->target_rows[i] * width, width * sizeof(real));
+  for (size_t i = 0; i < run->target_count; i += HEAD_ROWS) {
+    size_t rows = run->target_count - i < HEAD_ROWS ? run->target_count - i : HEAD_ROWS;
+    X(head_forward)(engine, rows, run->final + i * width, run->logits + i * vocabulary);
+  }
+#pragma omp parallel for num_threads(engine->settings.threads) schedule(static)
+  for (size_t i = 0; i < run->target_count; i++)
+    run->log_sum[i] = X(log_sum_exp)(run->logits + i * vocabulary, vocabulary);
+}
+
+/* The bits of the sites a run keeps even when blocks are recomputed: what lanes read. */
+static uint32_t lane_sites(const heta_model *model) {
+  uint32_t keep = 0;
+  for (size_t i = 0; i < model->block_ops; i++) {
+    const heta_i_op *op = &model->architecture->block[i];
+    if (op->kind == HETA_OP_ATTENTION) keep |= 1u << op->in[1] | 1u << op->in[2];
+  }
+  return keep;
+}
+
+static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *error) {
+  run->lane = (heta_i_lane){.length = lane->length, .edit_row = SIZE_MAX,
+                            .hidden_key = lane->hidden_key};
+  const heta_model *model = run->engine->base.model;
+  heta_i_override *copy = heta_i_allocate(lane->override_count, sizeof *copy);
+  run->edits = heta_i_allocate(model->hyper.layers, sizeof *run->edits);
+  run->edit_counts = heta_i_allocate(model->hyper.layers, sizeof *run->edit_counts);
+  run->edit_numbers = heta_i_allocate(model->hyper.layers, sizeof *run->edit_numbers);
+  run->lane.overrides = copy;
+  if (!copy || !run->edits || !run->edit_counts || !run->edit_numbers)
+    return heta_i_no_memory(error, "a run", model->hyper.layers * sizeof *run->edits);
+  if (lane->override_count) memcpy(copy, lane->overrides, lane->override_count * sizeof *copy);
+  run->lane.override_count = lane->override_count;
+  for (size_t block = 0; block < model->hyper.layers; block++)
+    HETA_TRY(make_edits(lane, block, &run->edits[block], &run->edit_numbers[block],
+                        &run->edit_counts[block], error));
+  return HETA_OK;
+}
+
+/* The root lane at a block, for the attention kernels. */
+X(attention_lane) X(run_attention)(const X(run) *run, size_t block) {
+  return (X(attention_lane)){.rows = run->length, .hidden = run->lane.hidden_key,
+                             .edits = run->edits[block], .edit_count = run->edit_counts[block]};
+}
+
+heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
+                   const size_t *target_rows, size_t target_count, heta_i_run **out,
+                   heta_error *error) {
+  X(engine) *engine = (X(engine) *)base;
+  const heta_model *model = base->model;
+  heta_status status = HETA_OK;
+  HETA_TRY(check_lane(engine, lane, error));
+  for (size_t i = 0; i < target_count; i++)
+    if (target_rows[i] >= lane->length || (i && target_rows[i] <= target_rows[i - 1]))
+      return heta_i_fail(error, HETA_E_INTERNAL, "target rows must be sorted and inside the run");
+  if (lane->parent || begin >= model->hyper.layers)
+    return heta_i_fail(error, HETA_E_INTERNAL, "a run has no parent and at least one block");
+  X(run) *run = heta_i_allocate(1, sizeof *run);
+  if (!run) return heta_i_no_memory(error, "a run", sizeof *run);
+  run->engine = engine;
+  run->length = lane->length;
+  run->begin = begin;
+  run->target_count = target_count;
+  size_t vocabulary = model->hyper.vocabulary, padded = pad_rows(lane->length);
+  HETA_GO(copy_lane(run, lane, error));
+  HETA_GO(X(batch_open)(engine, padded, 1, false, &run->batch, error));
+  run->batch.rows = lane->length;
+  run->batch.placed[0] = (X(placed)){lane, 0, 0, lane->length};
+  load_positions(&run->batch);
+  HETA_GO(open_probabilities(&run->batch, error));
+  uint32_t keep = engine->settings.recompute ? lane_sites(model) : engine->keep_values;
+  HETA_GO(X(tape_open)(engine, padded, begin, keep | lane_sites(model), model->hyper.layers - begin + 1,
+                       &run->tape, error));
+  run->target_rows = X(take)(engine, target_count, sizeof *run->target_rows);
+  run->final = X(take)(engine, target_count * model->hyper.width, sizeof(real));
+  run->logits = X(take)(engine, target_count * vocabulary, sizeof(real));
+  run->log_sum = X(take)(engine, target_count, sizeof(double));
+  if (!run->target_rows || !run->final || !run->logits || !run->log_sum) {
+    status = heta_i_no_memory(error, "output distributions", target_count * vocabulary * sizeof(real));
+    goto done;
+  }
+  memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
+  X(frame) frame = X(tape_frame)(engine, run->tape, begin);
+  load_input(engine, &run->batch.placed[0], frame.b[HETA_SITE_RESIDUAL_BEFORE]);
+  for (size_t block = begin; block < model->hyper.layers; block++) {
+    HETA_GO(X(check_stop)(engine, error));
+    frame = X(tape_frame)(engine, run->tape, block);
+    run->batch.attention[0] = X(run_attention)(run, block);
+    X(forward_block)(engine, block, &run->batch, &frame, false);
+  }
+  close_probabilities(&run->batch);
+  finish_targets(engine, run, frame.b[HETA_SITE_RESIDUAL_AFTER]);
+  run->batch.placed[0].lane = &run->lane; /* captures are done; overrides stay */
+  for (size_t i = 0; i < target_count; i++)
+    if (!isfinite(run->log_sum[i])) {
+      status = heta_i_fail(error, HETA_E_NONFINITE,
+                           "the model's output at row %zu is not finite; its weights are damaged",
+                           target_rows[i]);
+      goto done;
+    }
+  *out = (heta_i_run *)run;
+  return HETA_OK;
+done:
+  close_probabilities(&run->batch);
+  X(run_free)((heta_i_run *)run);
+  return status;
+}
+
+void X(run_free)(heta_i_run *base) {
+  X(run) *run = (X(run) *)base;
+  if (!run) return;
+  X(engine) *engine = run->engine;
+  const heta_model *model = engine->base.model;
+  if (run->tape) {
+    X(give)(engine, run->target_rows, run->target_count, sizeof *run->target_rows);
+    X(give)(engine, run->final, run->target_count * model->hyper.width, sizeof(real));
+    X(give)(engine, run->logits, run->target_count * model->hyper.vocabulary, sizeof(real));
+    X(give)(engine, run->log_sum, run->target_count, sizeof(double));
+  }
+  X(tape_close)(engine, run->tape);
+  if (run->batch.placed) {
+    run->batch.padded = pad_rows(run->length);
+    X(batch_close)(engine, &run->batch);
+  }
+  for (size_t block = 0; block < model->hyper.layers; block++) {
+    if (run->edits) heta_i_free(run->edits[block]);
+    if (run->edit_numbers) heta_i_free(run->edit_numbers[block]);
+  }
+  heta_i_free(run->edits);
+  heta_i_free(run->edit_counts);
+  heta_i_free(run->edit_numbers);
+  heta_i_free((void *)run->lane.overrides);
+  heta_i_free(run);
+}
+
+X(frame) X(run_frame)(X(run) *run, size_t block) {
+  X(engine) *engine = run->engine;
+  X(frame) frame = X(tape_frame)(engine, run->tape, block);
+  if (!engine->settings.recompute) return frame;
+  /* The kept residual after the block already holds overrides of the next block's input: leave it. */
+  X(frame) again = frame;
+  again.b[HETA_SITE_RESIDUAL_AFTER] = engine->recomputed;
+  run->batch.attention[0] = X(run_attention)(run, block);
+  X(forward_block)(engine, block, &run->batch, &again, true);
+  return frame;
+}
+
+/* Packs lanes from `from` on into the batch; returns how many fit. */
+static size_t pack(X(engine) *engine, const heta_i_lane *lanes, size_t from, size_t count) {
+  X(batch) *batch = &engine->batch;
+  size_t rows = 0, used = 0;
+  for (size_t i = from; i < count; i++) {
+    size_t own = lanes[i].length - lanes[i].first;
+    if (rows + own > engine->settings.lane_rows) break;
+    batch->placed[used++] = (X(placed)){&lanes[i], rows, lanes[i].first, own};
+    rows += own;
+  }
+  batch->rows = rows;
+  batch->count = used;
+  batch->padded = pad_rows(rows);
+  return used;
+}
+
+typedef struct lane_edits {
+  X(probability_edit) *edits;
+  real *numbers;
+  size_t count;
+} lane_edits;
+
+/* Attention's view of the batch at a block. */
+static heta_status load_attention(X(batch) *batch, size_t block, lane_edits *edits,
+                                  heta_error *error) {
+  for (size_t l = 0; l < batch->count; l++) {
+    const X(placed) *at = &batch->placed[l];
+    X(attention_lane) *view = &batch->attention[l];
+    *view = (X(attention_lane)){.offset = at->offset, .first = at->first, .rows = at->rows,
+                                .hidden = at->lane->hidden_key};
+    heta_i_free(edits[l].edits);
+    heta_i_free(edits[l].numbers);
+    HETA_TRY(make_edits(at->lane, block, &edits[l].edits, &edits[l].numbers, &edits[l].count, error));
+    view->edits = edits[l].edits;
+    view->edit_count = edits[l].count;
+    if (!at->first) continue;
+    const X(run) *parent = (const X(run) *)at->lane->parent;
+    X(frame) kept = X(tape_frame)(parent->engine, parent->tape, block);
+    const heta_model *model = parent->engine->base.model;
+    for (size_t i = 0; i < model->block_ops; i++) {
+      const heta_i_op *op = &model->architecture->block[i];
+      if (op->kind != HETA_OP_ATTENTION) continue;
+      view->parent_k = kept.b[op->in[1]];
+      view->parent_v = kept.b[op->in[2]];
+    }
+  }
+  return HETA_OK;
+}
+
+/* Runs the packed batch; the last block's residual is then in its tape frame. */
+static heta_status run_batch(X(engine) *engine, size_t begin, X(frame) *last, heta_error *error) {
+  X(batch) *batch = &engine->batch;
+  const heta_model *model = engine->base.model;
+  heta_status status = HETA_OK;
+  lane_edits *edits = heta_i_allocate(batch->count, sizeof *edits);
+  if (!edits) return heta_i_no_memory(error, "lanes", batch->count * sizeof *edits);
+  X(tape) view = *engine->work; /* the same memory, from block `begin` on */
+  view.begin = begin;
+  load_positions(batch);
+  HETA_GO(open_probabilities(batch, error));
+  X(frame) frame = X(tape_frame)(engine, &view, begin);
+  for (size_t l = 0; l < batch->count; l++)
+    load_input(engine, &batch->placed[l], frame.b[HETA_SITE_RESIDUAL_BEFORE]);
+  for (size_t block = begin; block < model->hyper.layers; block++) {
+    HETA_GO(X(check_stop)(engine, error));
+    frame = X(tape_frame)(engine, &view, block);
+    HETA_GO(load_attention(batch, block, edits, error));
+    X(forward_block)(engine, block, batch, &frame, false);
+  }
+  *last = frame;
+done:
+  close_probabilities(batch);
+  for (size_t l = 0; l < batch->count; l++) {
+    heta_i_free(edits[l].edits);
+    heta_i_free(edits[l].numbers);
+  }
+  heta_i_free(edits);
+  return status;
+}
+
+typedef struct pending {
+  size_t lane, index, row; /* index into the readout; row of the batch */
+} pending;
+
+static void read_rows(X(engine) *engine, const heta_i_readout *readout, const pending *rows,
+                      size_t count, const real *residual) {
+  const heta_model *model = engine->base.model;
+  size_t width = model->hyper.width, vocabulary = model->hyper.vocabulary;
+  real *gathered = engine->gathered, *logits = X(head_logits)(engine);
+  for (size_t i = 0; i < count; i++)
+    memcpy(gathered + i * width, residual + rows[i].row * width, width * sizeof(real));
+  X(head_forward)(engine, count, gathered, logits);
+#pragma omp parallel for num_threads(engine->settings.threads) schedule(static)
+  for (size_t i = 0; i < count; i++) {
+    const real *z = logits + i * vocabulary;
+    size_t index = rows[i].index, out = rows[i].lane * readout->rows + index;
+    double log_sum = X(log_sum_exp)(z, vocabulary);
+    if (readout->logprob) readout->logprob[out] = (double)z[readout->token[index]] - log_sum;
+    if (readout->foil_logprob)
+      readout->foil_logprob[out] = (double)z[readout->foil[index]] - log_sum;
+    if (readout->kl) {
+      const X(run) *clean = (const X(run) *)readout->reference;
+      readout->kl[out] = X(divergence)(clean->logits + index * vocabulary, clean->log_sum[index], z,
+                                       log_sum, vocabulary);
+    }
+  }
+}
+
+heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
+                     const heta_i_readout *readout, heta_error *error) {
+  X(engine) *engine = (X(engine) *)base;
+  for (size_t i = 0; i < count; i++) {
+    HETA_TRY(check_lane(engine, &lanes[i], error));
+    if (lanes[i].length - lanes[i].first > engine->settings.lane_rows)
+      return heta_i_fail(error, HETA_E_INTERNAL, "a lane of %zu rows is longer than a batch",
+                         lanes[i].length - lanes[i].first);
+  }
+  for (size_t from = 0; from < count;) {
+    size_t used = 1;
+    size_t begin = lanes[from].parent ? ((const X(run) *)lanes[from].parent)->begin : 0;
+    /* A capture of probabilities needs a batch of its own. */
+    used = pack(engine, lanes, from, lanes[from].capture_count ? from + 1 : count);
+    for (size_t l = 1; l < used; l++)
+      if (engine->batch.placed[l].lane->capture_count) {
+        used = pack(engine, lanes, from, from + l);
+        break;
+      }
+    X(frame) last;
+    HETA_TRY(run_batch(engine, begin, &last, error));
+    pending rows[HEAD_ROWS];
+    size_t waiting = 0;
+    for (size_t l = 0; l < used; l++)
+      for (size_t i = 0; readout && i < readout->rows; i++) {
+        const X(placed) *at = &engine->batch.placed[l];
+        if (readout->row[i] < at->first) continue;
+        if (readout->row[i] >= at->first + at->rows)
+          return heta_i_fail(error, HETA_E_INTERNAL, "a readout row lies beyond its lane");
+        rows[waiting++] = (pending){from + l, i, at->offset + readout->row[i] - at->first};
+        if (waiting < HEAD_ROWS) continue;
+        read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER]);
+        waiting = 0;
+      }
+    if (waiting) read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER]);
+    from += used;
+  }
+  return HETA_OK;
+}

@@ -1,0 +1,104 @@
+/* head.c: from the last block's residual to the logits and back, for the rows that are asked for
+ * only, HEAD_ROWS at a time. */
+#include <string.h>
+
+#include "engine/internal.h"
+
+/* Scratch: residual, norm (values or adjoints), their tangents, and one matrix of logits. */
+enum { RESIDUAL, NORM, RESIDUAL_B, NORM_B, MATRICES };
+
+size_t X(head_elements)(const heta_model *model) {
+  return HEAD_ROWS * (MATRICES * model->hyper.width + model->hyper.vocabulary);
+}
+
+static real *scratch(X(engine) *engine, size_t index) {
+  return engine->head + index * HEAD_ROWS * engine->base.model->hyper.width;
+}
+
+real *X(head_logits)(X(engine) *engine) { return scratch(engine, MATRICES); }
+
+static X(frame) frame_of(real *residual, real *norm, real *logits) {
+  X(frame) frame = {{NULL}};
+  frame.b[HETA_SITE_RESIDUAL_AFTER] = residual;
+  frame.b[HETA_SITE_NORM_FINAL] = norm;
+  frame.b[HETA_SITE_LOGITS] = logits;
+  return frame;
+}
+
+typedef enum direction { FORWARD, BACKWARD } direction;
+
+static void pass(X(engine) *engine, X(call) *call, direction way,
+                 void (*map)(const X(op_maps) *, const X(call) *)) {
+  const heta_model *model = engine->base.model;
+  call->engine = engine;
+  for (size_t i = 0; i < model->head_ops; i++) {
+    size_t op = way == FORWARD ? i : model->head_ops - 1 - i;
+    call->op = &model->architecture->head[op];
+    call->weight = &engine->head_weights[op];
+    map(X(op_maps_of)(call->op->kind), call);
+  }
+}
+
+static void forward(const X(op_maps) *maps, const X(call) *call) { maps->forward(call); }
+static void vjp(const X(op_maps) *maps, const X(call) *call) { maps->vjp(call); }
+static void jvp(const X(op_maps) *maps, const X(call) *call) { maps->jvp(call); }
+static void vjp_tangent(const X(op_maps) *maps, const X(call) *call) { maps->vjp_tangent(call); }
+
+static void copy_in(X(engine) *engine, size_t index, const real *rows, size_t count) {
+  memcpy(scratch(engine, index), rows, count * engine->base.model->hyper.width * sizeof(real));
+}
+
+static void copy_out(X(engine) *engine, real *rows, size_t index, size_t count) {
+  memcpy(rows, scratch(engine, index), count * engine->base.model->hyper.width * sizeof(real));
+}
+
+void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real *logits) {
+  copy_in(engine, RESIDUAL, residual, rows);
+  real *out = X(head_logits)(engine);
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows)};
+  X(frame) values = frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM), out);
+  pass(engine, &(X(call)){.batch = &batch, .values = &values}, FORWARD, forward);
+  if (logits != out)
+    memcpy(logits, out, rows * engine->base.model->hyper.vocabulary * sizeof(real));
+}
+
+void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const real *logits_adjoint,
+                 real *norm_adjoint, real *residual_adjoint) {
+  copy_in(engine, RESIDUAL, residual, rows);
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows)};
+  X(frame) values = frame_of(scratch(engine, RESIDUAL), NULL, NULL);
+  X(frame) adjoints = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B),
+                               X(head_logits)(engine));
+  if (logits_adjoint != X(head_logits)(engine))
+    memcpy(X(head_logits)(engine), logits_adjoint,
+           rows * engine->base.model->hyper.vocabulary * sizeof(real));
+  pass(engine, &(X(call)){.batch = &batch, .values = &values, .adjoints = &adjoints}, BACKWARD, vjp);
+  copy_out(engine, norm_adjoint, NORM_B, rows);
+  copy_out(engine, residual_adjoint, RESIDUAL_B, rows);
+}
+
+void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const real *residual,
+                 const real *tangent, real *logits_tangent) {
+  copy_in(engine, RESIDUAL_B, tangent, rows);
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = (uint32_t *)primal};
+  X(frame) values = frame_of((real *)residual, NULL, NULL);
+  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits_tangent);
+  pass(engine, &(X(call)){.batch = &batch, .values = &values, .tangents = &tangents}, FORWARD, jvp);
+}
+
+void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
+                         const real *residual, const real *tangent, const real *norm_adjoint,
+                         const real *logits_adjoint_tangent, real *out) {
+  copy_in(engine, RESIDUAL_B, tangent, rows);
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = (uint32_t *)primal};
+  X(frame) values = frame_of((real *)residual, NULL, NULL);
+  X(frame) adjoints = frame_of(NULL, (real *)norm_adjoint, NULL);
+  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, NULL);
+  X(frame) adjoint_tangents = frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM),
+                                       (real *)logits_adjoint_tangent);
+  pass(engine,
+       &(X(call)){.batch = &batch, .values = &values, .adjoints = norm_adjoint ? &adjoints : NULL,
+                  .tangents = &tangents, .adjoint_tangents = &adjoint_tangents},
+       BACKWARD, vjp_tangent);
+  copy_out(engine, out, RESIDUAL, rows);
+}

@@ -1,0 +1,208 @@
+/* internal.h: the engine's own types, per precision: weights, tapes, batches, and the op table. */
+#ifndef HETA_ENGINE_INTERNAL_H
+#define HETA_ENGINE_INTERNAL_H
+
+#include "backend/backend.h"
+#include "base/memory.h"
+#include "engine/engine.h"
+
+enum { ROW_PAD = 32, HEAD_ROWS = 64, PANEL_ELEMENTS = 1 << 20, ROW_SEEDS = 16 };
+
+static inline size_t pad_rows(size_t rows) { return (rows + ROW_PAD - 1) / ROW_PAD * ROW_PAD; }
+
+typedef struct X(weight) {
+  const heta_i_weight *source;
+  real *expanded;       /* [rows × cols], or NULL: expanded panel by panel */
+  real *vector, *bias;  /* [rows], or NULL */
+} X(weight);
+
+/* One row matrix per buffer; NULL where there is none. */
+typedef struct X(frame) {
+  real *b[HETA_SITE_BUFFERS];
+} X(frame);
+
+/* The rows of one pass, block by block. Buffers in `keep` have a slot per block; the others share one
+ * slot, overwritten by each block. Residuals have blocks + 1 slots (values, tangents) or 2. */
+typedef struct X(tape) {
+  size_t rows, begin, blocks, residual_slots;
+  uint32_t keep;
+  real *residual;
+  real *slots[HETA_SITE_BUFFERS];
+  real *store;
+  size_t bytes;
+} X(tape);
+
+/* A lane with its place in a batch. */
+typedef struct X(placed) {
+  const heta_i_lane *lane; /* NULL for probes */
+  size_t offset, first, rows;
+} X(placed);
+
+/* Lanes stacked into one row matrix. */
+typedef struct X(batch) {
+  size_t rows, padded;
+  size_t count;
+  X(placed) *placed;
+  uint32_t *position; /* [padded] */
+  uint32_t *primal;   /* [padded] row of the root run; NULL in forward passes */
+  X(attention_lane) *attention; /* [count] */
+  size_t heads;
+  real *probabilities; /* [heads × rows × length] of the one lane that captures them, or NULL */
+} X(batch);
+
+typedef struct X(engine) {
+  heta_i_engine base;
+  heta_i_engine_settings settings;
+  const X(backend) *backend;
+  X(weight) *block_weights; /* [layers][block_ops] */
+  X(weight) head_weights[HETA_MAX_OPS];
+  real *cosine, *sine;      /* [positions × dims/2] */
+  float *embedding_row;     /* [width]: one row on its way from the file */
+  real *panel;              /* PANEL_ELEMENTS (at least one row), unless all is expanded */
+  float *panel_f32;         /* the same, for expansion to float before double */
+  real *attention_scratch;
+  uint32_t keep_values, keep_adjoints; /* buffers the derivative maps read, bit per site */
+  X(tape) *work;            /* [lane_rows]: forward lanes, tangents of adjoints */
+  X(tape) *tangents;        /* [lane_rows] */
+  real *head;               /* scratch of the head: see head.c */
+  real *gathered;           /* [2 × HEAD_ROWS × width]: rows on their way to the head and back */
+  real *recomputed;         /* [rows × width]: where a recomputed block leaves its last residual */
+  X(batch) batch;           /* [lane_rows] rows and lanes */
+  size_t bytes, peak;
+} X(engine);
+
+typedef struct X(run) {
+  X(engine) *engine;
+  size_t length, begin;
+  X(tape) *tape;
+  X(batch) batch;           /* its one lane */
+  heta_i_lane lane;         /* own copies of overrides; no captures */
+  X(probability_edit) **edits; /* [layers], NULL where there are none */
+  size_t *edit_counts;
+  real **edit_numbers;
+  size_t target_count;
+  size_t *target_rows;
+  real *final;              /* [targets × width]: residual after the last block */
+  real *logits;             /* [targets × vocabulary] */
+  double *log_sum;          /* [targets]: log Σ exp(logits) */
+} X(run);
+
+typedef struct X(adjoint) {
+  X(run) *run;
+  X(tape) *tape;            /* keeps what vjp′ reads */
+  size_t seed_count;
+  heta_i_seed *seeds;
+  size_t row_count;         /* distinct rows of the seeds, sorted, as indices into target_rows */
+  size_t *rows;
+  real *norm;               /* [row_count × width]: adjoint of the final norm's output */
+} X(adjoint);
+
+/* Everything one map of one op needs. Frames not used by a map are NULL. */
+typedef struct X(call) {
+  X(engine) *engine;
+  const heta_i_op *op;
+  const X(weight) *weight;
+  const X(batch) *batch;    /* of y, dy, dgx */
+  size_t block;
+  const X(frame) *values;   /* forward: being filled; derivatives: the root run's */
+  const X(frame) *adjoints; /* vjp: being filled; vjp′: the root run's, or NULL for none */
+  const X(frame) *tangents; /* jvp: being filled */
+  const X(frame) *adjoint_tangents; /* vjp′: being filled */
+  bool accumulate[3];       /* whether the adjoint of input i was written by a later op already */
+  heta_i_rule rule;
+  const X(attention_lane) *root;
+  real *probabilities;      /* forward attention: where to leave them, or NULL */
+} X(call);
+
+typedef struct X(op_maps) {
+  void (*forward)(const X(call) *), (*vjp)(const X(call) *), (*jvp)(const X(call) *),
+      (*vjp_tangent)(const X(call) *);
+  bool reads_values;   /* derivative maps read the inputs' values and tangents */
+  bool reads_adjoint;  /* vjp′ reads the root's adjoint of the output */
+} X(op_maps);
+
+/* ops_*.c */
+const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind);
+extern const X(op_maps) X(norm_maps), X(linear_maps), X(rotary_maps), X(attention_maps),
+    X(gated_maps), X(activation_maps), X(add_maps);
+void X(linear_forward)(X(engine) *engine, const X(weight) *weight, size_t padded, size_t rows,
+                       const real *x, bool bias, real *y);
+void X(linear_vjp)(X(engine) *engine, const X(weight) *weight, size_t padded, const real *gy,
+                   bool accumulate, real *gx);
+
+/* memory.c */
+void *X(take)(X(engine) *engine, size_t count, size_t size);
+void X(give)(X(engine) *engine, void *block, size_t count, size_t size);
+heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t keep,
+                         size_t residual_slots, X(tape) **out, heta_error *error);
+void X(tape_close)(X(engine) *engine, X(tape) *tape);
+X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t block);
+heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, bool primal, X(batch) *batch,
+                          heta_error *error);
+void X(batch_close)(X(engine) *engine, X(batch) *batch);
+
+/* weights.c */
+void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real *out);
+heta_status X(weights_open)(X(engine) *engine, heta_error *error);
+void X(weights_close)(X(engine) *engine);
+size_t X(panel_rows)(const X(weight) *weight);
+/* Rows [first, first + rows) of a matrix, borrowed until the next call. */
+const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t first, size_t rows);
+
+/* forward.c */
+heta_status X(check_stop)(const X(engine) *engine, heta_error *error);
+/* `again`: recomputing, when the block's input already holds its overrides and captures are done. */
+void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
+                      bool again);
+/* The root lane of a run at a block, for the attention kernels. */
+X(attention_lane) X(run_attention)(const X(run) *run, size_t block);
+/* The root's values of a block, recomputed when they are not kept. */
+X(frame) X(run_frame)(X(run) *run, size_t block);
+bool X(accumulates)(const heta_i_op *ops, size_t count, size_t op, size_t input);
+heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
+                   const size_t *target_rows, size_t target_count, heta_i_run **out,
+                   heta_error *error);
+void X(run_free)(heta_i_run *run);
+heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
+                     const heta_i_readout *readout, heta_error *error);
+/* Multiplies rows of `site` by the scale of the run's overrides: the derivative of an override. */
+void X(scale_overrides)(const X(run) *run, const X(batch) *batch, size_t block, heta_i_site site,
+                        size_t width, real *rows);
+
+/* reverse.c, tangent.c */
+heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *run, const heta_i_seed *seeds,
+                       size_t seed_count, heta_i_rule rule, double *value, double *gradient,
+                       heta_i_adjoint **out, heta_error *error);
+void X(adjoint_free)(heta_i_adjoint *adjoint);
+heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoint *const *adjoints,
+                      size_t adjoint_count, const heta_i_probe *probes, size_t count,
+                      bool gauss_newton, heta_error *error);
+
+/* head.c: the final norm and the output projection, HEAD_ROWS rows at a time. */
+size_t X(head_elements)(const heta_model *model);
+/* logits [rows × vocabulary] of rows of the final residual; rows <= HEAD_ROWS. */
+void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real *logits);
+/* norm_adjoint [rows × width] and the residual's adjoint from the logits' adjoint. */
+void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const real *logits_adjoint,
+                 real *norm_adjoint, real *residual_adjoint);
+/* Tangents of the logits: `primal` maps each row to a row of `residual`. */
+void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const real *residual,
+                 const real *tangent, real *logits_tangent);
+void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
+                         const real *residual, const real *tangent, const real *norm_adjoint,
+                         const real *logits_adjoint_tangent, real *out);
+real *X(head_logits)(X(engine) *engine); /* scratch [HEAD_ROWS × vocabulary] */
+
+/* objective.c */
+double X(log_sum_exp)(const real *logits, size_t size);
+double X(objective_value)(const X(run) *run, const heta_i_seed *seeds, size_t count);
+/* Adjoint of one row of logits: Σ over the seeds of that row. */
+void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
+                      const heta_i_seed *seeds, size_t count, size_t row, real *adjoint);
+/* In place: the tangent of the logits becomes the tangent of their adjoint. */
+void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabulary,
+                              const heta_i_seed *seeds, size_t count, size_t row, real *tangent);
+double X(divergence)(const real *reference, double reference_sum, const real *logits, double log_sum,
+                     size_t size);
+
+#endif

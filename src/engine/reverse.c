@@ -1,0 +1,148 @@
+/* reverse.c: the reverse pass of a run: the gradient of an objective, and the adjoints that
+ * Hessian-vector products read. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+static heta_status check_seeds(const X(run) *run, const heta_i_seed *seeds, size_t count,
+                               heta_error *error) {
+  size_t vocabulary = run->engine->base.model->hyper.vocabulary;
+  for (size_t i = 0; i < count; i++) {
+    size_t same = 0;
+    bool target = false;
+    for (size_t t = 0; t < run->target_count; t++) target |= run->target_rows[t] == seeds[i].row;
+    for (size_t j = 0; j < count; j++) same += seeds[j].row == seeds[i].row;
+    if (!target || seeds[i].token < 0 || (size_t)seeds[i].token >= vocabulary)
+      return heta_i_fail(error, HETA_E_INTERNAL, "a seed (row %zu, token %d) is not a target of its run",
+                         seeds[i].row, (int)seeds[i].token);
+    if (same > ROW_SEEDS)
+      return heta_i_fail(error, HETA_E_ARGUMENT, "an objective has %zu seeds at row %zu; at most %d",
+                         same, seeds[i].row, ROW_SEEDS);
+  }
+  return HETA_OK;
+}
+
+static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t count,
+                                X(adjoint) **out, heta_error *error) {
+  X(engine) *engine = run->engine;
+  const heta_model *model = engine->base.model;
+  X(adjoint) *adjoint = heta_i_allocate(1, sizeof *adjoint);
+  if (!adjoint) return heta_i_no_memory(error, "a reverse pass", sizeof *adjoint);
+  adjoint->run = run;
+  adjoint->seed_count = count;
+  adjoint->seeds = heta_i_allocate(count, sizeof *adjoint->seeds);
+  adjoint->rows = heta_i_allocate(run->target_count, sizeof *adjoint->rows);
+  adjoint->norm = X(take)(engine, run->target_count * model->hyper.width, sizeof(real));
+  heta_status status = adjoint->seeds && adjoint->rows && adjoint->norm
+                           ? HETA_OK
+                           : heta_i_no_memory(error, "a reverse pass", count);
+  if (!status)
+    status = X(tape_open)(engine, pad_rows(run->length), run->begin, engine->keep_adjoints, 2,
+                          &adjoint->tape, error);
+  if (status) {
+    X(adjoint_free)((heta_i_adjoint *)adjoint);
+    return status;
+  }
+  memcpy(adjoint->seeds, seeds, count * sizeof *seeds);
+  for (size_t t = 0; t < run->target_count; t++)
+    for (size_t i = 0; i < count; i++)
+      if (seeds[i].row == run->target_rows[t]) {
+        adjoint->rows[adjoint->row_count++] = t;
+        break;
+      }
+  *out = adjoint;
+  return HETA_OK;
+}
+
+void X(adjoint_free)(heta_i_adjoint *base) {
+  X(adjoint) *adjoint = (X(adjoint) *)base;
+  if (!adjoint) return;
+  X(run) *run = adjoint->run;
+  X(give)(run->engine, adjoint->norm,
+          run->target_count * run->engine->base.model->hyper.width, sizeof(real));
+  X(tape_close)(run->engine, adjoint->tape);
+  heta_i_free(adjoint->seeds);
+  heta_i_free(adjoint->rows);
+  heta_i_free(adjoint);
+}
+
+/* Back from the logits to the last residual, for the rows that have seeds. */
+static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
+  X(run) *run = adjoint->run;
+  X(engine) *engine = run->engine;
+  const heta_model *model = engine->base.model;
+  size_t width = model->hyper.width, vocabulary = model->hyper.vocabulary;
+  real *gathered = engine->gathered, *back = gathered + HEAD_ROWS * width;
+  for (size_t from = 0; from < adjoint->row_count; from += HEAD_ROWS) {
+    size_t left = adjoint->row_count - from, count = left < HEAD_ROWS ? left : HEAD_ROWS;
+    real *logits = X(head_logits)(engine);
+    for (size_t i = 0; i < count; i++) {
+      size_t target = adjoint->rows[from + i];
+      memcpy(gathered + i * width, run->final + target * width, width * sizeof(real));
+      X(objective_vjp)(run->logits + target * vocabulary, run->log_sum[target], vocabulary,
+                       adjoint->seeds, adjoint->seed_count, run->target_rows[target],
+                       logits + i * vocabulary);
+    }
+    X(head_vjp)(engine, count, gathered, logits, gathered, back);
+    for (size_t i = 0; i < count; i++) {
+      size_t target = adjoint->rows[from + i];
+      memcpy(adjoint->norm + target * width, gathered + i * width, width * sizeof(real));
+      memcpy(residual_adjoint + run->target_rows[target] * width, back + i * width,
+             width * sizeof(real));
+    }
+  }
+}
+
+heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const heta_i_seed *seeds,
+                       size_t seed_count, heta_i_rule rule, double *value, double *gradient,
+                       heta_i_adjoint **out, heta_error *error) {
+  X(engine) *engine = (X(engine) *)base;
+  X(run) *run = (X(run) *)base_run;
+  const heta_model *model = base->model;
+  heta_status status = HETA_OK;
+  X(adjoint) *adjoint = NULL;
+  HETA_TRY(check_seeds(run, seeds, seed_count, error));
+  HETA_TRY(adjoint_open(run, seeds, seed_count, &adjoint, error));
+  size_t last = model->hyper.layers - 1, width = model->hyper.width;
+  X(frame) adjoints = X(tape_frame)(engine, adjoint->tape, last);
+  memset(adjoints.b[HETA_SITE_RESIDUAL_AFTER], 0, adjoint->tape->rows * width * sizeof(real));
+  reverse_head(adjoint, adjoints.b[HETA_SITE_RESIDUAL_AFTER]);
+  for (size_t block = model->hyper.layers; block-- > run->begin;) {
+    HETA_GO(X(check_stop)(engine, error));
+    X(frame) values = X(run_frame)(run, block);
+    adjoints = X(tape_frame)(engine, adjoint->tape, block);
+    X(attention_lane) root = X(run_attention)(run, block);
+    for (size_t i = model->block_ops; i-- > 0;) {
+      const heta_i_op *op = &model->architecture->block[i];
+      X(scale_overrides)(run, &run->batch, block, op->out, model->widths[op->out],
+                         adjoints.b[op->out]);
+      X(call) call = {.engine = engine,
+                      .op = op,
+                      .weight = &engine->block_weights[block * model->block_ops + i],
+                      .batch = &run->batch,
+                      .block = block,
+                      .values = &values,
+                      .adjoints = &adjoints,
+                      .rule = rule,
+                      .root = &root};
+      for (size_t k = 0; k < 3; k++)
+        call.accumulate[k] = op->in[k] && X(accumulates)(model->architecture->block,
+                                                         model->block_ops, i, k);
+      X(op_maps_of)(op->kind)->vjp(&call);
+    }
+    X(scale_overrides)(run, &run->batch, block, HETA_SITE_RESIDUAL_BEFORE, width,
+                       adjoints.b[HETA_SITE_RESIDUAL_BEFORE]);
+  }
+  if (value) *value = X(objective_value)(run, seeds, seed_count);
+  if (gradient)
+    for (size_t e = 0; e < run->length * width; e++)
+      gradient[e] = (double)adjoints.b[HETA_SITE_RESIDUAL_BEFORE][e];
+  if (out) {
+    *out = (heta_i_adjoint *)adjoint;
+    return HETA_OK;
+  }
+done:
+  X(adjoint_free)((heta_i_adjoint *)adjoint);
+  return status;
+}

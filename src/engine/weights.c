@@ -1,0 +1,136 @@
+/* weights.c: the row-panel accessor: the only way to a matrix. Weights stay in the file's type and
+ * are expanded panel by panel, or once when the engine opens. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "format/quant.h"
+
+size_t X(panel_rows)(const X(weight) *weight) {
+  size_t rows = PANEL_ELEMENTS / weight->source->cols / ROW_PAD * ROW_PAD;
+  if (rows < ROW_PAD) rows = ROW_PAD;
+  return rows < weight->source->rows ? rows : weight->source->rows;
+}
+
+/* Expands rows [first, first + rows); scratch holds one panel of floats in the f64 build. */
+static void expand(const heta_i_weight *source, size_t first, size_t rows, int threads, real *out,
+                   float *scratch) {
+  const heta_i_tensor *tensor = source->tensor;
+  size_t row_bytes = tensor->bytes / source->rows;
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (size_t row = 0; row < rows; row++) {
+    const unsigned char *data = tensor->data + (first + row) * row_bytes;
+#if HETA_REAL_BITS == 32
+    (void)scratch;
+    heta_i_expand(tensor->type, data, source->cols, out + row * source->cols);
+#else
+    float *f = scratch + row * source->cols;
+    heta_i_expand(tensor->type, data, source->cols, f);
+    for (size_t i = 0; i < source->cols; i++) out[row * source->cols + i] = (real)f[i];
+#endif
+  }
+}
+
+const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t first, size_t rows) {
+  if (weight->expanded) return weight->expanded + first * weight->source->cols;
+  expand(weight->source, first, rows, engine->settings.threads, engine->panel, engine->panel_f32);
+  return engine->panel;
+}
+
+/* The first entry of a panel that is not finite, or `count`. */
+static size_t first_nonfinite(const real *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!isfinite(values[i])) return i;
+  return count;
+}
+
+static real *copy_vector(X(engine) *engine, const float *values, size_t size) {
+  real *copy = X(take)(engine, size, sizeof(real));
+  for (size_t i = 0; copy && i < size; i++) copy[i] = (real)values[i];
+  return copy;
+}
+
+static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X(weight) *weight,
+                               heta_error *error) {
+  weight->source = source;
+  if (!source->tensor) return HETA_OK;
+  if (source->vector && !(weight->vector = copy_vector(engine, source->vector, source->rows)))
+    return heta_i_no_memory(error, source->tensor->name, source->rows * sizeof(real));
+  if (source->bias && !(weight->bias = copy_vector(engine, source->bias, source->rows)))
+    return heta_i_no_memory(error, source->tensor->name, source->rows * sizeof(real));
+  if (!source->cols) return HETA_OK;
+  real *expanded = NULL;
+  if (engine->settings.expand) {
+    expanded = X(take)(engine, source->rows * source->cols, sizeof(real));
+    if (!expanded)
+      return heta_i_no_memory(error, source->tensor->name,
+                              source->rows * source->cols * sizeof(real));
+  }
+  size_t panel = X(panel_rows)(weight);
+  for (size_t first = 0; first < source->rows; first += panel) {
+    size_t rows = source->rows - first < panel ? source->rows - first : panel;
+    real *out = expanded ? expanded + first * source->cols : engine->panel;
+    expand(source, first, rows, engine->settings.threads, out, engine->panel_f32);
+    size_t bad = first_nonfinite(out, rows * source->cols);
+    if (bad < rows * source->cols) {
+      X(give)(engine, expanded, source->rows * source->cols, sizeof(real));
+      size_t row = first + bad / source->cols;
+      return heta_i_fail_at(error, HETA_E_NONFINITE,
+                            source->tensor->offset + row * (source->tensor->bytes / source->rows),
+                            "tensor %s, row %zu, column %zu is not a finite number; the file is "
+                            "damaged",
+                            source->tensor->name, row, bad % source->cols);
+    }
+    HETA_TRY(X(check_stop)(engine, error));
+  }
+  weight->expanded = expanded;
+  return HETA_OK;
+}
+
+heta_status X(weights_open)(X(engine) *engine, heta_error *error) {
+  const heta_model *model = engine->base.model;
+  size_t blocks = model->hyper.layers * model->block_ops, columns = 0;
+  engine->block_weights = X(take)(engine, blocks, sizeof *engine->block_weights);
+  if (!engine->block_weights) return heta_i_no_memory(error, "the weights", blocks);
+  for (size_t i = 0; i < blocks; i++)
+    if (model->block_weights[i].cols > columns) columns = model->block_weights[i].cols;
+  for (size_t i = 0; i < model->head_ops; i++)
+    if (model->head_weights[i].cols > columns) columns = model->head_weights[i].cols;
+  size_t panel = columns * ROW_PAD > PANEL_ELEMENTS ? columns * ROW_PAD : PANEL_ELEMENTS;
+  bool direct = engine->settings.expand;
+  if (!direct) engine->panel = X(take)(engine, panel, sizeof(real));
+  if (sizeof(real) > sizeof(float)) engine->panel_f32 = X(take)(engine, panel, sizeof(float));
+  if ((!direct && !engine->panel) || (sizeof(real) > sizeof(float) && !engine->panel_f32))
+    return heta_i_no_memory(error, "a weight panel", panel * sizeof(real));
+  for (size_t i = 0; i < blocks; i++)
+    HETA_TRY(open_weight(engine, &model->block_weights[i], &engine->block_weights[i], error));
+  for (size_t i = 0; i < model->head_ops; i++)
+    HETA_TRY(open_weight(engine, &model->head_weights[i], &engine->head_weights[i], error));
+  return HETA_OK;
+}
+
+static void close_weight(X(weight) *weight) {
+  heta_i_free(weight->expanded);
+  heta_i_free(weight->vector);
+  heta_i_free(weight->bias);
+}
+
+void X(weights_close)(X(engine) *engine) {
+  const heta_model *model = engine->base.model;
+  for (size_t i = 0; engine->block_weights && i < model->hyper.layers * model->block_ops; i++)
+    close_weight(&engine->block_weights[i]);
+  for (size_t i = 0; i < model->head_ops; i++) close_weight(&engine->head_weights[i]);
+  heta_i_free(engine->block_weights);
+  heta_i_free(engine->panel);
+  heta_i_free(engine->panel_f32);
+}
+
+void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real *out) {
+  const heta_i_tensor *tensor = engine->base.model->embedding;
+  size_t width = engine->base.model->hyper.width, row_bytes = tensor->bytes / tensor->shape[1];
+  for (size_t i = 0; i < count; i++) {
+    float *row = engine->embedding_row;
+    heta_i_expand(tensor->type, tensor->data + (size_t)tokens[i] * row_bytes, width, row);
+    for (size_t c = 0; c < width; c++) out[i * width + c] = (real)row[c];
+  }
+}
