@@ -46,7 +46,7 @@ static void say_plan(const heta_plan *plan) {
                       plan->target_tokens, plan->target_tokens == 1 ? "" : "s",
                       (unsigned long long)plan->forwards, (unsigned long long)plan->reverses);
   if (plan->hvps) {
-    snprintf(line + used, sizeof line - (size_t)used, ", %llu Hessian-vector products",
+    snprintf(line + used, sizeof line - (size_t)used, ", %llu Hessian",
              (unsigned long long)plan->hvps);
   }
   cli_say("plan: %s; about %s and %s", line, cli_bytes_text(plan->bytes, memory),
@@ -100,11 +100,10 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   const heta_attribution *attribution;
   heta_error error = {0};
   if (!request->quiet && !request->no_progress) cli_progress_start();
-  cli_interrupt_watch(job);
   heta_status status = heta_job_run(job, &error);
-  cli_interrupt_watch(NULL);
   cli_progress_clear();
-  cli_preview_clear();
+  /* The handler's own lines stand below a preview then, which is left where it is. */
+  if (!cli_interrupt_signal()) cli_preview_clear();
   if (status && status != HETA_E_CANCELLED && status != HETA_E_BUDGET) {
     return cli_fail(cli_exit_code(status), "%s", error.message);
   }
@@ -113,6 +112,7 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   if (got) return cli_fail(cli_exit_code(got), "%s", failure.message);
   int written = cli_output_write(&request->output, attribution, request->parsed.argc,
                                  request->parsed.argv);
+  cli_interrupt_finish();
   if (status) return say_stopped(request, run, status, &error);
   if (request->verbose) {
     char time[CLI_SHORT], memory[CLI_SHORT];
@@ -134,6 +134,7 @@ static int explain(const heta_model *model, const cli_text *text, const cli_requ
   if (cli_output_format(&request->output) == CLI_FORMAT_TERM) options.preview = on_preview;
   heta_status status = heta_job_create(model, text->bytes, text->size, &options, &job, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
+  cli_interrupt_watch(job);
   int code = continue_from(job, &request->resume);
   if (!code) {
     run.expected_seconds = heta_job_get_plan(job)->seconds;
@@ -141,6 +142,7 @@ static int explain(const heta_model *model, const cli_text *text, const cli_requ
     if (request->verbose) say_details(heta_model_get_info(model), heta_job_get_plan(job));
     code = run_job(job, request, &run);
   }
+  cli_interrupt_watch(NULL);
   heta_job_free(job);
   return code;
 }

@@ -52,6 +52,8 @@ char *cli_clock_text(double seconds, char *room);     /* "2:10" */
  * are: control characters as \n or \x1b, bytes that are not UTF-8 as \xff. Returns the number of
  * characters written. */
 size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size);
+/* The same for sentences, where a backslash stays as it is. */
+void cli_print_safe(FILE *stream, const char *bytes, size_t size);
 /* Bytes of the UTF-8 character at text, 0 when there is none. */
 size_t cli_character(const char *text, size_t size);
 

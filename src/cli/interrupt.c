@@ -26,14 +26,16 @@ static void handle(int number) {
   errno = kept;
 }
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+enum { NUMBERS = sizeof numbers / sizeof *numbers };
+
 void cli_interrupt_install(void) {
-  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action, before;
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   action.sa_handler = handle;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+  for (size_t i = 0; i < NUMBERS; i++) {
     /* nohup and background shells have signals ignored: leave them so. */
     if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(numbers[i], &action, NULL);
@@ -43,5 +45,14 @@ void cli_interrupt_install(void) {
 }
 
 void cli_interrupt_watch(heta_job *job) { watched = job; }
+
+void cli_interrupt_finish(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  sigemptyset(&action.sa_mask);
+  action.sa_handler = SIG_IGN;
+  for (size_t i = 0; i < NUMBERS; i++) sigaction(numbers[i], &action, NULL);
+  watched = NULL;
+}
 
 int cli_interrupt_signal(void) { return received; }

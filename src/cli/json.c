@@ -50,7 +50,7 @@ void cli_json_append(json_t *array, json_t *value) {
 int cli_json_print(json_t *value) {
   if (!value || out_of_memory) return cli_fail(CLI_FAILED, "out of memory");
   errno = 0;
-  int failed = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  int failed = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
   fputc('\n', stdout);
   json_decref(value);
   if (failed && !ferror(stdout)) return cli_fail(CLI_FAILED, "the JSON could not be written");

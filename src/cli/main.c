@@ -2,8 +2,11 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const cli_command *const commands[] = {&cli_attribute, &cli_merge,    &cli_model_info,
                                               &cli_tokenize,  &cli_methods, &cli_check};
@@ -98,8 +101,20 @@ static int run_command(const cli_command *command, int count, char *const *words
   return code;
 }
 
+/* A program started with a standard stream closed would get that number for the next file it opens
+ * and write its results into it. The stand-ins fail on every read and write. */
+static void hold_standard_streams(void) {
+  for (int handle = STDIN_FILENO; handle <= STDERR_FILENO; handle++) {
+    if (fcntl(handle, F_GETFD) == -1 && errno == EBADF) {
+      int opened = open("/dev/null", handle == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+      if (opened != handle && opened >= 0) close(opened);
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   int used = 0;
+  hold_standard_streams();
   cli_interrupt_install();
   if (argc < 2) {
     print_overview(stderr);

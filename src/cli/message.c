@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -18,23 +19,28 @@ int cli_exit_code(heta_status status) {
   }
 }
 
+/* File names and texts in a message may hold anything: none of it may act on the terminal. */
+static void write_line(const char *before, const char *format, va_list arguments) {
+  char line[2 * PATH_MAX];
+  int length = vsnprintf(line, sizeof line, format, arguments);
+  cli_progress_clear();
+  fputs(before, stderr);
+  if (length > 0) cli_print_safe(stderr, line, strlen(line));
+  fputc('\n', stderr);
+}
+
 int cli_fail(int code, const char *format, ...) {
   va_list arguments;
-  cli_progress_clear();
   va_start(arguments, format);
-  fputs("heta: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  write_line("heta: ", format, arguments);
   va_end(arguments);
   return code;
 }
 
 void cli_say(const char *format, ...) {
   va_list arguments;
-  cli_progress_clear();
   va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  write_line("", format, arguments);
   va_end(arguments);
 }
 

@@ -66,7 +66,7 @@ void cli_nearest_try(cli_nearest *nearest, const char *candidate) {
   bool beginning = nearest->length >= 3 && nearest->length < length &&
                    memcmp(nearest->name, candidate, nearest->length) == 0;
   size_t limit = length <= 3 ? 1 : length <= 7 ? 2 : 3;
-  if (beginning && distance > limit) distance = limit;
+  if (beginning) distance = 1;
   if (distance > limit || distance >= nearest->length) return;
   if (!nearest->best || distance < nearest->distance) {
     nearest->best = candidate;

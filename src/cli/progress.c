@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,12 +30,15 @@ void cli_progress_clear(void) {
 
 /* Memory held now; the peak where the system does not tell. */
 static uint64_t resident_bytes(void) {
-  unsigned long long total, resident;
-  FILE *file = fopen("/proc/self/statm", "r");
+  char line[128] = "", *rest;
+  FILE *file = fopen("/proc/self/statm", "r"); /* pages: total, resident, … */
   if (file) {
-    int fields = fscanf(file, "%llu %llu", &total, &resident);
+    const char *got = fgets(line, sizeof line, file);
     fclose(file);
-    if (fields == 2) return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    strtoull(line, &rest, 10);
+    if (got && rest != line) {
+      return strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
   }
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;

@@ -106,14 +106,15 @@ size_t cli_character(const char *text, size_t size) {
   return length;
 }
 
-size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size) {
+/* backslashes: whether "\\" is doubled, so that what is printed can be read back exactly. */
+static size_t print_visible(FILE *stream, const char *bytes, size_t size, bool backslashes) {
   size_t width = 0;
   for (size_t i = 0; i < size;) {
     size_t length = cli_character(bytes + i, size - i);
     unsigned char byte = (unsigned char)bytes[i];
     /* C1 controls, U+0080 … U+009F, act on terminals as well. */
     bool c1 = length == 2 && byte == 0xC2 && (unsigned char)bytes[i + 1] < 0xA0;
-    if (length && byte >= 0x20 && byte != 0x7F && !c1 && byte != '\\') {
+    if (length && byte >= 0x20 && byte != 0x7F && !c1 && !(byte == '\\' && backslashes)) {
       fwrite(bytes + i, 1, length, stream);
       width += 1, i += length;
       continue;
@@ -128,6 +129,14 @@ size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size) {
     i++;
   }
   return width;
+}
+
+size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size) {
+  return print_visible(stream, bytes, size, true);
+}
+
+void cli_print_safe(FILE *stream, const char *bytes, size_t size) {
+  print_visible(stream, bytes, size, false);
 }
 
 /* Characters in [text, end), for laying out lines. */
