@@ -12,9 +12,9 @@ import sys
 COLUMNS, LINES = 100, 800
 
 UNSAFE = """strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets atoi atol atoll atof strtok
-    rand srand scanf sscanf fscanf tmpnam mktemp alloca setjmp longjmp""".split()
+    rand srand tmpnam mktemp alloca setjmp longjmp""".split()
 LIBRARY = """exit _exit _Exit quick_exit abort printf vprintf fprintf vfprintf puts fputs putchar
-    putc fputc perror signal sigaction setlocale getenv setenv""".split()
+    putc fputc perror scanf sscanf fscanf signal sigaction setlocale getenv setenv""".split()
 ALLOCATION = "malloc calloc realloc free aligned_alloc posix_memalign strdup strndup".split()
 ALLOCATOR = "src/base/memory.c"
 

@@ -3,7 +3,6 @@
 Each file is a program of its own: HETA_PROGRAM=build/release/heta python3 tests/e2e/test_usage.py
 """
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -11,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import validate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("HETA_PROGRAM") or str(ROOT / "build/release/heta")
@@ -43,7 +44,8 @@ class Result:
 
     @property
     def json(self):
-        return json.loads(self.out)
+        """What stdout holds; a result file must also follow its schema."""
+        return sound(self.out.encode())
 
 
 def run(*arguments, stdin=b"", timeout=300, before=None, stdout=subprocess.PIPE, **variables):
@@ -59,6 +61,21 @@ def start(*arguments, stdout=subprocess.PIPE, **variables):
     """Starts heta and returns the process; the test waits for it."""
     return subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
                             stdout=stdout, stderr=subprocess.PIPE, env=environment(**variables))
+
+
+def sound(data):
+    """The object in a JSON file's bytes; if it is a result, one that follows the schema."""
+    whole = validate.strict(data.decode("utf-8"))
+    if isinstance(whole, dict) and "schema" in whole:
+        problems = validate.problems(data)
+        if problems:
+            raise AssertionError("not a sound result file:\n" + "\n".join(problems[:20]))
+    return whole
+
+
+def read(path):
+    """The result file at a path."""
+    return sound(path.read_bytes())
 
 
 def timeless(result):

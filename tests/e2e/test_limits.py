@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """test_limits.py: memory and time budgets: refused before the work, or stopped with a valid partial
 result; exit code 5 in both cases."""
-import json
 import re
 
-from harness import BUDGET, DONE, MODEL, Case, main, run, timeless
+from harness import BUDGET, DONE, MODEL, Case, main, read, run, timeless
 
 BASE = ["attribute", "-m", MODEL, "-p", "the cat in the", "--target", "h", "--format", "json"]
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
@@ -31,7 +30,7 @@ class Limits(Case):
         long = [*BASE, "--probes", 512]
         path = self.path("a.json")
         result = self.expect(BUDGET, run(*long, "--max-time", "0.2", "-o", path), "partial")
-        partial = json.loads(path.read_text())
+        partial = read(path)
         self.assertEqual(("partial", "time"), (partial["status"], partial["stopped_by"]))
         self.assertEqual(timeless(partial), timeless(result.json))
         whole = self.expect(DONE, run(*long, "--continue", path)).json

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """test_model_real.py: the demo model as a person would use it: right words, equal results, budgets,
 and Ctrl-C in the middle of real work. Needs HETA_TEST_MODEL."""
-import json
 import random
 import re
 import signal
 import sys
 import time
 
-from harness import (BUDGET, DONE, INTERRUPTED, ROOT, Case, main, real_model, run, shown, start,
-                     timeless)
+from harness import (BUDGET, DONE, INTERRUPTED, ROOT, Case, main, read, real_model, run, shown,
+                     sound, start, timeless)
 
 MODEL = real_model()
 SEED = 11
@@ -87,8 +86,8 @@ class Real(Case):
                 self.assertLess(time.monotonic() - sent, 10, "Ctrl-C took too long")
                 if process.returncode == INTERRUPTED:
                     stopped += 1
-                    partial = json.loads(path.read_text())
-                    self.assertEqual(timeless(partial), timeless(json.loads(out)))
+                    partial = read(path)
+                    self.assertEqual(timeless(partial), timeless(sound(out)))
                     self.assertEqual("partial", partial["status"])
                     last = self.expect(DONE, run(*DEMO, "--continue", path)).json
                     self.assertEqual(timeless(whole), timeless(last))

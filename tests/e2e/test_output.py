@@ -8,7 +8,9 @@ import resource
 import signal
 import subprocess
 
-from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, USAGE, Case, environment, main, run, start)
+import validate
+from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, USAGE, Case, environment, main, read, run,
+                     start)
 
 BASE = ["attribute", "-m", MODEL, "-p", "the cat", "--target", "s", "--probes", "2"]
 
@@ -29,8 +31,9 @@ class Streams(Case):
         self.assertEqual("", self.expect(DONE, run(*BASE, "--format", "none")).out)
 
     def test_jsonl(self):
-        lines = self.expect(DONE, run(*BASE, "--format", "jsonl")).out.splitlines()
-        types = [json.loads(line)["type"] for line in lines]
+        out = self.expect(DONE, run(*BASE, "--format", "jsonl")).out
+        self.assertEqual([], validate.problems(out.encode()))
+        types = [json.loads(line)["type"] for line in out.splitlines()]
         self.assertEqual("meta", types[0])
         self.assertIn("row", types)
         self.assertEqual("summary", types[-1])
@@ -98,10 +101,9 @@ class Files(Case):
         files = [word for name in names for word in ("-o", self.path(name))]
         result = self.expect(DONE, run(*BASE, *files, "--title", "A <b>title</b>"))
         self.nothing_left(*names)
-        written = json.loads(self.path("a.json").read_text())
+        written = read(self.path("a.json"))
         self.assertEqual(result.json["attributions"], written["attributions"])
-        first = self.path("a.jsonl").read_text().split("\n")[0]
-        self.assertEqual("meta", json.loads(first)["type"])
+        self.assertEqual([], validate.problems(self.path("a.jsonl").read_bytes()))
         self.assertNotIn("\x1b", self.path("a.txt").read_text())
         page = self.path("a.html").read_text()
         self.assertIn("A &lt;b&gt;title&lt;/b&gt;", page)
@@ -118,7 +120,7 @@ class Files(Case):
         self.refuse(USAGE, *BASE, "-o", self.path("a.json"), said=["a.json", "-y"])
         self.assertEqual("mine", self.path("a.json").read_text())
         self.expect(DONE, run(*BASE, "-o", self.path("a.json"), "-y"))
-        self.assertTrue(json.loads(self.path("a.json").read_text())["schema"])
+        self.assertTrue(read(self.path("a.json"))["schema"])
         self.nothing_left("a.json")
 
     def test_symbolic_link_is_followed(self):

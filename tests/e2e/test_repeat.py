@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """test_repeat.py: the same question gives the same bytes, however the work is cut."""
 import itertools
-import json
 
-from harness import DONE, FAILED, MODEL, USAGE, Case, main, run, timeless
+from harness import DONE, FAILED, MODEL, USAGE, Case, main, read, run, timeless
 
 TEXT = ["-m", MODEL, "-p", "the cat in the", "--target", "hat", "--probes", "6"]
 BASE = ["attribute", *TEXT, "--format", "json"]
@@ -20,10 +19,8 @@ class Repeat(Case):
         """Byte for byte, but for the two objects that tell about the run."""
         def text():
             whole = self.expect(DONE, run(*BASE)).out
-            facts = json.loads(whole)
-            for key in ("timing", "environment"):
-                self.assertIn(key, facts)
-            return [line for line in json.dumps(timeless(facts)).splitlines()]
+            self.assertEqual(1, whole.count('"timing"'))
+            return whole.split('"timing"')[0]
         self.assertEqual(text(), text())
         for name in ("a", "b"):
             self.expect(DONE, run(*BASE, "-o", self.path(name + ".html"), "--title", "t"))
@@ -56,7 +53,7 @@ class Repeat(Case):
             path = self.path(f"{part}of{count}.json")
             self.expect(DONE, run("attribute", *TEXT, "--part", f"{part}/{count}",
                                   "--format", "none", "-o", path))
-            self.assertEqual("partial", json.loads(path.read_text())["status"])
+            self.assertEqual("partial", read(path)["status"])
             files.append(path)
         return files
 
