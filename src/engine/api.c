@@ -47,6 +47,7 @@ static void engine_close(heta_i_engine *base) {
   heta_i_free(engine->attention_scratch);
   heta_i_free(engine->head);
   heta_i_free(engine->gathered);
+  heta_i_free(engine->primal);
   heta_i_free(engine->recomputed);
   heta_i_free(engine);
 }
@@ -66,11 +67,12 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   engine->attention_scratch = X(take)(engine, attention, sizeof(real));
   engine->head = X(take)(engine, X(head_elements)(model), sizeof(real));
   engine->gathered = X(take)(engine, 2 * HEAD_ROWS * width, sizeof(real));
+  engine->primal = X(take)(engine, s->lane_rows, sizeof *engine->primal);
   engine->recomputed = s->recompute ? X(take)(engine, rows * width, sizeof(real)) : NULL;
-  if (!engine->embedding_row || !engine->attention_scratch || !engine->head || !engine->gathered ||
+  if (!engine->embedding_row || !engine->attention_scratch || !engine->head || !engine->gathered || !engine->primal ||
       (s->recompute && !engine->recomputed))
     return heta_i_no_memory(error, "the engine's scratch memory", attention * sizeof(real));
-  HETA_TRY(X(batch_open)(engine, s->lane_rows, s->lane_rows, true, &engine->batch, error));
+  HETA_TRY(X(batch_open)(engine, s->lane_rows, s->lane_rows, &engine->batch, error));
   return X(tape_open)(engine, s->lane_rows, 0, 0, 2, &engine->work, error);
 }
 

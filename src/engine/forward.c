@@ -288,7 +288,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   run->target_count = target_count;
   size_t vocabulary = model->hyper.vocabulary, padded = pad_rows(lane->length);
   HETA_GO(copy_lane(run, lane, error));
-  HETA_GO(X(batch_open)(engine, padded, 1, false, &run->batch, error));
+  HETA_GO(X(batch_open)(engine, padded, 1, &run->batch, error));
   run->batch.rows = lane->length;
   run->batch.placed[0] = (X(placed)){lane, 0, 0, lane->length};
   load_positions(&run->batch);
@@ -383,6 +383,7 @@ static size_t pack(X(engine) *engine, const heta_i_lane *lanes, size_t from, siz
   batch->rows = rows;
   batch->count = used;
   batch->padded = pad_rows(rows);
+  batch->primal = NULL;
   return used;
 }
 

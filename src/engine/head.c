@@ -80,7 +80,7 @@ void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const rea
 void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const real *residual,
                  const real *tangent, real *logits_tangent) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = (uint32_t *)primal};
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
   X(frame) values = frame_of((real *)residual, NULL, NULL);
   X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits_tangent);
   pass(engine, &(X(call)){.batch = &batch, .values = &values, .tangents = &tangents}, FORWARD, jvp);
@@ -90,7 +90,7 @@ void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
                          const real *residual, const real *tangent, const real *norm_adjoint,
                          const real *logits_adjoint_tangent, real *out) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = (uint32_t *)primal};
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
   X(frame) values = frame_of((real *)residual, NULL, NULL);
   X(frame) adjoints = frame_of(NULL, (real *)norm_adjoint, NULL);
   X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, NULL);

@@ -44,7 +44,7 @@ typedef struct X(batch) {
   size_t count;
   X(placed) *placed;
   uint32_t *position; /* [padded] */
-  uint32_t *primal;   /* [padded] row of the root run; NULL in forward passes */
+  const uint32_t *primal; /* [padded] row of the root run, borrowed; NULL in forward passes */
   X(attention_lane) *attention; /* [count] */
   size_t heads;
   real *probabilities; /* [heads × rows × length] of the one lane that captures them, or NULL */
@@ -68,6 +68,7 @@ typedef struct X(engine) {
   real *gathered;           /* [2 × HEAD_ROWS × width]: rows on their way to the head and back */
   real *recomputed;         /* [rows × width]: where a recomputed block leaves its last residual */
   X(batch) batch;           /* [lane_rows] rows and lanes */
+  uint32_t *primal;         /* [lane_rows]: the batch's map of probes to rows of their run */
   size_t bytes, peak;
 } X(engine);
 
@@ -137,7 +138,7 @@ heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t 
                          size_t residual_slots, X(tape) **out, heta_error *error);
 void X(tape_close)(X(engine) *engine, X(tape) *tape);
 X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t block);
-heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, bool primal, X(batch) *batch,
+heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, X(batch) *batch,
                           heta_error *error);
 void X(batch_close)(X(engine) *engine, X(batch) *batch);
 

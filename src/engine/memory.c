@@ -77,16 +77,14 @@ X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t bloc
   return frame;
 }
 
-heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, bool primal, X(batch) *batch,
+heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, X(batch) *batch,
                           heta_error *error) {
   *batch = (X(batch)){.padded = rows, .heads = engine->base.model->hyper.heads};
   batch->placed = X(take)(engine, lanes, sizeof *batch->placed);
   batch->attention = X(take)(engine, lanes, sizeof *batch->attention);
   batch->position = X(take)(engine, rows, sizeof *batch->position);
-  batch->primal = primal ? X(take)(engine, rows, sizeof *batch->primal) : NULL;
   batch->count = lanes;
-  if (batch->placed && batch->attention && batch->position && (batch->primal || !primal))
-    return HETA_OK;
+  if (batch->placed && batch->attention && batch->position) return HETA_OK;
   X(batch_close)(engine, batch);
   return heta_i_no_memory(error, "a batch of lanes", lanes * sizeof *batch->placed);
 }
@@ -96,6 +94,5 @@ void X(batch_close)(X(engine) *engine, X(batch) *batch) {
   X(give)(engine, batch->placed, batch->count, sizeof *batch->placed);
   X(give)(engine, batch->attention, batch->count, sizeof *batch->attention);
   X(give)(engine, batch->position, batch->padded, sizeof *batch->position);
-  X(give)(engine, batch->primal, batch->padded, sizeof *batch->primal);
   *batch = (X(batch)){0};
 }

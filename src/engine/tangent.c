@@ -17,7 +17,7 @@ static size_t pack(X(engine) *engine, const X(run) *run, const heta_i_probe *pro
     batch->attention[used++] = (X(attention_lane)){.offset = rows, .first = first, .rows = own,
                                                    .hidden = SIZE_MAX};
     for (size_t r = 0; r < own; r++) {
-      batch->primal[rows + r] = (uint32_t)(first + r);
+      engine->primal[rows + r] = (uint32_t)(first + r);
       batch->position[rows + r] = run->batch.position[first + r];
     }
     rows += own;
@@ -25,6 +25,7 @@ static size_t pack(X(engine) *engine, const X(run) *run, const heta_i_probe *pro
   batch->rows = rows;
   batch->count = used;
   batch->padded = pad_rows(rows);
+  batch->primal = engine->primal;
   return used;
 }
 
