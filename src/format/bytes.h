@@ -29,8 +29,8 @@ static inline double heta_i_double_of_bits(uint64_t bits) {
   return value;
 }
 
-/* IEEE binary16 to binary32, exact for every bit pattern. Without branches, so that a loop of it can
- * be vectorised; without subnormal floats, so that a flush-to-zero mode does not matter. */
+/* IEEE binary16 to binary32, exact for every bit pattern. Without branches, so that a loop of it
+ * can be vectorised; without subnormal floats, so that a flush-to-zero mode does not matter. */
 static inline float heta_i_half(uint16_t half) {
   uint32_t sign = (uint32_t)(half & 0x8000) << 16;
   uint32_t magnitude = half & 0x7fff;

@@ -160,8 +160,8 @@ static heta_status gather(heta_i_file *file, heta_error *error) {
     const heta_i_entry *entry = file->by_name[i];
     if (!strcmp(file->by_name[i - 1]->tensor.name, entry->tensor.name))
       return heta_i_fail_at(error, HETA_E_FORMAT, entry->at,
-                            "%s, byte %" PRIu64 ": tensor \"%s\" occurs twice; the file is damaged: "
-                            "fetch it again",
+                            "%s, byte %" PRIu64 ": tensor \"%s\" occurs twice; the file is "
+                            "damaged: fetch it again",
                             heta_i_quote_string(first, part_of(file, entry)->path), entry->at,
                             heta_i_quote_string(second, entry->tensor.name));
   }
@@ -268,7 +268,7 @@ const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *nam
   return NULL;
 }
 
-/* ---- Metadata: part 0 has the model's ---------------------------------------------------------- */
+/* ---- Metadata: part 0 has the model's -------------------------------------------------------- */
 
 /* The value under key when it is (array) or is not (scalar) an array, or NULL. */
 static const heta_i_value *find(const heta_i_file *file, const char *key, bool array) {

@@ -38,13 +38,14 @@ size_t heta_i_file_tensor_count(const heta_i_file *file);
 const heta_i_tensor *heta_i_file_tensor_at(const heta_i_file *file, size_t index);
 const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *name); /* or NULL */
 
-/* SHA-256 as 64 hexadecimal digits: of the whole file (every part in order), or of header and tensor
- * tables only (the bytes before the tensor data). */
-heta_status heta_i_file_sha256(const heta_i_file *file, bool whole, char out[65], heta_error *error);
+/* SHA-256 as 64 hexadecimal digits: of the whole file (every part in order), or of header and
+ * tensor tables only (the bytes before the tensor data). */
+heta_status heta_i_file_sha256(const heta_i_file *file, bool whole, char out[65],
+                               heta_error *error);
 
 /* Metadata. A key that is absent returns false and leaves *out alone; so does one of another type.
  * Integers of every width convert when the value fits; floats of both widths convert. A number may
- * also be stored as an integer that a double holds exactly. */
+ * also be stored as an integer of at most 2^53. */
 bool heta_i_file_integer(const heta_i_file *file, const char *key, int64_t *out);
 bool heta_i_file_number(const heta_i_file *file, const char *key, double *out);
 bool heta_i_file_flag(const heta_i_file *file, const char *key, bool *out);
@@ -54,7 +55,8 @@ bool heta_i_file_string(const heta_i_file *file, const char *key, const char **o
 size_t heta_i_file_array(const heta_i_file *file, const char *key);
 bool heta_i_file_array_string(const heta_i_file *file, const char *key, size_t index,
                               const char **out, size_t *size);
-bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t index, int64_t *out);
+bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t index,
+                               int64_t *out);
 bool heta_i_file_array_number(const heta_i_file *file, const char *key, size_t index, double *out);
 /* What a key holds, to tell one that is absent (NULL) from one of another type: "u32", "string",
  * "array of i32", … Static. */

@@ -1,7 +1,8 @@
 /* gguf.c: reads and checks one GGUF file, version 2 or 3, little endian.
  *
  * magic "GGUF", u32 version, u64 tensor count, u64 metadata count;
- * metadata: key text, u32 type, value (text: u64 length, bytes; array: u32 type, u64 count, values);
+ * metadata: key text, u32 type, value (text: u64 length, bytes; array: u32 type, u64 count,
+ * values);
  * tensor table: name text, u32 dims, u64 shape[dims], u32 type, u64 offset from the data's begin;
  * padding to general.alignment (32 where the file names none); data. */
 #include "format/gguf.h"
@@ -124,7 +125,7 @@ static heta_status read_count(heta_i_cursor *cursor, heta_i_gguf_type element, s
   return HETA_OK;
 }
 
-/* Steps over an array inside an array. Nothing reads those, but they are checked like the others. */
+/* Steps over an array inside an array. Nothing reads those; they are checked like the others. */
 static heta_status skip_array(heta_i_cursor *cursor, const char *key, int depth) {
   heta_i_gguf_type element;
   size_t count, size, start = cursor->at;
@@ -226,8 +227,9 @@ static heta_status read_weight_type(heta_i_cursor *cursor, const char *shown, he
   }
   snprintf(unknown, sizeof unknown, "number %" PRIu32, number);
   return heta_i_fail_at(cursor->error, HETA_E_UNSUPPORTED, start,
-                        "%s, byte %zu: tensor \"%s\" has weight type %s; heta reads F32, F16, BF16, "
-                        "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K: use a file with these",
+                        "%s, byte %zu: tensor \"%s\" has weight type %s; heta reads F32, F16, "
+                        "BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K: use a file with "
+                        "these",
                         heta_i_quote_string(path, cursor->path), start, shown,
                         known ? WEIGHTS[number].name : unknown);
 }
@@ -257,8 +259,8 @@ static heta_status read_shape(heta_i_cursor *cursor, heta_i_tensor *tensor) {
   HETA_TRY(read_weight_type(cursor, shown, &tensor->type));
   size_t block = heta_i_type_block(tensor->type);
   if (tensor->shape[0] % block)
-    return heta_i_damaged(cursor, start + 4, "tensor \"%s\": rows of %zu elements are no multiple of "
-                          "the %zu that a block of %s holds", shown, tensor->shape[0], block,
+    return heta_i_damaged(cursor, start + 4, "tensor \"%s\": rows of %zu elements are no multiple "
+                          "of the %zu that a block of %s holds", shown, tensor->shape[0], block,
                           heta_i_type_name(tensor->type));
   if (!heta_i_multiply(elements / block, heta_i_type_block_bytes(tensor->type), &tensor->bytes))
     return heta_i_damaged(cursor, start + 4, "tensor \"%s\": its shape multiplies to more bytes "
@@ -333,8 +335,8 @@ static heta_status read_alignment(const heta_i_cursor *cursor, const heta_i_gguf
   if (value->type == HETA_GGUF_ARRAY || !heta_i_value_integer(value, 0, &number))
     return heta_i_damaged(cursor, value->offset, "general.alignment is no whole number");
   if (number < 8 || number > MOST_ALIGNMENT || (number & (number - 1)))
-    return heta_i_damaged(cursor, value->offset, "general.alignment is %" PRId64 ", no power of two "
-                          "from 8 to %d", number, MOST_ALIGNMENT);
+    return heta_i_damaged(cursor, value->offset, "general.alignment is %" PRId64 ", no power of "
+                          "two from 8 to %d", number, MOST_ALIGNMENT);
   *alignment = (size_t)number;
   return HETA_OK;
 }

@@ -40,8 +40,8 @@ typedef struct heta_i_gguf {
 } heta_i_gguf;
 
 /* Reads header, metadata and tensor table of gguf->map (gguf->path names it in messages) and fills
- * the rest of *gguf with blocks of the arena. Every length, count, offset and product is checked; on
- * success each tensor's bytes lie inside the file and no two tensors of it overlap. */
+ * the rest of *gguf with blocks of the arena. Every length, count, offset and product is checked;
+ * on success each tensor's bytes lie inside the file and no two tensors of it overlap. */
 heta_status heta_i_gguf_parse(heta_i_gguf *gguf, heta_i_arena *arena, heta_error *error);
 
 /* NULL if absent. */

@@ -14,7 +14,8 @@ static heta_status refuse(heta_error *error, const char *path, int code) {
   char shown[HETA_QUOTE], why[128];
   heta_i_quote_string(shown, path);
   if (code == ENOENT)
-    return heta_i_fail(error, HETA_E_IO, "there is no file %s: check the name and the folder", shown);
+    return heta_i_fail(error, HETA_E_IO, "there is no file %s: check the name and the folder",
+                       shown);
   if (strerror_r(code, why, sizeof why)) why[0] = 0;
   return heta_i_fail(error, HETA_E_IO, "cannot read %s (%s): check the file and its permissions",
                      shown, why);

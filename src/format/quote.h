@@ -6,9 +6,9 @@
 
 enum { HETA_QUOTE = 132 };
 
-/* Writes size bytes of text to out as valid UTF-8 of at most 128 bytes and a NUL: control characters
- * and invalid bytes become '?', and what is too long loses its beginning, since the end of a path or
- * tensor name tells more. Returns out. */
+/* Writes size bytes of text to out as valid UTF-8 and a NUL: control characters and invalid bytes
+ * become '?', and what is too long loses its beginning, since the end of a path or tensor name
+ * tells more. Returns out. */
 const char *heta_i_quote(char out[HETA_QUOTE], const char *text, size_t size);
 /* The same for a NUL-terminated text. */
 const char *heta_i_quote_string(char out[HETA_QUOTE], const char *text);

@@ -109,7 +109,7 @@ heta_status heta_i_recognise(const heta_i_map *map, const char *path, heta_error
     return heta_i_fail_at(error, HETA_E_UNSUPPORTED, 4,
                           "%s is GGUF version 1; heta reads versions 2 and 3: fetch a newer "
                           "conversion of the model", shown);
-  if (version >= 0x01000000 && !(version & 0xffff)) /* the version's bytes stand the other way round */
+  if (version >= 0x01000000 && !(version & 0xffff)) /* a small number, written backwards */
     return heta_i_fail_at(error, HETA_E_UNSUPPORTED, 4,
                           "%s is a big-endian GGUF file; heta reads little-endian files: convert "
                           "the model for little-endian machines", shown);

@@ -3,8 +3,8 @@
 
 For each weight type: random blocks, every second one with its 16-bit scales replaced by values from
 the edges (zeros of both signs, subnormals, the largest, infinities, NaNs), expanded to float32 by
-the gguf Python package. A file is: u64 number of elements, the raw blocks, the expected float32 bits;
-all little endian. The output is the same on every run.
+the gguf Python package. A file is: u64 number of elements, the raw blocks, the expected float32
+bits; all little endian. The output is the same on every run.
 
 Needs numpy and gguf:  python make_quant.py [FOLDER]
 """
@@ -47,7 +47,8 @@ def blocks(name, random):
             if i % 2:  # the edges, two scales of a block at different speeds
                 scale = EDGES[(i // 2 * (5 if k == 0 else 15) + 5 * k) % len(EDGES)]
             else:  # an ordinary scale: random sign and mantissa, exponent 2^-12 to 2^-5
-                scale = (int(random.integers(0, 1 << 16)) & 0x83FF) | int(random.integers(3, 11)) << 10
+                scale = (int(random.integers(0, 1 << 16)) & 0x83FF)
+                scale |= int(random.integers(3, 11)) << 10
             raw[i, at:at + 2] = np.frombuffer(np.array([scale], dtype="<u2").tobytes(), np.uint8)
     return raw.reshape(1, -1)
 

@@ -185,7 +185,7 @@ gguf_image gguf_build(gguf_builder *b) {
   gguf_image image = {.data = all.size};
   if (b->data.size) heta_i_buffer_append(&all, b->data.bytes, b->data.size);
   need(!all.failed && !b->metadata.failed && !b->table.failed && !b->data.failed, "over 1 GiB");
-  image.bytes = take(all.size); /* exactly as long as the file, so that sanitizers see an overread */
+  image.bytes = take(all.size); /* no longer than the file, so that sanitizers see an overread */
   memcpy(image.bytes, all.bytes, all.size);
   image.size = all.size;
   heta_i_buffer_free(&all);

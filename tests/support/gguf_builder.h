@@ -12,8 +12,8 @@
  *   gguf_save(&image, path);                                       // a new temporary file
  *   … unlink(path); gguf_free(&image);
  *
- * Entries keep the order of the calls. A failure of the builder itself (memory, disk, a name that is
- * not there) prints a line and aborts: it is a defect of the test. */
+ * Entries keep the order of the calls. A failure of the builder itself (memory, disk, a name that
+ * is not there) prints a line and aborts: it is a defect of the test. */
 #ifndef HETA_TESTS_GGUF_BUILDER_H
 #define HETA_TESTS_GGUF_BUILDER_H
 
@@ -74,8 +74,9 @@ gguf_image gguf_build(gguf_builder *b); /* frees the builder */
 void gguf_free(gguf_image *image);
 
 /* The byte where the length of the n-th (from 0) text equal to name stands: a key, a tensor's name
- * or a string value. The text itself begins 8 bytes later; after a key follow its type (4 bytes) and
- * value, after a tensor's name its number of dimensions (4), shape (8 each), type (4), offset (8). */
+ * or a string value. The text itself begins 8 bytes later; after a key follow its type (4 bytes)
+ * and value, after a tensor's name its number of dimensions (4 bytes), shape (8 each), type (4) and
+ * offset (8). */
 size_t gguf_find(const gguf_image *image, const char *name);
 size_t gguf_find_nth(const gguf_image *image, const char *name, size_t n);
 /* The byte just behind that text: where a key's type or a tensor's number of dimensions stands. */
@@ -84,7 +85,8 @@ size_t gguf_after(const gguf_image *image, const char *name);
 void gguf_put(gguf_image *image, size_t at, size_t width, uint64_t value);
 
 enum { GGUF_PATH = 256 };
-void gguf_save(const gguf_image *image, char path[GGUF_PATH]); /* to a new file under $TMPDIR or /tmp */
+/* To a new file under $TMPDIR or /tmp, whose name is written to path. */
+void gguf_save(const gguf_image *image, char path[GGUF_PATH]);
 void gguf_save_as(const gguf_image *image, const char *path);
 
 #endif
