@@ -71,12 +71,23 @@ static void text_line(const char *name, const char *text) {
   putchar('\n');
 }
 
-static void special_token(const heta_model *model, const char *name, int32_t id) {
-  size_t size;
-  if (id < 0) return;
-  const char *bytes = heta_token_bytes(model, id, &size);
-  printf("  %s %d ", name, (int)id);
-  if (bytes) cli_print_escaped(stdout, bytes, size);
+/* "bos 1 <|im_start|>, eos 2 <|im_end|>" */
+static void print_special_tokens(const heta_model *model) {
+  const heta_model_info *info = heta_model_get_info(model);
+  const struct {
+    const char *name;
+    int32_t id;
+  } tokens[] = {{"bos", info->bos}, {"eos", info->eos}, {"unk", info->unk}, {"pad", info->pad}};
+  const char *between = "";
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+    size_t size;
+    const char *bytes = heta_token_bytes(model, tokens[i].id, &size);
+    if (tokens[i].id < 0) continue;
+    printf("%s%s %d ", between, tokens[i].name, (int)tokens[i].id);
+    if (bytes) cli_print_escaped(stdout, bytes, size);
+    between = ", ";
+  }
+  printf("%s\n", *between ? "" : "none");
 }
 
 static int print_info(const heta_model *model) {
@@ -104,11 +115,9 @@ static int print_info(const heta_model *model) {
   label("tokenizer");
   printf("%s %s, %zu tokens\n", info->tokenizer_model, info->tokenizer_pre, info->vocabulary);
   label("special");
-  special_token(model, "bos", info->bos);
-  special_token(model, "eos", info->eos);
-  special_token(model, "unk", info->unk);
-  special_token(model, "pad", info->pad);
-  printf("; a prompt %s\n", info->add_bos ? "begins with bos" : "begins without bos");
+  print_special_tokens(model);
+  label("prompts");
+  printf("begin %s bos\n", info->add_bos ? "with" : "without");
   label("chat template");
   printf("%s\n", info->chat_template ? "yes" : "none");
   label("fingerprint");
