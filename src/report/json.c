@@ -1,0 +1,460 @@
+/* json.c: the result file "heta.attribution/1", whole (json), cut at its rows (jsonl), and as the
+ * HTML page carries it. Values go straight to the writer: nothing is built in memory. */
+#include <math.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "report/report.h"
+
+
+static void key_string(heta_i_writer *w, const char *key, const char *text) {
+  heta_i_json_key(w, key);
+  heta_i_json_string(w, text);
+}
+
+static void key_count(heta_i_writer *w, const char *key, uint64_t value) {
+  heta_i_json_key(w, key);
+  heta_i_json_count(w, value);
+}
+
+static void key_real(heta_i_writer *w, const char *key, double value) {
+  heta_i_json_key(w, key);
+  heta_i_json_real(w, value);
+}
+
+static void key_open(heta_i_writer *w, const char *key, char bracket) {
+  heta_i_json_key(w, key);
+  heta_i_json_open(w, bracket);
+}
+
+static void reals(heta_i_writer *w, const double *values, size_t count) {
+  heta_i_json_open(w, '[');
+  for (size_t i = 0; i < count; i++) heta_i_json_real(w, values[i]);
+  heta_i_json_close(w, ']');
+}
+
+static void key_reals(heta_i_writer *w, const char *key, const double *values, size_t count) {
+  heta_i_json_key(w, key);
+  if (values)
+    reals(w, values, count);
+  else
+    heta_i_json_null(w);
+}
+
+/* Hexadecimal `bytes`, only where a token is not whole characters. */
+static void broken_bytes(heta_i_writer *w, const char *bytes, size_t size) {
+  if (!bytes || heta_i_utf8_valid(bytes, size) == size) return;
+  heta_i_json_key(w, "bytes");
+  heta_i_json_hex(w, bytes, size);
+}
+
+static void key_text(heta_i_writer *w, const char *bytes, size_t size) {
+  heta_i_json_key(w, "text");
+  if (bytes)
+    heta_i_json_bytes(w, bytes, size);
+  else
+    heta_i_json_null(w);
+}
+
+/* ---- The parts, in the order of the file ---------------------------------------------------- */
+
+static void command(heta_i_writer *w, const heta_attribution *a, const heta_report_options *options) {
+  key_open(w, "command", '[');
+  if (options->command) {
+    for (size_t i = 0; i < options->command_count; i++) heta_i_json_string(w, options->command[i]);
+  } else if (a->command) {
+    heta_i_json_string(w, a->command);
+  }
+  heta_i_json_close(w, ']');
+}
+
+static void model(heta_i_writer *w, const heta_model_info *info) {
+  heta_i_json_line(w);
+  key_open(w, "model", '{');
+  key_string(w, "file", info->file);
+  key_string(w, "format", info->format);
+  key_count(w, "bytes", info->bytes);
+  key_open(w, "fingerprint", '{');
+  key_string(w, "kind", info->fingerprint_kind);
+  key_string(w, "value", info->fingerprint);
+  heta_i_json_close(w, '}');
+  key_string(w, "architecture", info->architecture);
+  key_string(w, "name", info->name);
+  key_count(w, "parameters", info->parameters);
+  key_count(w, "layers", info->layers);
+  key_count(w, "heads", info->heads);
+  key_count(w, "kv_heads", info->kv_heads);
+  key_count(w, "width", info->width);
+  key_count(w, "vocabulary", info->vocabulary);
+  key_count(w, "context", info->context);
+  key_open(w, "weight_types", '{');
+  for (size_t i = 0; i < info->weight_count; i++)
+    key_count(w, info->weights[i].type, info->weights[i].count);
+  heta_i_json_close(w, '}');
+  key_open(w, "tokenizer", '{');
+  key_string(w, "model", info->tokenizer_model);
+  key_string(w, "pre", info->tokenizer_pre);
+  key_string(w, "fingerprint", info->tokenizer_fingerprint);
+  heta_i_json_close(w, '}');
+  key_string(w, "chat_template", info->chat_template);
+  heta_i_json_close(w, '}');
+}
+
+static void input(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_line(w);
+  key_open(w, "input", '{');
+  key_text(w, a->text, a->text_size);
+  key_count(w, "prompt_end", a->prompt_end);
+  heta_i_json_line(w);
+  key_open(w, "segments", '[');
+  for (size_t i = 0; i < a->segment_count; i++) {
+    const heta_segment *segment = &a->segments[i];
+    heta_i_json_open(w, '{');
+    key_string(w, "id", segment->id);
+    key_count(w, "start", segment->start);
+    key_count(w, "end", segment->end);
+    key_string(w, "role", segment->role);
+    key_string(w, "message", NULL);
+    key_string(w, "name", NULL);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+  heta_i_json_line(w);
+  key_open(w, "tokens", '[');
+  for (size_t i = 0; i < a->token_count; i++) {
+    const heta_result_token *token = &a->tokens[i];
+    size_t size;
+    const char *bytes = heta_i_token_text(a, i, &size);
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    key_count(w, "index", i);
+    heta_i_json_key(w, "id");
+    heta_i_json_real(w, token->id);
+    key_text(w, bytes, size);
+    key_count(w, "start", token->start);
+    key_count(w, "end", token->end);
+    key_string(w, "kind", heta_i_kind_name(token->kind));
+    key_string(w, "segment", a->segments[token->segment].id);
+    broken_bytes(w, bytes, size);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+  heta_i_json_close(w, '}');
+}
+
+/* {id, text, logprob, bytes?}; text is null for an id whose bytes the attribution does not hold. */
+static void candidate(heta_i_writer *w, const heta_attribution *a, const heta_candidate *c) {
+  size_t size;
+  const char *bytes = heta_i_id_bytes(a, c->id, &size);
+  heta_i_json_open(w, '{');
+  heta_i_json_key(w, "id");
+  heta_i_json_real(w, c->id);
+  key_text(w, bytes, size);
+  key_real(w, "logprob", c->logprob);
+  broken_bytes(w, bytes, size);
+  heta_i_json_close(w, '}');
+}
+
+static void targets(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_line(w);
+  key_open(w, "targets", '[');
+  for (size_t i = 0; i < a->target_count; i++) {
+    const heta_target *target = &a->targets[i];
+    size_t size;
+    const char *bytes = heta_i_id_bytes(a, target->id, &size);
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    key_count(w, "index", i);
+    key_count(w, "position", target->position);
+    heta_i_json_key(w, "id");
+    heta_i_json_real(w, target->id);
+    key_text(w, bytes, size);
+    key_string(w, "origin", target->origin);
+    key_real(w, "logprob", target->logprob);
+    key_real(w, "rank", target->rank ? (double)target->rank : NAN);
+    key_real(w, "entropy", target->entropy);
+    key_open(w, "top", '[');
+    for (size_t j = 0; j < target->top_count; j++) candidate(w, a, &target->top[j]);
+    heta_i_json_close(w, ']');
+    heta_i_json_key(w, "foil");
+    if (target->has_foil)
+      candidate(w, a, &target->foil);
+    else
+      heta_i_json_null(w);
+    broken_bytes(w, bytes, size);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+}
+
+/* Whether the text is a number in JSON's own spelling. */
+static bool is_number(const char *text) {
+  const char *at = text + (*text == '-');
+  size_t digits = strspn(at, "0123456789");
+  if (!digits || (*at == '0' && digits > 1)) return false;
+  at += digits;
+  if (*at == '.') {
+    digits = strspn(++at, "0123456789");
+    if (!digits) return false;
+    at += digits;
+  }
+  if (*at == 'e' || *at == 'E') {
+    at++;
+    at += *at == '+' || *at == '-';
+    digits = strspn(at, "0123456789");
+    if (!digits) return false;
+    at += digits;
+  }
+  return !*at;
+}
+
+/* What was asked: method, options, seed, objective, and which components there are. */
+static void question(heta_i_writer *w, const heta_attribution *a) {
+  key_string(w, "method", a->method->name);
+  key_open(w, "options", '{');
+  for (size_t i = 0; i < a->option_count; i++) {
+    const heta_resolved_option *option = &a->options[i];
+    bool number = option->type == HETA_OPTION_NUMBER || option->type == HETA_OPTION_INTEGER;
+    heta_i_json_key(w, option->name);
+    if (option->value && number && is_number(option->value))
+      heta_i_json_raw(w, option->value);
+    else if (option->value && option->type == HETA_OPTION_FLAG)
+      heta_i_json_bool(w, !strcmp(option->value, "yes"));
+    else
+      heta_i_json_string(w, option->value);
+  }
+  heta_i_json_close(w, '}');
+  heta_i_json_key(w, "seed"); /* beyond 2^53 many readers would round a number */
+  if (a->seed <= UINT64_C(1) << 53) {
+    heta_i_json_count(w, a->seed);
+  } else {
+    char digits[24];
+    char *first = digits + sizeof digits;
+    uint64_t rest = a->seed;
+    *--first = 0;
+    for (; rest; rest /= 10) *--first = (char)('0' + rest % 10);
+    heta_i_json_string(w, first);
+  }
+  key_string(w, "objective", a->objective);
+  heta_i_json_key(w, "signed");
+  heta_i_json_bool(w, a->is_signed);
+  key_open(w, "components", '{');
+  for (size_t i = 0; i < a->component_count; i++) {
+    const heta_component_info *component = &a->components[i];
+    key_open(w, component->name, '{');
+    key_string(w, "unit", component->unit);
+    heta_i_json_key(w, "exact");
+    heta_i_json_bool(w, component->exact);
+    if (!component->exact && component->estimator)
+      key_string(w, "estimator", component->estimator);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, '}');
+}
+
+/* The keys of one row. An exact row has 0 probes behind each value and no ties. */
+static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
+  static const char *const STATUS[] = {"pending", "partial", "complete"};
+  key_count(w, "target", row->target);
+  key_string(w, "status", STATUS[row->status]);
+  key_reals(w, "score", row->score, row->length);
+  key_reals(w, "score_se", row->score_se, row->length);
+  key_reals(w, "signed_score", row->signed_score, row->length);
+  key_open(w, "components", '{');
+  for (size_t i = 0; i < a->component_count; i++)
+    key_reals(w, a->components[i].name, row->components[i], row->length);
+  heta_i_json_close(w, '}');
+  key_open(w, "se", '{');
+  for (size_t i = 0; i < a->component_count; i++)
+    if (row->component_se && row->component_se[i])
+      key_reals(w, a->components[i].name, row->component_se[i], row->length);
+  heta_i_json_close(w, '}');
+  key_open(w, "probes", '[');
+  for (size_t i = 0; i < row->length; i++) heta_i_json_count(w, row->probes ? row->probes[i] : 0);
+  heta_i_json_close(w, ']');
+  key_open(w, "tied_with_next", '[');
+  for (size_t i = 0; i < row->length; i++)
+    heta_i_json_bool(w, row->tied_with_next && row->tied_with_next[i]);
+  heta_i_json_close(w, ']');
+}
+
+/* What the work was and whether it can be trusted. */
+static void account(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_key(w, "windows");
+  heta_i_json_null(w);
+  key_open(w, "cost", '{');
+  key_count(w, "forwards", a->cost_forwards);
+  key_count(w, "reverses", a->cost_reverses);
+  key_count(w, "hvps", a->cost_hvps);
+  key_real(w, "flop", a->cost_flop);
+  heta_i_json_close(w, '}');
+  key_open(w, "checks", '{');
+  for (size_t i = 0; i < a->check_count; i++) key_real(w, a->checks[i].name, a->checks[i].value);
+  heta_i_json_close(w, '}');
+}
+
+static void outcome(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_line(w);
+  key_string(w, "status", a->complete ? "complete" : "partial");
+  key_string(w, "stopped_by", a->stopped_by);
+}
+
+/* The raw work behind an incomplete result, so that another process can go on from it. */
+static void work(heta_i_writer *w, const heta_attribution *a) {
+  if (a->complete) return;
+  heta_i_json_line(w);
+  key_open(w, "work", '[');
+  for (size_t i = 0; i < a->series_count; i++) {
+    const heta_series *series = &a->series[i];
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    key_string(w, "name", series->name);
+    key_count(w, "targets", series->targets);
+    key_count(w, "tokens", series->tokens);
+    key_count(w, "samples", series->samples);
+    key_reals(w, "values", series->values, series->targets * series->tokens * series->samples);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+}
+
+/* The only facts that may differ between two equal runs. */
+static void run_facts(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_line(w);
+  key_open(w, "timing", '{');
+  key_real(w, "seconds", a->seconds_total);
+  heta_i_json_close(w, '}');
+  heta_i_json_line(w);
+  key_open(w, "environment", '{');
+  key_count(w, "peak_bytes", a->peak_bytes);
+  key_count(w, "threads", a->threads > 0 ? (uint64_t)a->threads : 0);
+  key_string(w, "backend", a->backend);
+  key_string(w, "precision", a->precision);
+  key_string(w, "cpu", a->cpu);
+  heta_i_json_close(w, '}');
+}
+
+/* Everything known before the rows. */
+static void preamble(heta_i_writer *w, const heta_attribution *a, const heta_report_options *options) {
+  key_string(w, "schema", "heta.attribution/1");
+  key_string(w, "heta_version", HETA_VERSION);
+  command(w, a, options);
+  model(w, a->model);
+  input(w, a);
+  targets(w, a);
+}
+
+static void whole_attribution(heta_i_writer *w, const heta_attribution *a) {
+  heta_i_json_line(w);
+  key_open(w, "attributions", '[');
+  heta_i_json_open(w, '{');
+  question(w, a);
+  heta_i_json_line(w);
+  key_open(w, "rows", '[');
+  for (size_t i = 0; i < a->row_count; i++) {
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    row_keys(w, a, &a->rows[i]);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+  heta_i_json_line(w);
+  key_open(w, "rollups", '[');
+  heta_i_json_close(w, ']');
+  account(w, a);
+  heta_i_json_close(w, '}');
+  heta_i_json_close(w, ']');
+}
+
+/* ---- The three forms ------------------------------------------------------------------------ */
+
+void heta_i_report_json(heta_i_writer *w, const heta_attribution *a,
+                        const heta_report_options *options) {
+  w->lines = true;
+  heta_i_json_open(w, '{');
+  preamble(w, a, options);
+  whole_attribution(w, a);
+  outcome(w, a);
+  work(w, a);
+  run_facts(w, a);
+  heta_i_json_close(w, '}');
+  heta_i_puts(w, "\n");
+}
+
+static void open_line(heta_i_writer *w, const char *type) {
+  w->comma = false;
+  heta_i_json_open(w, '{');
+  key_string(w, "type", type);
+}
+
+static void close_line(heta_i_writer *w) {
+  heta_i_json_close(w, '}');
+  heta_i_puts(w, "\n");
+}
+
+/* meta and summary carry the halves of attributions[0] before and after its rows. */
+void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
+                         const heta_report_options *options) {
+  open_line(w, "meta");
+  preamble(w, a, options);
+  key_open(w, "attributions", '[');
+  heta_i_json_open(w, '{');
+  question(w, a);
+  heta_i_json_close(w, '}');
+  heta_i_json_close(w, ']');
+  close_line(w);
+  for (size_t i = 0; i < a->row_count; i++) {
+    open_line(w, "row");
+    key_count(w, "attribution", 0);
+    row_keys(w, a, &a->rows[i]);
+    close_line(w);
+  }
+  open_line(w, "summary");
+  key_open(w, "attributions", '[');
+  heta_i_json_open(w, '{');
+  account(w, a);
+  heta_i_json_close(w, '}');
+  heta_i_json_close(w, ']');
+  outcome(w, a);
+  work(w, a);
+  run_facts(w, a);
+  close_line(w);
+}
+
+/* "view": {units: [[first, last, text]], apart: [token indices], about}. */
+static void view(heta_i_writer *w, const heta_attribution *a, const heta_i_units *units) {
+  key_open(w, "view", '{');
+  key_open(w, "units", '[');
+  for (size_t i = 0; i < units->count; i++) {
+    const heta_i_unit *unit = &units->units[i];
+    size_t size = unit->end - unit->start;
+    const char *text = a->text + unit->start;
+    if (!size) text = heta_i_token_text(a, unit->first, &size); /* covers no text: its name */
+    heta_i_json_open(w, '[');
+    heta_i_json_count(w, unit->first);
+    heta_i_json_count(w, unit->last);
+    heta_i_json_bytes(w, text, size);
+    heta_i_json_close(w, ']');
+  }
+  heta_i_json_close(w, ']');
+  key_open(w, "apart", '[');
+  for (size_t i = 0; i < a->token_count; i++)
+    if (heta_i_set_apart(a, i)) heta_i_json_count(w, i);
+  heta_i_json_close(w, ']');
+  key_string(w, "summary", a->method->summary);
+  key_string(w, "source", a->method->source);
+  heta_i_json_close(w, '}');
+}
+
+void heta_i_report_page_data(heta_i_writer *w, const heta_attribution *a,
+                             const heta_report_options *options, const heta_i_units *units) {
+  w->for_page = true;
+  w->comma = false;
+  heta_i_json_open(w, '{');
+  preamble(w, a, options);
+  whole_attribution(w, a);
+  outcome(w, a);
+  view(w, a, units);
+  heta_i_json_close(w, '}');
+  w->for_page = false;
+}

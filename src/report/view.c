@@ -1,0 +1,122 @@
+/* view.c: units, tokens set apart, shares and rankings. */
+#include "report/view.h"
+
+#include <math.h>
+#include <utf8proc.h>
+
+#include "base/memory.h"
+#include "base/utf8.h"
+
+size_t heta_i_cluster_end(const char *text, size_t at, size_t size) {
+  uint32_t code = 0;
+  size_t length = heta_i_utf8_decode(text + at, size - at, &code);
+  at += length ? length : 1;
+  utf8proc_int32_t state = 0;
+  while (at < size) {
+    uint32_t next;
+    length = heta_i_utf8_decode(text + at, size - at, &next);
+    if (!length || utf8proc_grapheme_break_stateful((utf8proc_int32_t)code, (utf8proc_int32_t)next,
+                                                    &state))
+      break;
+    code = next;
+    at += length;
+  }
+  return at;
+}
+
+heta_status heta_i_units_create(const heta_attribution *attribution, heta_i_units *out,
+                                heta_error *error) {
+  size_t tokens = attribution->token_count;
+  heta_i_unit *units = heta_i_allocate(tokens, sizeof *units);
+  if (!units) return heta_i_no_memory(error, "the layout of the report", tokens * sizeof *units);
+  size_t count = 0, edge = 0; /* edge: the first cluster boundary at or after the token's end */
+  bool open = false;
+  for (size_t i = 0; i < tokens; i++) {
+    const heta_result_token *token = &attribution->tokens[i];
+    if (!open) units[count] = (heta_i_unit){.first = i, .start = token->start};
+    while (edge < token->end)
+      edge = heta_i_cluster_end(attribution->text, edge, attribution->text_size);
+    units[count].last = i + 1;
+    units[count].end = token->end;
+    open = edge != token->end;
+    if (!open) count++;
+  }
+  if (open) count++;
+  *out = (heta_i_units){units, count};
+  return HETA_OK;
+}
+
+void heta_i_units_free(heta_i_units *units) {
+  heta_i_free(units->units);
+  *units = (heta_i_units){0};
+}
+
+bool heta_i_set_apart(const heta_attribution *attribution, size_t token) {
+  heta_token_kind kind = attribution->tokens[token].kind;
+  return token == 0 || kind == HETA_TOKEN_BOS || kind == HETA_TOKEN_SPECIAL ||
+         kind == HETA_TOKEN_TEMPLATE;
+}
+
+double heta_i_row_value(const heta_row *row, size_t token) {
+  return row->signed_score ? row->signed_score[token] : row->score[token];
+}
+
+double heta_i_unit_value(const heta_attribution *attribution, const heta_row *row,
+                         const heta_i_unit *unit) {
+  double sum = NAN;
+  for (size_t i = unit->first; i < unit->last && i < row->length; i++) {
+    double value = heta_i_row_value(row, i);
+    if (isfinite(value) && !heta_i_set_apart(attribution, i)) sum = isnan(sum) ? value : sum + value;
+  }
+  return sum;
+}
+
+heta_i_scale heta_i_row_scale(const heta_attribution *attribution, const heta_row *row,
+                              const heta_i_units *units) {
+  heta_i_scale scale = {0};
+  for (size_t i = 0; i < row->length; i++) {
+    double value = heta_i_row_value(row, i);
+    if (!isfinite(value)) continue;
+    scale.sum += fabs(value);
+    scale.known++;
+  }
+  for (size_t i = 0; i < units->count && units->units[i].first < row->length; i++)
+    scale.peak = fmax(scale.peak, fabs(heta_i_unit_value(attribution, row, &units->units[i])));
+  return scale;
+}
+
+double heta_i_share(double value, double whole) { return whole > 0 ? value / whole : 0; }
+
+size_t heta_i_row_best(const heta_attribution *attribution, const heta_row *row, bool apart,
+                       size_t limit, size_t *best) {
+  size_t count = 0;
+  for (size_t i = 0; i < row->length; i++) {
+    double size = fabs(heta_i_row_value(row, i));
+    if (!isfinite(size) || heta_i_set_apart(attribution, i) != apart) continue;
+    size_t at = count; /* insertion into the short sorted list */
+    while (at > 0 && fabs(heta_i_row_value(row, best[at - 1])) < size) at--;
+    if (at >= limit) continue;
+    if (count < limit) count++;
+    for (size_t j = count - 1; j > at; j--) best[j] = best[j - 1];
+    best[at] = i;
+  }
+  return count;
+}
+
+const char *heta_i_token_text(const heta_attribution *attribution, size_t token, size_t *size) {
+  const heta_result_token *t = &attribution->tokens[token];
+  *size = t->bytes ? t->byte_count : t->end - t->start;
+  return t->bytes ? t->bytes : attribution->text + t->start;
+}
+
+const char *heta_i_id_bytes(const heta_attribution *attribution, int32_t id, size_t *size) {
+  for (size_t i = 0; i < attribution->token_count; i++)
+    if (attribution->tokens[i].id == id) return heta_i_token_text(attribution, i, size);
+  *size = 0;
+  return NULL;
+}
+
+const char *heta_i_kind_name(heta_token_kind kind) {
+  static const char *const NAMES[] = {"text", "bos", "special", "template", "forced", "generated"};
+  return NAMES[kind];
+}

@@ -1,0 +1,191 @@
+/* writer.c: buffered output, numbers free of the locale, JSON items. */
+#include "report/writer.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+static void flush(heta_i_writer *writer) {
+  if (!writer->failure && writer->size) {
+    writer->failure = writer->write(writer->context, writer->bytes, writer->size);
+    if (!writer->failure) writer->written += writer->size;
+  }
+  writer->size = 0;
+}
+
+void heta_i_put(heta_i_writer *writer, const void *bytes, size_t size) {
+  const char *from = bytes;
+  while (size && !writer->failure) {
+    size_t room = sizeof writer->bytes - writer->size;
+    size_t part = size < room ? size : room;
+    memcpy(writer->bytes + writer->size, from, part);
+    writer->size += part;
+    from += part;
+    size -= part;
+    if (writer->size == sizeof writer->bytes) flush(writer);
+  }
+}
+
+void heta_i_puts(heta_i_writer *writer, const char *text) { heta_i_put(writer, text, strlen(text)); }
+
+void heta_i_put_repeat(heta_i_writer *writer, const char *text, size_t count) {
+  while (count--) heta_i_puts(writer, text);
+}
+
+void heta_i_putf(heta_i_writer *writer, const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  int size = vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  if (size > 0) heta_i_put(writer, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+}
+
+heta_status heta_i_writer_finish(heta_i_writer *writer, heta_error *error) {
+  flush(writer);
+  if (!writer->failure) return HETA_OK;
+  char reason[128];
+  if (strerror_r(writer->failure, reason, sizeof reason))
+    snprintf(reason, sizeof reason, "error %d", writer->failure);
+  return heta_i_fail(error, HETA_E_IO,
+                     "the report could not be written past its byte %llu: %s; what was written so "
+                     "far is not a whole report",
+                     (unsigned long long)writer->written, reason);
+}
+
+/* The decimal point is whatever is neither digit, sign nor exponent; a locale may make it two bytes. */
+static void plain_point(char *text) {
+  char *to = text;
+  for (const char *from = text; *from; from++) {
+    if (strchr("0123456789+-eE ", *from))
+      *to++ = *from;
+    else if (to > text && to[-1] != '.')
+      *to++ = '.';
+  }
+  *to = 0;
+}
+
+heta_i_number heta_i_number_format(const char *format, double value) {
+  heta_i_number number;
+  snprintf(number.text, sizeof number.text, format, value);
+  if (isfinite(value)) plain_point(number.text);
+  return number;
+}
+
+heta_i_number heta_i_number_shortest(double value) {
+  heta_i_number number;
+  if (value == 0 && signbit(value)) return (heta_i_number){"-0.0"};
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(number.text, sizeof number.text, "%.*g", digits, value);
+    if (strtod(number.text, NULL) == value) break;
+  }
+  plain_point(number.text);
+  return number;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void item(heta_i_writer *writer) {
+  if (writer->comma) heta_i_put(writer, ",", 1);
+  if (writer->line && writer->lines) heta_i_put(writer, "\n", 1);
+  writer->comma = true;
+  writer->line = false;
+}
+
+static void characters(heta_i_writer *writer, const char *bytes, size_t size) {
+  heta_i_put(writer, "\"", 1);
+  for (size_t at = 0; at < size;) {
+    uint32_t code;
+    size_t length = heta_i_utf8_decode(bytes + at, size - at, &code);
+    if (!length) {
+      while (++at < size && !heta_i_utf8_decode(bytes + at, size - at, NULL)) {}
+      heta_i_puts(writer, "\xef\xbf\xbd");
+      continue;
+    }
+    if (code == '"' || code == '\\')
+      heta_i_putf(writer, "\\%c", (int)code);
+    else if (code == '\n')
+      heta_i_puts(writer, "\\n");
+    else if (code == '\t')
+      heta_i_puts(writer, "\\t");
+    else if (code == '\r')
+      heta_i_puts(writer, "\\r");
+    else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+             (writer->for_page && code == '<'))
+      heta_i_putf(writer, "\\u%04x", (unsigned)code);
+    else
+      heta_i_put(writer, bytes + at, length);
+    at += length;
+  }
+  heta_i_put(writer, "\"", 1);
+}
+
+void heta_i_json_open(heta_i_writer *writer, char bracket) {
+  item(writer);
+  heta_i_put(writer, &bracket, 1);
+  writer->comma = false;
+}
+
+void heta_i_json_close(heta_i_writer *writer, char bracket) {
+  heta_i_put(writer, &bracket, 1);
+  writer->comma = true;
+  writer->line = false;
+}
+
+void heta_i_json_key(heta_i_writer *writer, const char *key) {
+  item(writer);
+  characters(writer, key, strlen(key));
+  heta_i_put(writer, ":", 1);
+  writer->comma = false;
+}
+
+void heta_i_json_line(heta_i_writer *writer) { writer->line = true; }
+
+void heta_i_json_raw(heta_i_writer *writer, const char *text) {
+  item(writer);
+  heta_i_puts(writer, text);
+}
+
+void heta_i_json_null(heta_i_writer *writer) { heta_i_json_raw(writer, "null"); }
+
+void heta_i_json_bool(heta_i_writer *writer, bool value) {
+  heta_i_json_raw(writer, value ? "true" : "false");
+}
+
+void heta_i_json_count(heta_i_writer *writer, uint64_t value) {
+  item(writer);
+  heta_i_putf(writer, "%llu", (unsigned long long)value);
+}
+
+void heta_i_json_real(heta_i_writer *writer, double value) {
+  if (!isfinite(value)) {
+    heta_i_json_null(writer);
+    return;
+  }
+  heta_i_number number =
+      writer->for_page ? heta_i_number_format("%.6g", value) : heta_i_number_shortest(value);
+  heta_i_json_raw(writer, number.text);
+}
+
+void heta_i_json_bytes(heta_i_writer *writer, const char *bytes, size_t size) {
+  item(writer);
+  characters(writer, bytes, size);
+}
+
+void heta_i_json_string(heta_i_writer *writer, const char *text) {
+  if (text)
+    heta_i_json_bytes(writer, text, strlen(text));
+  else
+    heta_i_json_null(writer);
+}
+
+void heta_i_json_hex(heta_i_writer *writer, const char *bytes, size_t size) {
+  item(writer);
+  heta_i_put(writer, "\"", 1);
+  for (size_t i = 0; i < size; i++) heta_i_putf(writer, "%02x", (unsigned)(unsigned char)bytes[i]);
+  heta_i_put(writer, "\"", 1);
+}
