@@ -10,5 +10,5 @@ find build/cov -name '*.gcda' -delete
 ctest --preset cov --output-on-failure >&2
 # The engine is compiled once per precision; both count for the same lines.
 gcovr --root . --filter src/ --object-directory build/cov --exclude-unreachable-branches \
-  --merge-mode-functions=separate --html-details build/cov/coverage.html --print-summary
+  --txt --html-details build/cov/coverage.html --print-summary
 say "Line by line: build/cov/coverage.html"
