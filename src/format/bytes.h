@@ -5,9 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t heta_i_le16(const unsigned char *b) {
-  return (uint16_t)(b[0] | b[1] << 8);
-}
+static inline uint16_t heta_i_le16(const unsigned char *b) { return (uint16_t)(b[0] | b[1] << 8); }
 
 static inline uint32_t heta_i_le32(const unsigned char *b) {
   return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;

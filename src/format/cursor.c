@@ -47,8 +47,9 @@ heta_status heta_i_read_text(heta_i_cursor *cursor, const char *what, size_t mos
     return heta_i_damaged(cursor, start, "%s is said to have %" PRIu64 " bytes, but %zu are left",
                           what, length, cursor->size - cursor->at);
   if (length > most)
-    return heta_i_damaged(cursor, start, "%s is said to have %" PRIu64 " bytes, over the limit of "
-                          "%zu", what, length, most);
+    return heta_i_damaged(cursor, start,
+                          "%s is said to have %" PRIu64 " bytes, over the limit of %zu", what,
+                          length, most);
   *text = (const char *)cursor->bytes + cursor->at;
   *size = (size_t)length;
   cursor->at += (size_t)length;

@@ -14,11 +14,11 @@
 enum { MOST_PARTS = 1024, SUFFIX = sizeof "-00001-of-00003.gguf" - 1 };
 
 struct heta_i_file {
-  heta_i_arena arena;          /* the parts' names, metadata and tables */
-  const char *path;            /* as given */
+  heta_i_arena arena; /* the parts' names, metadata and tables */
+  const char *path;   /* as given */
   size_t part_count;
-  heta_i_gguf *parts;          /* part 0 has the metadata */
-  size_t tensor_count;         /* of all parts */
+  heta_i_gguf *parts;           /* part 0 has the metadata */
+  size_t tensor_count;          /* of all parts */
   const heta_i_entry **tensors; /* part after part, each in the order of its table */
   const heta_i_entry **by_name; /* sorted by name, all different */
 };
@@ -76,9 +76,9 @@ static heta_status open_sibling(heta_i_file *file, const heta_i_gguf *opened, co
   char shown[HETA_QUOTE];
   heta_i_gguf *part = &file->parts[no];
   split its;
-  const char *path = heta_i_arena_print(&file->arena, "%.*s-%05zu-of-%05zu.gguf",
-                                        (int)(strlen(opened->path) - SUFFIX), opened->path, no + 1,
-                                        first->count);
+  const char *path =
+      heta_i_arena_print(&file->arena, "%.*s-%05zu-of-%05zu.gguf",
+                         (int)(strlen(opened->path) - SUFFIX), opened->path, no + 1, first->count);
   if (!path) return heta_i_no_memory(error, "the name of a part", strlen(opened->path) + 1);
   heta_status status = open_part(file, path, part, error);
   if (status == HETA_E_IO)
@@ -262,8 +262,10 @@ const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *nam
     const heta_i_tensor *tensor = &file->by_name[middle]->tensor;
     int order = strcmp(tensor->name, name);
     if (!order) return tensor;
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return NULL;
 }

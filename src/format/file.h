@@ -7,9 +7,20 @@
 
 /* Weight types. The numbers are heta's own; names are GGUF's. */
 typedef enum heta_i_type {
-  HETA_TYPE_F32, HETA_TYPE_F16, HETA_TYPE_BF16, HETA_TYPE_Q4_0, HETA_TYPE_Q4_1, HETA_TYPE_Q5_0,
-  HETA_TYPE_Q5_1, HETA_TYPE_Q8_0, HETA_TYPE_Q2_K, HETA_TYPE_Q3_K, HETA_TYPE_Q4_K, HETA_TYPE_Q5_K,
-  HETA_TYPE_Q6_K, HETA_TYPE_COUNT
+  HETA_TYPE_F32,
+  HETA_TYPE_F16,
+  HETA_TYPE_BF16,
+  HETA_TYPE_Q4_0,
+  HETA_TYPE_Q4_1,
+  HETA_TYPE_Q5_0,
+  HETA_TYPE_Q5_1,
+  HETA_TYPE_Q8_0,
+  HETA_TYPE_Q2_K,
+  HETA_TYPE_Q3_K,
+  HETA_TYPE_Q4_K,
+  HETA_TYPE_Q5_K,
+  HETA_TYPE_Q6_K,
+  HETA_TYPE_COUNT
 } heta_i_type;
 
 typedef struct heta_i_tensor {
@@ -19,7 +30,7 @@ typedef struct heta_i_tensor {
   size_t shape[4];           /* shape[0] is contiguous (a row of a matrix); missing ones are 1 */
   const unsigned char *data; /* in the mapping */
   size_t bytes;
-  uint64_t offset;           /* of data in its file, for messages */
+  uint64_t offset; /* of data in its file, for messages */
 } heta_i_tensor;
 
 typedef struct heta_i_file heta_i_file;

@@ -99,8 +99,8 @@ static heta_status read_strings(heta_i_cursor *cursor, heta_i_arena *arena, heta
 /* Steps over count numbers or truth values and points *out at them. */
 static heta_status read_numbers(heta_i_cursor *cursor, heta_i_gguf_type type, uint64_t count,
                                 const unsigned char **out) {
-  HETA_TRY(heta_i_read_elements(cursor, "a metadata value", count, heta_i_gguf_type_bytes(type),
-                                out));
+  HETA_TRY(
+      heta_i_read_elements(cursor, "a metadata value", count, heta_i_gguf_type_bytes(type), out));
   if (type != HETA_GGUF_BOOL) return HETA_OK;
   for (size_t i = 0; i < count; i++)
     if ((*out)[i] > 1)
@@ -116,11 +116,14 @@ static heta_status read_count(heta_i_cursor *cursor, heta_i_gguf_type element, s
   uint64_t number;
   HETA_TRY(heta_i_read_u64(cursor, "the count of a metadata array", &number));
   if (number > (cursor->size - cursor->at) / least)
-    return heta_i_damaged(cursor, start, "an array is said to have %" PRIu64 " elements, which do "
-                          "not fit the %zu bytes that are left", number, cursor->size - cursor->at);
+    return heta_i_damaged(cursor, start,
+                          "an array is said to have %" PRIu64 " elements, which do not fit the %zu "
+                          "bytes that are left",
+                          number, cursor->size - cursor->at);
   if (number > MOST_ELEMENTS)
-    return heta_i_damaged(cursor, start, "an array is said to have %" PRIu64 " elements, over the "
-                          "limit of %d", number, MOST_ELEMENTS);
+    return heta_i_damaged(cursor, start,
+                          "an array is said to have %" PRIu64 " elements, over the limit of %d",
+                          number, MOST_ELEMENTS);
   *count = (size_t)number;
   return HETA_OK;
 }
@@ -195,24 +198,24 @@ static const struct {
   const char *name; /* NULL: no such type */
   heta_i_type type; /* HETA_TYPE_COUNT: not read */
 } WEIGHTS[] = {
-    [0] = {"F32", HETA_TYPE_F32},       [1] = {"F16", HETA_TYPE_F16},
-    [2] = {"Q4_0", HETA_TYPE_Q4_0},     [3] = {"Q4_1", HETA_TYPE_Q4_1},
-    [4] = {"Q4_2", HETA_TYPE_COUNT},    [5] = {"Q4_3", HETA_TYPE_COUNT},
-    [6] = {"Q5_0", HETA_TYPE_Q5_0},     [7] = {"Q5_1", HETA_TYPE_Q5_1},
-    [8] = {"Q8_0", HETA_TYPE_Q8_0},     [9] = {"Q8_1", HETA_TYPE_COUNT},
-    [10] = {"Q2_K", HETA_TYPE_Q2_K},    [11] = {"Q3_K", HETA_TYPE_Q3_K},
-    [12] = {"Q4_K", HETA_TYPE_Q4_K},    [13] = {"Q5_K", HETA_TYPE_Q5_K},
-    [14] = {"Q6_K", HETA_TYPE_Q6_K},    [15] = {"Q8_K", HETA_TYPE_COUNT},
+    [0] = {"F32", HETA_TYPE_F32},        [1] = {"F16", HETA_TYPE_F16},
+    [2] = {"Q4_0", HETA_TYPE_Q4_0},      [3] = {"Q4_1", HETA_TYPE_Q4_1},
+    [4] = {"Q4_2", HETA_TYPE_COUNT},     [5] = {"Q4_3", HETA_TYPE_COUNT},
+    [6] = {"Q5_0", HETA_TYPE_Q5_0},      [7] = {"Q5_1", HETA_TYPE_Q5_1},
+    [8] = {"Q8_0", HETA_TYPE_Q8_0},      [9] = {"Q8_1", HETA_TYPE_COUNT},
+    [10] = {"Q2_K", HETA_TYPE_Q2_K},     [11] = {"Q3_K", HETA_TYPE_Q3_K},
+    [12] = {"Q4_K", HETA_TYPE_Q4_K},     [13] = {"Q5_K", HETA_TYPE_Q5_K},
+    [14] = {"Q6_K", HETA_TYPE_Q6_K},     [15] = {"Q8_K", HETA_TYPE_COUNT},
     [16] = {"IQ2_XXS", HETA_TYPE_COUNT}, [17] = {"IQ2_XS", HETA_TYPE_COUNT},
     [18] = {"IQ3_XXS", HETA_TYPE_COUNT}, [19] = {"IQ1_S", HETA_TYPE_COUNT},
-    [20] = {"IQ4_NL", HETA_TYPE_COUNT}, [21] = {"IQ3_S", HETA_TYPE_COUNT},
-    [22] = {"IQ2_S", HETA_TYPE_COUNT},  [23] = {"IQ4_XS", HETA_TYPE_COUNT},
-    [24] = {"I8", HETA_TYPE_COUNT},     [25] = {"I16", HETA_TYPE_COUNT},
-    [26] = {"I32", HETA_TYPE_COUNT},    [27] = {"I64", HETA_TYPE_COUNT},
-    [28] = {"F64", HETA_TYPE_COUNT},    [29] = {"IQ1_M", HETA_TYPE_COUNT},
-    [30] = {"BF16", HETA_TYPE_BF16},    [34] = {"TQ1_0", HETA_TYPE_COUNT},
-    [35] = {"TQ2_0", HETA_TYPE_COUNT},  [39] = {"MXFP4", HETA_TYPE_COUNT},
-    [40] = {"NVFP4", HETA_TYPE_COUNT},  [41] = {"Q1_0", HETA_TYPE_COUNT},
+    [20] = {"IQ4_NL", HETA_TYPE_COUNT},  [21] = {"IQ3_S", HETA_TYPE_COUNT},
+    [22] = {"IQ2_S", HETA_TYPE_COUNT},   [23] = {"IQ4_XS", HETA_TYPE_COUNT},
+    [24] = {"I8", HETA_TYPE_COUNT},      [25] = {"I16", HETA_TYPE_COUNT},
+    [26] = {"I32", HETA_TYPE_COUNT},     [27] = {"I64", HETA_TYPE_COUNT},
+    [28] = {"F64", HETA_TYPE_COUNT},     [29] = {"IQ1_M", HETA_TYPE_COUNT},
+    [30] = {"BF16", HETA_TYPE_BF16},     [34] = {"TQ1_0", HETA_TYPE_COUNT},
+    [35] = {"TQ2_0", HETA_TYPE_COUNT},   [39] = {"MXFP4", HETA_TYPE_COUNT},
+    [40] = {"NVFP4", HETA_TYPE_COUNT},   [41] = {"Q1_0", HETA_TYPE_COUNT},
 };
 
 static heta_status read_weight_type(heta_i_cursor *cursor, const char *shown, heta_i_type *type) {
@@ -252,19 +255,23 @@ static heta_status read_shape(heta_i_cursor *cursor, heta_i_tensor *tensor) {
     HETA_TRY(heta_i_read_u64(cursor, "a tensor's shape", &length));
     if (!length) return heta_i_damaged(cursor, at, "tensor \"%s\": dimension %zu is 0", shown, d);
     if (length > SIZE_MAX || !heta_i_multiply(elements, (size_t)length, &elements))
-      return heta_i_damaged(cursor, at, "tensor \"%s\": its shape multiplies to more elements than "
-                            "any file holds", shown);
+      return heta_i_damaged(cursor, at,
+                            "tensor \"%s\": its shape multiplies to more elements than any file "
+                            "holds",
+                            shown);
     tensor->shape[d] = (size_t)length;
   }
   HETA_TRY(read_weight_type(cursor, shown, &tensor->type));
   size_t block = heta_i_type_block(tensor->type);
   if (tensor->shape[0] % block)
-    return heta_i_damaged(cursor, start + 4, "tensor \"%s\": rows of %zu elements are no multiple "
-                          "of the %zu that a block of %s holds", shown, tensor->shape[0], block,
-                          heta_i_type_name(tensor->type));
+    return heta_i_damaged(cursor, start + 4,
+                          "tensor \"%s\": rows of %zu elements are no multiple of the %zu that a "
+                          "block of %s holds",
+                          shown, tensor->shape[0], block, heta_i_type_name(tensor->type));
   if (!heta_i_multiply(elements / block, heta_i_type_block_bytes(tensor->type), &tensor->bytes))
-    return heta_i_damaged(cursor, start + 4, "tensor \"%s\": its shape multiplies to more bytes "
-                          "than any file holds", shown);
+    return heta_i_damaged(cursor, start + 4,
+                          "tensor \"%s\": its shape multiplies to more bytes than any file holds",
+                          shown);
   return HETA_OK;
 }
 
@@ -279,9 +286,10 @@ static heta_status read_entry(heta_i_cursor *cursor, heta_i_arena *arena, size_t
   size_t start = cursor->at;
   HETA_TRY(heta_i_read_u64(cursor, "a tensor's offset", &tensor->offset));
   if (tensor->offset % alignment)
-    return heta_i_damaged(cursor, start, "tensor \"%s\": its offset %" PRIu64 " is no multiple of "
-                          "the file's alignment %zu", heta_i_quote_string(shown, tensor->name),
-                          tensor->offset, alignment);
+    return heta_i_damaged(cursor, start,
+                          "tensor \"%s\": its offset %" PRIu64 " is no multiple of the file's "
+                          "alignment %zu",
+                          heta_i_quote_string(shown, tensor->name), tensor->offset, alignment);
   return HETA_OK;
 }
 
@@ -291,7 +299,8 @@ static heta_status place(const heta_i_cursor *cursor, size_t data, heta_i_entry 
   heta_i_tensor *tensor = &entry->tensor;
   size_t left = data < cursor->size ? cursor->size - data : 0;
   if (tensor->offset > left || tensor->bytes > left - tensor->offset)
-    return heta_i_damaged(cursor, entry->at, "tensor \"%s\" has %zu bytes at offset %" PRIu64
+    return heta_i_damaged(cursor, entry->at,
+                          "tensor \"%s\" has %zu bytes at offset %" PRIu64
                           " of the data, of which the file holds only %zu bytes",
                           heta_i_quote_string(shown, tensor->name), tensor->bytes, tensor->offset,
                           left);
@@ -310,17 +319,16 @@ static heta_status check_overlaps(const heta_i_cursor *cursor, const heta_i_gguf
   heta_status status = HETA_OK;
   size_t count = gguf->entry_count;
   const heta_i_entry **sorted = heta_i_allocate(count, sizeof *sorted);
-  if (!sorted)
-    return heta_i_no_memory(cursor->error, "the tensor table", count * sizeof *sorted);
+  if (!sorted) return heta_i_no_memory(cursor->error, "the tensor table", count * sizeof *sorted);
   for (size_t i = 0; i < count; i++) sorted[i] = &gguf->entries[i];
   qsort(sorted, count, sizeof *sorted, compare_places);
   for (size_t i = 1; i < count && !status; i++) {
     const heta_i_tensor *x = &sorted[i - 1]->tensor, *y = &sorted[i]->tensor;
     char first[HETA_QUOTE], second[HETA_QUOTE];
     if (y->offset - x->offset < x->bytes)
-      status = heta_i_damaged(cursor, sorted[i]->at, "tensors \"%s\" and \"%s\" overlap",
-                              heta_i_quote_string(first, x->name),
-                              heta_i_quote_string(second, y->name));
+      status =
+          heta_i_damaged(cursor, sorted[i]->at, "tensors \"%s\" and \"%s\" overlap",
+                         heta_i_quote_string(first, x->name), heta_i_quote_string(second, y->name));
   }
   heta_i_free(sorted);
   return status;
@@ -335,8 +343,9 @@ static heta_status read_alignment(const heta_i_cursor *cursor, const heta_i_gguf
   if (value->type == HETA_GGUF_ARRAY || !heta_i_value_integer(value, 0, &number))
     return heta_i_damaged(cursor, value->offset, "general.alignment is no whole number");
   if (number < 8 || number > MOST_ALIGNMENT || (number & (number - 1)))
-    return heta_i_damaged(cursor, value->offset, "general.alignment is %" PRId64 ", no power of "
-                          "two from 8 to %d", number, MOST_ALIGNMENT);
+    return heta_i_damaged(cursor, value->offset,
+                          "general.alignment is %" PRId64 ", no power of two from 8 to %d", number,
+                          MOST_ALIGNMENT);
   *alignment = (size_t)number;
   return HETA_OK;
 }
@@ -365,8 +374,10 @@ static heta_status read_total(heta_i_cursor *cursor, const char *what, size_t le
   uint64_t count;
   HETA_TRY(heta_i_read_u64(cursor, "the header", &count));
   if (count > (cursor->size - cursor->at) / least)
-    return heta_i_damaged(cursor, start, "the header promises %" PRIu64 " %s, which do not fit the "
-                          "file's %zu bytes", count, what, cursor->size);
+    return heta_i_damaged(cursor, start,
+                          "the header promises %" PRIu64 " %s, which do not fit the file's %zu "
+                          "bytes",
+                          count, what, cursor->size);
   if (count > (uint64_t)most)
     return heta_i_damaged(cursor, start, "the header promises %" PRIu64 " %s, over the limit of %d",
                           count, what, most);
@@ -375,8 +386,8 @@ static heta_status read_total(heta_i_cursor *cursor, const char *what, size_t le
 }
 
 heta_status heta_i_gguf_parse(heta_i_gguf *gguf, heta_i_arena *arena, heta_error *error) {
-  heta_i_cursor cursor = {.bytes = gguf->map.bytes, .size = gguf->map.size, .path = gguf->path,
-                          .error = error};
+  heta_i_cursor cursor = {
+      .bytes = gguf->map.bytes, .size = gguf->map.size, .path = gguf->path, .error = error};
   HETA_TRY(heta_i_recognise(&gguf->map, gguf->path, error));
   cursor.at = 8; /* magic and version */
   HETA_TRY(read_total(&cursor, "tensors", LEAST_ENTRY, MOST_TENSORS, &gguf->entry_count));

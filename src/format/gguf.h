@@ -8,14 +8,25 @@
 
 /* Types of metadata values; the numbers are the format's. */
 typedef enum heta_i_gguf_type {
-  HETA_GGUF_U8, HETA_GGUF_I8, HETA_GGUF_U16, HETA_GGUF_I16, HETA_GGUF_U32, HETA_GGUF_I32,
-  HETA_GGUF_F32, HETA_GGUF_BOOL, HETA_GGUF_STRING, HETA_GGUF_ARRAY, HETA_GGUF_U64, HETA_GGUF_I64,
-  HETA_GGUF_F64, HETA_GGUF_TYPE_COUNT
+  HETA_GGUF_U8,
+  HETA_GGUF_I8,
+  HETA_GGUF_U16,
+  HETA_GGUF_I16,
+  HETA_GGUF_U32,
+  HETA_GGUF_I32,
+  HETA_GGUF_F32,
+  HETA_GGUF_BOOL,
+  HETA_GGUF_STRING,
+  HETA_GGUF_ARRAY,
+  HETA_GGUF_U64,
+  HETA_GGUF_I64,
+  HETA_GGUF_F64,
+  HETA_GGUF_TYPE_COUNT
 } heta_i_gguf_type;
 
 typedef struct heta_i_value {
-  const char *key;            /* printable UTF-8 */
-  uint64_t entry, offset;     /* bytes in the file where the key and where the value begin */
+  const char *key;        /* printable UTF-8 */
+  uint64_t entry, offset; /* bytes in the file where the key and where the value begin */
   heta_i_gguf_type type;
   heta_i_gguf_type element;   /* of an array; otherwise = type */
   size_t count;               /* elements of an array; otherwise 1 */
@@ -26,17 +37,17 @@ typedef struct heta_i_value {
 
 typedef struct heta_i_entry { /* a row of the tensor table */
   heta_i_tensor tensor;
-  uint64_t at;                /* byte in the file where the row begins */
+  uint64_t at; /* byte in the file where the row begins */
 } heta_i_entry;
 
 typedef struct heta_i_gguf {
-  heta_i_map map;             /* owned */
-  const char *path;           /* in the arena */
-  size_t data;                /* byte where tensor data begins; at most map.size */
+  heta_i_map map;   /* owned */
+  const char *path; /* in the arena */
+  size_t data;      /* byte where tensor data begins; at most map.size */
   size_t value_count, entry_count;
-  heta_i_value *values;       /* in the order of the file */
+  heta_i_value *values;        /* in the order of the file */
   const heta_i_value **by_key; /* sorted by key, all different */
-  heta_i_entry *entries;      /* in the order of the file */
+  heta_i_entry *entries;       /* in the order of the file */
 } heta_i_gguf;
 
 /* Reads header, metadata and tensor table of gguf->map (gguf->path names it in messages) and fills

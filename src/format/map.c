@@ -52,9 +52,9 @@ heta_status heta_i_map_open(const char *path, heta_i_map *map, heta_error *error
   if (about.st_size) {
     bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
     if (bytes == MAP_FAILED) {
-      status = errno == ENOMEM ? heta_i_no_memory(error, "the mapping of the model file",
-                                                  (size_t)about.st_size)
-                               : refuse(error, path, errno);
+      status = errno == ENOMEM
+                   ? heta_i_no_memory(error, "the mapping of the model file", (size_t)about.st_size)
+                   : refuse(error, path, errno);
       goto done;
     }
   }

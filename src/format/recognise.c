@@ -28,11 +28,11 @@ static const struct kind {
     {0, 4, "tjgg", HETA_E_UNSUPPORTED, "a GGJT file, which GGUF replaced", CONVERT},
     {0, 2, "\x1f\x8b", HETA_E_UNSUPPORTED, "compressed with gzip", UNPACK},
     {0, 3, "BZh", HETA_E_UNSUPPORTED, "compressed with bzip2", UNPACK},
-    {0, 6, "\xfd" "7zXZ\0", HETA_E_UNSUPPORTED, "compressed with xz", UNPACK},
+    {0, 6, "\3757zXZ\0", HETA_E_UNSUPPORTED, "compressed with xz", UNPACK},
     {0, 4, "\x28\xb5\x2f\xfd", HETA_E_UNSUPPORTED, "compressed with zstd", UNPACK},
     {0, 6, "7z\xbc\xaf\x27\x1c", HETA_E_UNSUPPORTED, "a 7z archive", UNPACK},
     {257, 5, "ustar", HETA_E_UNSUPPORTED, "a tar archive", UNPACK},
-    {0, 4, "\x7f" "ELF", HETA_E_FORMAT, "a program", "name a model file"},
+    {0, 4, "\177ELF", HETA_E_FORMAT, "a program", "name a model file"},
     {0, 24, "version https://git-lfs.", HETA_E_FORMAT, "a Git LFS pointer, not the model itself",
      "fetch the model with \"git lfs pull\""},
 };
@@ -96,23 +96,24 @@ heta_status heta_i_recognise(const heta_i_map *map, const char *path, heta_error
   char shown[HETA_QUOTE];
   heta_i_quote_string(shown, path);
   size_t size = map->size;
-  if (!size)
-    return heta_i_fail_at(error, HETA_E_FORMAT, 0, "%s is empty (0 bytes); " FETCH, shown);
+  if (!size) return heta_i_fail_at(error, HETA_E_FORMAT, 0, "%s is empty (0 bytes); " FETCH, shown);
   if (memcmp(map->bytes, "GGUF", size < 4 ? size : 4)) return another_kind(map, path, error);
   if (size < 8)
-    return heta_i_fail_at(error, HETA_E_FORMAT, size,
-                          "%s ends at byte %zu, within the GGUF header: the file is cut short; "
-                          FETCH, shown, size);
+    return heta_i_fail_at(
+        error, HETA_E_FORMAT, size,
+        "%s ends at byte %zu, within the GGUF header: the file is cut short; " FETCH, shown, size);
   uint32_t version = heta_i_le32(map->bytes + 4);
   if (version == 2 || version == 3) return HETA_OK;
   if (version == 1)
     return heta_i_fail_at(error, HETA_E_UNSUPPORTED, 4,
                           "%s is GGUF version 1; heta reads versions 2 and 3: fetch a newer "
-                          "conversion of the model", shown);
+                          "conversion of the model",
+                          shown);
   if (version >= 0x01000000 && !(version & 0xffff)) /* a small number, written backwards */
     return heta_i_fail_at(error, HETA_E_UNSUPPORTED, 4,
                           "%s is a big-endian GGUF file; heta reads little-endian files: convert "
-                          "the model for little-endian machines", shown);
+                          "the model for little-endian machines",
+                          shown);
   return heta_i_fail_at(error, HETA_E_UNSUPPORTED, 4,
                         "%s says it is GGUF version %" PRIu32 "; heta reads versions 2 and 3: use "
                         "a newer heta, or fetch the file again if it may be damaged",

@@ -35,8 +35,10 @@ const heta_i_value *heta_i_gguf_find(const heta_i_gguf *gguf, const char *key) {
     size_t middle = low + (high - low) / 2;
     int order = strcmp(gguf->by_key[middle]->key, key);
     if (!order) return gguf->by_key[middle];
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return NULL;
 }
@@ -52,19 +54,19 @@ bool heta_i_value_integer(const heta_i_value *value, size_t index, int64_t *out)
   const unsigned char *b = value->bytes;
   uint64_t wide;
   switch (value->element) {
-    case HETA_GGUF_U8: *out = b[index]; return true;
-    case HETA_GGUF_I8: *out = signed_of(b[index], 8); return true;
-    case HETA_GGUF_U16: *out = heta_i_le16(b + 2 * index); return true;
-    case HETA_GGUF_I16: *out = signed_of(heta_i_le16(b + 2 * index), 16); return true;
-    case HETA_GGUF_U32: *out = heta_i_le32(b + 4 * index); return true;
-    case HETA_GGUF_I32: *out = signed_of(heta_i_le32(b + 4 * index), 32); return true;
-    case HETA_GGUF_I64: *out = signed_of(heta_i_le64(b + 8 * index), 64); return true;
-    case HETA_GGUF_U64:
-      wide = heta_i_le64(b + 8 * index);
-      if (wide > INT64_MAX) return false;
-      *out = (int64_t)wide;
-      return true;
-    default: return false;
+  case HETA_GGUF_U8: *out = b[index]; return true;
+  case HETA_GGUF_I8: *out = signed_of(b[index], 8); return true;
+  case HETA_GGUF_U16: *out = heta_i_le16(b + 2 * index); return true;
+  case HETA_GGUF_I16: *out = signed_of(heta_i_le16(b + 2 * index), 16); return true;
+  case HETA_GGUF_U32: *out = heta_i_le32(b + 4 * index); return true;
+  case HETA_GGUF_I32: *out = signed_of(heta_i_le32(b + 4 * index), 32); return true;
+  case HETA_GGUF_I64: *out = signed_of(heta_i_le64(b + 8 * index), 64); return true;
+  case HETA_GGUF_U64:
+    wide = heta_i_le64(b + 8 * index);
+    if (wide > INT64_MAX) return false;
+    *out = (int64_t)wide;
+    return true;
+  default: return false;
   }
 }
 

@@ -65,11 +65,16 @@ static void add_array(gguf_builder *b, const char *key, uint32_t type, size_t co
 
 static size_t width_of(uint32_t type) {
   switch (type) {
-    case GGUF_U8: case GGUF_I8: case GGUF_BOOL: return 1;
-    case GGUF_U16: case GGUF_I16: return 2;
-    case GGUF_U32: case GGUF_I32: return 4;
-    case GGUF_U64: case GGUF_I64: return 8;
-    default: need(false, "not an integer type"); return 0;
+  case GGUF_U8:
+  case GGUF_I8:
+  case GGUF_BOOL: return 1;
+  case GGUF_U16:
+  case GGUF_I16: return 2;
+  case GGUF_U32:
+  case GGUF_I32: return 4;
+  case GGUF_U64:
+  case GGUF_I64: return 8;
+  default: need(false, "not an integer type"); return 0;
   }
 }
 
@@ -121,8 +126,7 @@ void gguf_strings(gguf_builder *b, const char *key, const char *const *values, s
 void gguf_integers(gguf_builder *b, const char *key, uint32_t type, const int64_t *values,
                    size_t count) {
   add_array(b, key, type, count);
-  for (size_t i = 0; i < count; i++)
-    add_number(&b->metadata, width_of(type), (uint64_t)values[i]);
+  for (size_t i = 0; i < count; i++) add_number(&b->metadata, width_of(type), (uint64_t)values[i]);
 }
 
 void gguf_floats(gguf_builder *b, const char *key, const float *values, size_t count) {

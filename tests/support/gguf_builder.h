@@ -23,14 +23,36 @@
 
 /* The format's numbers for metadata value types … */
 enum {
-  GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING,
-  GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64
+  GGUF_U8,
+  GGUF_I8,
+  GGUF_U16,
+  GGUF_I16,
+  GGUF_U32,
+  GGUF_I32,
+  GGUF_F32,
+  GGUF_BOOL,
+  GGUF_STRING,
+  GGUF_ARRAY,
+  GGUF_U64,
+  GGUF_I64,
+  GGUF_F64
 };
 /* … and for weight types. */
 enum {
-  GGUF_W_F32 = 0, GGUF_W_F16 = 1, GGUF_W_Q4_0 = 2, GGUF_W_Q4_1 = 3, GGUF_W_Q5_0 = 6,
-  GGUF_W_Q5_1 = 7, GGUF_W_Q8_0 = 8, GGUF_W_Q2_K = 10, GGUF_W_Q3_K = 11, GGUF_W_Q4_K = 12,
-  GGUF_W_Q5_K = 13, GGUF_W_Q6_K = 14, GGUF_W_IQ4_NL = 20, GGUF_W_BF16 = 30
+  GGUF_W_F32 = 0,
+  GGUF_W_F16 = 1,
+  GGUF_W_Q4_0 = 2,
+  GGUF_W_Q4_1 = 3,
+  GGUF_W_Q5_0 = 6,
+  GGUF_W_Q5_1 = 7,
+  GGUF_W_Q8_0 = 8,
+  GGUF_W_Q2_K = 10,
+  GGUF_W_Q3_K = 11,
+  GGUF_W_Q4_K = 12,
+  GGUF_W_Q5_K = 13,
+  GGUF_W_Q6_K = 14,
+  GGUF_W_IQ4_NL = 20,
+  GGUF_W_BF16 = 30
 };
 
 typedef struct gguf_builder gguf_builder;
@@ -67,7 +89,7 @@ void gguf_vector(gguf_builder *b, const char *name, size_t count, const float *v
 typedef struct gguf_image {
   unsigned char *bytes; /* owned */
   size_t size;
-  size_t data;          /* byte where the tensor data begins */
+  size_t data; /* byte where the tensor data begins */
 } gguf_image;
 
 gguf_image gguf_build(gguf_builder *b); /* frees the builder */
