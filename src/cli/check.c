@@ -61,14 +61,14 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(check_arguments, model), "FILE", 0, 0, 0, NULL,
-   "The model, a GGUF file."},
+   "the model, a GGUF file"},
   CLI_INPUT_OPTIONS(check_arguments, input, NULL),
   {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
-   "Same seed, same probes."},
+   "same seed, same probes"},
   {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 4096, 0, NULL,
-   "Threads to use; default one per core."},
+   "threads to use; default one per core"},
   {0, "format", NULL, CLI_CHOICE, offsetof(check_arguments, format), "term|json", 0, 0, 0, NULL,
-   "For people or for programs."},
+   "for people or for programs"},
 };
 
 const cli_command cli_check = {

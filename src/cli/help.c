@@ -32,8 +32,8 @@ static void option_entry(FILE *stream, const cli_option *option) {
 }
 
 static void range_text(const heta_option_info *option, char *room, size_t size) {
-  bool low = isfinite(option->minimum) && option->minimum > -1e15;
-  bool high = isfinite(option->maximum) && option->maximum < 1e15;
+  bool low = isfinite(option->minimum) && option->minimum > -1e6;
+  bool high = isfinite(option->maximum) && option->maximum < 1e6;
   if (option->choices || option->type == HETA_OPTION_FLAG || (!low && !high)) {
     room[0] = 0;
   } else if (low && high) {
@@ -80,7 +80,7 @@ void cli_help(const cli_command *command, const heta_method_info *method, FILE *
     if (option->group || i == 0) heading(stream, option->group ? option->group : "Options");
     option_entry(stream, option);
   }
-  entry(stream, "  -h, --help", "Show this page.");
+  entry(stream, "  -h, --help", "show this page");
   if (command->method_options && method && method->option_count) {
     char title[160];
     snprintf(title, sizeof title, "Options of the method %s (others: heta methods)", method->name);

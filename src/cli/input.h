@@ -11,9 +11,9 @@ typedef struct cli_input {
 /* The two rows that every command with a text has. `field` is its cli_input in `type`. */
 #define CLI_INPUT_OPTIONS(type, field, heading)                                                   \
   {'p', "prompt", NULL, CLI_TEXT, offsetof(type, field.prompt), "TEXT", 0, 0, CLI_RIVAL_INPUT,    \
-   heading, "The text itself."},                                                                  \
+   heading, "the text itself"},                                                                  \
   {'f', "file", NULL, CLI_TEXT, offsetof(type, field.file), "FILE", 0, 0, CLI_RIVAL_INPUT, NULL,  \
-   "Read it from a file (-: standard input); one line break at the end is dropped."}
+   "read it from a file (-: standard input); one line break at the end is dropped"}
 
 enum { CLI_RIVAL_INPUT = 1 };
 

@@ -177,12 +177,12 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(merge_arguments, model), "FILE", 0, 0, 0, "Model",
-   "The model, if it was moved since."},
+   "the model, if it was moved since"},
   {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 4096, 0, NULL,
-   "Threads to use; default one per core."},
+   "threads to use; default one per core"},
   CLI_OUTPUT_OPTIONS(merge_arguments, output),
   {'q', "quiet", NULL, CLI_FLAG, offsetof(merge_arguments, quiet), NULL, 0, 0, 0, NULL,
-   "No notes; only errors."},
+   "no notes; only errors"},
 };
 
 const cli_command cli_merge = {

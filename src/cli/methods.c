@@ -96,7 +96,7 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {0, "format", NULL, CLI_CHOICE, offsetof(methods_arguments, format), "term|json", 0, 0, 0, NULL,
-   "For people or for programs."},
+   "for people or for programs"},
 };
 
 const cli_command cli_methods = {

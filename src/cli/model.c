@@ -149,11 +149,11 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(model_arguments, model), "FILE", 0, 0, 0, NULL,
-   "The model; -m may be left out."},
+   "the model; -m may be left out"},
   {0, "hash", NULL, CLI_FLAG, offsetof(model_arguments, hash), NULL, 0, 0, 0, NULL,
-   "Fingerprint the whole file, also above 2 GB."},
+   "fingerprint the whole file, also above 2 GB"},
   {0, "format", NULL, CLI_CHOICE, offsetof(model_arguments, format), "term|json", 0, 0, 0, NULL,
-   "For people or for programs."},
+   "for people or for programs"},
 };
 
 const cli_command cli_model_info = {

@@ -102,14 +102,14 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(tokenize_arguments, model), "FILE", 0, 0, 0, NULL,
-   "The model, a GGUF file."},
+   "the model, a GGUF file"},
   CLI_INPUT_OPTIONS(tokenize_arguments, input, NULL),
   {0, "bos", NULL, CLI_CHOICE, offsetof(tokenize_arguments, bos), "auto|yes|no", 0, 0, 0, NULL,
-   "Begin with the BOS token (auto: as the model says)."},
+   "begin with the BOS token (auto: as the model says)"},
   {0, "special", NULL, CLI_FLAG, offsetof(tokenize_arguments, special), NULL, 0, 0, 0, NULL,
-   "Read names such as <|im_end|> as special tokens."},
+   "read names such as <|im_end|> as special tokens"},
   {0, "format", NULL, CLI_CHOICE, offsetof(tokenize_arguments, format), "term|json", 0, 0, 0, NULL,
-   "For people or for programs."},
+   "for people or for programs"},
 };
 
 const cli_command cli_tokenize = {
