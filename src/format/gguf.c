@@ -21,15 +21,15 @@
 /* Limits far above any real model, so that a damaged file cannot make heta take memory or time
  * without measure. */
 enum {
-  MOST_VALUES = 1 << 20,
-  MOST_TENSORS = 1 << 20,
+  MOST_VALUES = 1 << 16,
+  MOST_TENSORS = 1 << 18,
   MOST_NAME = 1024,
   MOST_STRING = 16 << 20,
   MOST_ELEMENTS = 1 << 24,
   MOST_DEPTH = 4,
   MOST_ALIGNMENT = 1 << 24
 };
-static const size_t MOST_TEXT = (size_t)1 << 30; /* bytes of all strings of an array */
+static const size_t MOST_TEXT = (size_t)1 << 28; /* bytes of all strings of an array */
 
 /* The least bytes a metadata entry and a tensor table entry take. */
 enum { LEAST_VALUE = 8 + 1 + 4 + 1, LEAST_ENTRY = 8 + 1 + 4 + 8 + 4 + 8 };

@@ -336,6 +336,63 @@ static void refusals(void **state) {
   }
 }
 
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+/* Opens a file of `size` bytes that begins with the image, holds the 8-byte `number` every `stride`
+ * bytes from its end on (0: nowhere), and is zero elsewhere: large, but without need of a disk. */
+static void check_limit(const char *what, gguf_image *image, size_t size, size_t stride,
+                        uint64_t number, uint64_t offset, const char *part) {
+  char path[GGUF_PATH];
+  heta_i_file *file = NULL;
+  heta_error error = {0};
+  gguf_save(image, path);
+  assert_int_equal(truncate(path, (off_t)size), 0);
+  FILE *out = fopen(path, "r+b");
+  assert_non_null(out);
+  unsigned char bytes[8];
+  for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(number >> 8 * i);
+  for (size_t at = image->size; stride && at + 8 <= size; at += stride) {
+    assert_int_equal(fseek(out, (long)at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, 8, out), 8);
+  }
+  assert_int_equal(fclose(out), 0);
+  refusal_check(what, heta_i_file_open(path, &file, &error), HETA_E_FORMAT, &error, offset, part);
+  unlink(path);
+  gguf_free(image);
+}
+
+static gguf_image array_head(uint32_t element, uint64_t count) {
+  unsigned char head[12] = {0};
+  add_u32(head, element);
+  add_u32(head + 4, (uint32_t)count);
+  gguf_builder *b = gguf_new();
+  gguf_raw(b, "array", GGUF_ARRAY, head, sizeof head);
+  return gguf_build(b);
+}
+
+/* Counts and sizes that fit the file, and yet no model has them. */
+static void limits(void **state) {
+  (void)state;
+  const size_t mib = (size_t)1 << 20;
+  gguf_image image = gguf_build(gguf_new());
+  gguf_put(&image, 8, 8, (1 << 18) + 1);
+  check_limit("tensors", &image, 16 * mib, 0, 0, 8, "262145 tensors, over the limit of 262144");
+  image = gguf_build(gguf_new());
+  gguf_put(&image, 16, 8, (1 << 16) + 1);
+  check_limit("values", &image, 16 * mib, 0, 0, 16, "65537 metadata entries, over the limit");
+  image = array_head(GGUF_U8, (1 << 24) + 1);
+  check_limit("elements", &image, 17 * mib, 0, 0, image.size - 8,
+              "16777217 elements, over the limit of 16777216");
+  image = array_head(GGUF_STRING, 1);
+  check_limit("a string", &image, 17 * mib, 17 * mib, 16 * mib + 1, image.size,
+              "16777217 bytes, over the limit of 16777216");
+  image = array_head(GGUF_STRING, 17);
+  check_limit("strings", &image, 17 * (16 * mib + 8) + 24 + 33, 16 * mib + 8, 16 * mib,
+              image.size + 15 * (16 * mib + 8), "one array have over 268435456 bytes");
+}
+
+/* ---- What is no file ------------------------------------------------------------------------- */
+
 static void not_files(void **state) {
   (void)state;
   heta_i_file *file = NULL;
@@ -366,6 +423,8 @@ static void not_files(void **state) {
   gguf_free(&image);
   assert_null(file);
 }
+
+/* ---- Hostile input --------------------------------------------------------------------------- */
 
 /* A path with a line break, an escape and a broken byte, longer than a message. */
 static void hostile_path(void **state) {
@@ -436,9 +495,9 @@ static void every_bit_flip(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refusals),       cmocka_unit_test(not_files),
-      cmocka_unit_test(hostile_path),   cmocka_unit_test(every_truncation),
-      cmocka_unit_test(every_bit_flip),
+      cmocka_unit_test(refusals),         cmocka_unit_test(not_files),
+      cmocka_unit_test(limits),           cmocka_unit_test(hostile_path),
+      cmocka_unit_test(every_truncation), cmocka_unit_test(every_bit_flip),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

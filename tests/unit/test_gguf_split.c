@@ -132,6 +132,9 @@ static void split_inconsistent(void **state) {
   split_refused(p->paths[1], "part -1", HETA_E_FORMAT, "split.no is not below", second);
   save_part(p, 1, part(1, 60000, 4));
   split_refused(p->paths[1], "60000 parts", HETA_E_FORMAT, "split.count is not between", second);
+  save_part(p, 1, part(1, 3, -4));
+  split_refused(p->paths[1], "-4 tensors", HETA_E_FORMAT, "split.tensors.count is no count",
+                second);
   gguf_builder *b = gguf_new();
   gguf_u32(b, "split.count", 3);
   save_part(p, 1, b);
