@@ -13,13 +13,13 @@ static bool joins(uint32_t code) { return code == 0x200c || code == 0x200d; }
  * are format characters too: they make flags, but can also hide text. */
 static bool unseen(uint32_t code) {
   switch (utf8proc_category((utf8proc_int32_t)code)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CO: return true;
-    case UTF8PROC_CATEGORY_CF: return !joins(code);
-    default: return false;
+  case UTF8PROC_CATEGORY_CC:
+  case UTF8PROC_CATEGORY_ZL:
+  case UTF8PROC_CATEGORY_ZP:
+  case UTF8PROC_CATEGORY_CN:
+  case UTF8PROC_CATEGORY_CO: return true;
+  case UTF8PROC_CATEGORY_CF: return !joins(code);
+  default: return false;
   }
 }
 
@@ -34,13 +34,20 @@ static void display(const char *bytes, size_t size, bool spaced, heta_i_buffer *
   for (size_t at = 0; at < size;) {
     uint32_t code;
     size_t length = heta_i_utf8_decode(bytes + at, size - at, &code);
-    if (!length) heta_i_buffer_print(out, "\\x%02X", (unsigned char)bytes[at]);
-    else if (code == '\n') heta_i_buffer_string(out, "⏎");
-    else if (code == '\t') heta_i_buffer_string(out, "⇥");
-    else if (code < 0x20 || code == 0x7f) picture(code, out);
-    else if (code == ' ' && spaced) heta_i_buffer_string(out, "·");
-    else if (code >= 0x80 && unseen(code)) heta_i_buffer_print(out, "\\u{%04" PRIX32 "}", code);
-    else heta_i_buffer_append(out, bytes + at, length);
+    if (!length)
+      heta_i_buffer_print(out, "\\x%02X", (unsigned char)bytes[at]);
+    else if (code == '\n')
+      heta_i_buffer_string(out, "⏎");
+    else if (code == '\t')
+      heta_i_buffer_string(out, "⇥");
+    else if (code < 0x20 || code == 0x7f)
+      picture(code, out);
+    else if (code == ' ' && spaced)
+      heta_i_buffer_string(out, "·");
+    else if (code >= 0x80 && unseen(code))
+      heta_i_buffer_print(out, "\\u{%04" PRIX32 "}", code);
+    else
+      heta_i_buffer_append(out, bytes + at, length);
     at += length ? length : 1;
   }
 }

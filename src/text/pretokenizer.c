@@ -3,7 +3,9 @@
  * A pre-tokeniser is a sequence of patterns. Each cuts every piece it is given into its matches and
  * what lies between them, and looks at that piece alone: a lookahead sees the piece's end as the
  * end of the text. The patterns are those the models' own tokenizer definitions publish, written
- * for PCRE2: their \s is Unicode's White_Space, which PCRE2's is not (it has U+180E as well). */
+ * for PCRE2: their \s is Unicode's White_Space, which PCRE2's is not (it has U+180E as well). Letters and
+ * digits are those of the Unicode version that PCRE2 was built with; newer characters count as
+ * symbols. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -16,24 +18,25 @@
 
 enum { PATTERNS = 4 };
 
-#define SPACES                                                                                  \
-  "\\x{09}-\\x{0d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
-  "\\x{205f}\\x{3000}"
+#define SPACES                                                                                     \
+  "\\x{09}-\\x{0d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"                               \
+  "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 #define SPACE "[" SPACES "]"
-#define NO_SPACE_AFTER                                                      \
-  "(?![^" SPACES "])" /* as \s+(?!\S): all but the last space before a word \
-                       */
-#define SYMBOLS "[^" SPACES "\\p{L}\\p{N}]+"
+#define NO_SPACE "[^" SPACES "]"
+#define SYMBOL "[^" SPACES "\\p{L}\\p{N}]"
 
-#define WORDS_GPT2                                                                                \
-  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?" SYMBOLS "|" SPACE "+" NO_SPACE_AFTER "|" SPACE \
-  "+"
-#define WORDS_LLAMA3(digits)                                                         \
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?" SYMBOLS \
-  "[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+" NO_SPACE_AFTER "|" SPACE "+"
+/* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
+#define WORDS_GPT2                                                                                 \
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?" SYMBOL "+|" SPACE "+(?!" NO_SPACE ")|" SPACE "+"
+
+/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*
+ * |\s*[\r\n]+|\s+(?!\S)|\s+ */
+#define WORDS_LLAMA3(digits)                                                                       \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?" SYMBOL                \
+  "+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NO_SPACE ")|" SPACE "+"
 
 static const struct definition {
-  heta_i_pretokenizer_traits traits;
+  heta_i_traits traits;
   const char *patterns[PATTERNS]; /* up to the first NULL */
 } TABLE[] = {
     {{"gpt-2", false, false, false}, {WORDS_GPT2}},
@@ -79,7 +82,8 @@ static heta_status compile(heta_i_pretokenizer *pretokenizer, heta_error *error)
     pretokenizer->codes[i] =
         pcre2_compile((PCRE2_SPTR)pretokenizer->definition->patterns[i], PCRE2_ZERO_TERMINATED,
                       PCRE2_UTF | PCRE2_UCP, &code, &offset, context);
-    if (pretokenizer->codes[i]) pretokenizer->count++;
+    if (pretokenizer->codes[i])
+      pretokenizer->count++;
     else if (code == PCRE2_ERROR_HEAP_FAILED)
       status = heta_i_no_memory(error, "the pre-tokeniser", 0);
     else
@@ -106,8 +110,10 @@ heta_status heta_i_pretokenizer_create(const char *name, heta_i_pretokenizer **o
   if (!pretokenizer) return heta_i_no_memory(error, "the pre-tokeniser", sizeof *pretokenizer);
   pretokenizer->definition = definition;
   heta_status status = compile(pretokenizer, error);
-  if (status) heta_i_pretokenizer_free(pretokenizer);
-  else *out = pretokenizer;
+  if (status)
+    heta_i_pretokenizer_free(pretokenizer);
+  else
+    *out = pretokenizer;
   return status;
 }
 
@@ -118,8 +124,7 @@ void heta_i_pretokenizer_free(heta_i_pretokenizer *pretokenizer) {
   heta_i_free(pretokenizer);
 }
 
-const heta_i_pretokenizer_traits *heta_i_pretokenizer_get_traits(
-    const heta_i_pretokenizer *pretokenizer) {
+const heta_i_traits *heta_i_pretokenizer_get_traits(const heta_i_pretokenizer *pretokenizer) {
   return &pretokenizer->definition->traits;
 }
 

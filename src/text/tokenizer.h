@@ -7,11 +7,11 @@
 typedef struct heta_i_tokenizer heta_i_tokenizer; /* immutable once created: any thread may read */
 
 typedef struct heta_i_tokenizer_info {
-  const char *model, *pre;        /* "gpt2", "smollm" */
-  const char *fingerprint;        /* SHA-256 of vocabulary, merges, types and settings */
-  const char *chat_template;      /* or NULL */
+  const char *model, *pre;   /* "gpt2", "smollm" */
+  const char *fingerprint;   /* SHA-256 of vocabulary, merges, types and settings */
+  const char *chat_template; /* or NULL */
   size_t vocabulary;
-  int32_t bos, eos, unk, pad;     /* -1: none */
+  int32_t bos, eos, unk, pad; /* -1: none */
   bool add_bos;
 } heta_i_tokenizer_info;
 

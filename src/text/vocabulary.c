@@ -176,8 +176,10 @@ static size_t lower(const heta_i_vocabulary *vocabulary, size_t low, size_t high
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     const heta_i_vocabulary_token *token = &vocabulary->tokens[vocabulary->added[middle]];
-    if (depth < token->size && (unsigned char)token->bytes[depth] >= byte) high = middle;
-    else low = middle + 1;
+    if (depth < token->size && (unsigned char)token->bytes[depth] >= byte)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return low;
 }
