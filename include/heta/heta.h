@@ -290,7 +290,9 @@ typedef struct heta_segment {
 
 typedef struct heta_candidate {
   int32_t id;
-  double logprob;
+  double logprob;    /* NaN until known */
+  const char *bytes; /* what the token stands for, not always whole characters */
+  size_t byte_count;
 } heta_candidate;
 
 #define HETA_TOP_CANDIDATES 5

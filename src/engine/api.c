@@ -1,6 +1,7 @@
 /* api.c: opening an engine, and the table through which everyone uses it. */
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/internal.h"
 
@@ -22,14 +23,14 @@ static heta_status open_rotary(X(engine) *engine, heta_error *error) {
 }
 
 /* Which buffers the derivative maps read, from the ops' own declarations. */
-static void find_kept(X(engine) *engine) {
-  const heta_model *model = engine->base.model;
+static void find_kept(const heta_model *model, uint32_t *values, uint32_t *adjoints) {
+  *values = *adjoints = 0;
   for (size_t i = 0; i < model->block_ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
     const X(op_maps) *maps = X(op_maps_of)(op->kind);
     for (size_t k = 0; k < 3 && maps->reads_values; k++)
-      if (op->in[k]) engine->keep_values |= 1u << op->in[k];
-    if (maps->reads_adjoint) engine->keep_adjoints |= 1u << op->out;
+      if (op->in[k]) *values |= 1u << op->in[k];
+    if (maps->reads_adjoint) *adjoints |= 1u << op->out;
   }
 }
 
@@ -95,7 +96,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
 #if HETA_REAL_BITS == 32
   if (settings->backend == HETA_BACKEND_CPU) engine->backend = X(backend_cpu)();
 #endif
-  find_kept(engine);
+  find_kept(settings->model, &engine->keep_values, &engine->keep_adjoints);
   heta_status status = open_rotary(engine, error);
   if (!status) status = X(weights_open)(engine, error);
   if (!status) status = open_scratch(engine, error);
@@ -105,6 +106,35 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
   }
   *out = &engine->base;
   return HETA_OK;
+}
+
+static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load *load) {
+  const heta_model *model = s->model;
+  const heta_i_hyper *hyper = &model->hyper;
+  const X(backend) *backend = X(backend_reference)();
+#if HETA_REAL_BITS == 32
+  if (s->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
+#endif
+  uint32_t values, adjoints;
+  find_kept(model, &values, &adjoints);
+  size_t layers = hyper->layers, rows = pad_rows(load->length), width = hyper->width;
+  uint64_t numbers = s->positions * hyper->rotary_dims + X(head_elements)(model) +
+                     3 * HEAD_ROWS * width +
+                     backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width,
+                                                s->positions, s->lane_rows, s->threads);
+  numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */
+  numbers += load->adjoints * load->targets * width;
+  numbers += rows * (hyper->head_width + width);                  /* a projection in flight */
+  numbers += load->length * load->length * hyper->heads;          /* captured probabilities */
+  if (s->recompute) numbers += (rows > s->lane_rows ? rows : s->lane_rows) * width;
+  uint64_t bytes = numbers * sizeof(real) + X(weights_bytes)(model, s->expand);
+  bytes += s->lane_rows * (sizeof(X(placed)) + sizeof(X(attention_lane)) + 2 * sizeof(uint32_t));
+  bytes += X(tape_bytes)(model, s->lane_rows, layers, 0, 2);
+  if (load->probes)
+    bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
+  bytes += X(tape_bytes)(model, rows, layers, (s->recompute ? 0 : values) | X(lane_sites)(model),
+                         layers + 1);
+  return bytes + load->adjoints * X(tape_bytes)(model, rows, layers, adjoints, 2);
 }
 
 static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }
@@ -166,12 +196,47 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
   return status;
 }
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* One product in the job's own shape, best of a few. */
+static double engine_rate(const heta_i_engine_settings *settings) {
+  const heta_i_hyper *hyper = &settings->model->hyper;
+  const X(backend) *backend = X(backend_reference)();
+  size_t rows = settings->lane_rows, k = hyper->width, n = hyper->feed_forward;
+#if HETA_REAL_BITS == 32
+  if (settings->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
+#endif
+  if (backend == X(backend_reference)()) rows = ROW_PAD; /* slow: a small product will do */
+  if (n > 4096) n = 4096;
+  if (k > 4096) k = 4096;
+  real *a = heta_i_allocate(rows * k, sizeof *a), *b = heta_i_allocate(n * k, sizeof *b);
+  real *c = heta_i_allocate(rows * n, sizeof *c);
+  double best = 0;
+  for (int i = 0; a && b && c && i < 4; i++) {
+    double start = now();
+    backend->gemm_nt(settings->threads, rows, n, k, a, k, b, k, false, c, n);
+    double rate = 2.0 * (double)rows * (double)n * (double)k / (now() - start + 1e-9);
+    if (rate > best) best = rate;
+  }
+  heta_i_free(a);
+  heta_i_free(b);
+  heta_i_free(c);
+  return best;
+}
+
 static const heta_i_engine_api API = {.open = engine_open,
                                       .close = engine_close,
                                       .peak_bytes = engine_peak,
+                                      .bytes = engine_bytes,
                                       .embed = engine_embed,
                                       .run = X(engine_run),
                                       .run_free = X(run_free),
+                                      .inspect = X(engine_inspect),
+                                      .rate = engine_rate,
                                       .logits = run_logits,
                                       .logprobs = run_logprobs,
                                       .reverse = X(engine_reverse),

@@ -101,6 +101,14 @@ typedef struct heta_i_probe {
   double *result;              /* [adjoints × result_rows × width] */
 } heta_i_probe;
 
+/* What is held at the same time, at most. */
+typedef struct heta_i_load {
+  size_t length;    /* rows of the run */
+  size_t targets;   /* target rows of the run */
+  size_t adjoints;
+  bool probes;      /* whether there are any */
+} heta_i_load;
+
 typedef enum heta_i_rule { HETA_RULE_PLAIN } heta_i_rule; /* of the reverse pass */
 
 typedef struct heta_i_engine_api {
@@ -108,6 +116,8 @@ typedef struct heta_i_engine_api {
   void (*close)(heta_i_engine *engine);
   /* Bytes taken from the system so far, at most. */
   size_t (*peak_bytes)(const heta_i_engine *engine);
+  /* Upper bound of peak_bytes for engines with these settings under this load. */
+  uint64_t (*bytes)(const heta_i_engine_settings *settings, const heta_i_load *load);
   /* Rows of the token embedding, as they are looked up: [count × width]. */
   void (*embed)(heta_i_engine *engine, const int32_t *tokens, size_t count, double *out);
   /* Runs blocks [begin, layers) of a parentless lane. target_rows: where output distributions are
@@ -116,6 +126,12 @@ typedef struct heta_i_engine_api {
                      const size_t *target_rows, size_t target_count, heta_i_run **out,
                      heta_error *error);
   void (*run_free)(heta_i_run *run);
+  /* Runs one block of a finished run again and reads its sites. */
+  heta_status (*inspect)(heta_i_engine *engine, heta_i_run *run, size_t block,
+                         const heta_i_capture *captures, size_t count, heta_error *error);
+  /* Floating-point operations per second of a matrix product in these settings' shape, measured now
+   * (about a hundredth of a second); 0 when there is no memory for it. */
+  double (*rate)(const heta_i_engine_settings *settings);
   /* Logits of target row number `index`: [vocabulary]. */
   void (*logits)(const heta_i_run *run, size_t index, double *out);
   /* Log-probabilities of target row number `index`: [vocabulary]. */
@@ -152,17 +168,5 @@ const heta_i_engine_api *heta_i_engine_api_f64(void);
 /* Matrix-product operations of passing one row through all blocks and of one output distribution. */
 double heta_i_block_flop(const heta_model *model);
 double heta_i_head_flop(const heta_model *model);
-
-/* What a job will hold at most; see heta_i_engine_bytes. */
-typedef struct heta_i_load {
-  size_t length;        /* rows of the run */
-  size_t targets;       /* target rows of the run */
-  size_t adjoints;      /* kept at the same time */
-  bool lanes, probes;   /* whether these passes are used */
-} heta_i_load;
-
-/* Upper bound of peak_bytes for engines with these settings under this load. */
-uint64_t heta_i_engine_bytes(const heta_i_engine_settings *settings, heta_precision precision,
-                             const heta_i_load *load);
 
 #endif

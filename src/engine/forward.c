@@ -108,12 +108,10 @@ static void close_probabilities(X(batch) *batch) {
 void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
                       bool again) {
   const heta_model *model = engine->base.model;
-  if (!again) {
-    real *residual = frame->b[HETA_SITE_RESIDUAL_BEFORE];
-    apply_overrides(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
-    capture_rows(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
-  }
-  const heta_i_capture *wanted = again ? NULL : wants_probabilities(batch, block);
+  real *residual = frame->b[HETA_SITE_RESIDUAL_BEFORE];
+  if (!again) apply_overrides(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
+  capture_rows(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
+  const heta_i_capture *wanted = wants_probabilities(batch, block);
   for (size_t i = 0; i < model->block_ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
     bool observed = wanted && op->kind == HETA_OP_ATTENTION;
@@ -130,7 +128,7 @@ void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, co
       for (size_t e = 0; e < count; e++) wanted->out[e] = (double)batch->probabilities[e];
     }
     apply_overrides(engine, batch, block, op->out, frame->b[op->out]);
-    if (!again) capture_rows(engine, batch, block, op->out, frame->b[op->out]);
+    capture_rows(engine, batch, block, op->out, frame->b[op->out]);
   }
 }
 
@@ -234,7 +232,7 @@ static void finish_targets(X(engine) *engine, X(run) *run, const real *residual)
 }
 
 /* The bits of the sites a run keeps even when blocks are recomputed: what lanes read. */
-static uint32_t lane_sites(const heta_model *model) {
+uint32_t X(lane_sites)(const heta_model *model) {
   uint32_t keep = 0;
   for (size_t i = 0; i < model->block_ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
@@ -293,8 +291,8 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   run->batch.placed[0] = (X(placed)){lane, 0, 0, lane->length};
   load_positions(&run->batch);
   HETA_GO(open_probabilities(&run->batch, error));
-  uint32_t keep = engine->settings.recompute ? lane_sites(model) : engine->keep_values;
-  HETA_GO(X(tape_open)(engine, padded, begin, keep | lane_sites(model), model->hyper.layers - begin + 1,
+  uint32_t keep = engine->settings.recompute ? X(lane_sites)(model) : engine->keep_values;
+  HETA_GO(X(tape_open)(engine, padded, begin, keep | X(lane_sites)(model), model->hyper.layers - begin + 1,
                        &run->tape, error));
   run->target_rows = X(take)(engine, target_count, sizeof *run->target_rows);
   run->final = X(take)(engine, target_count * model->hyper.width, sizeof(real));
@@ -368,6 +366,32 @@ X(frame) X(run_frame)(X(run) *run, size_t block) {
   run->batch.attention[0] = X(run_attention)(run, block);
   X(forward_block)(engine, block, &run->batch, &again, true);
   return frame;
+}
+
+heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t block,
+                              const heta_i_capture *captures, size_t count, heta_error *error) {
+  X(engine) *engine = (X(engine) *)base;
+  X(run) *run = (X(run) *)base_run;
+  heta_i_lane watched = run->lane;
+  watched.captures = captures;
+  watched.capture_count = count;
+  HETA_TRY(check_lane(engine, &watched, error));
+  if (run->tape->rows > engine->work->rows || block < run->begin)
+    return heta_i_fail(error, HETA_E_INTERNAL, "a run of %zu rows cannot be read at block %zu",
+                       run->length, block);
+  run->batch.placed[0].lane = &watched;
+  run->batch.attention[0] = X(run_attention)(run, block);
+  heta_status status = open_probabilities(&run->batch, error);
+  if (!status) {
+    X(frame) kept = X(tape_frame)(engine, run->tape, block);
+    X(frame) frame = X(tape_frame)(engine, engine->work, block);
+    memcpy(frame.b[HETA_SITE_RESIDUAL_BEFORE], kept.b[HETA_SITE_RESIDUAL_BEFORE],
+           run->tape->rows * base->model->hyper.width * sizeof(real));
+    X(forward_block)(engine, block, &run->batch, &frame, true);
+  }
+  close_probabilities(&run->batch);
+  run->batch.placed[0].lane = &run->lane;
+  return status;
 }
 
 /* Packs lanes from `from` on into the batch; returns how many fit. */
@@ -498,7 +522,7 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
         used = pack(engine, lanes, from, from + l);
         break;
       }
-    X(frame) last;
+    X(frame) last = {{NULL}};
     HETA_TRY(run_batch(engine, begin, &last, error));
     pending rows[HEAD_ROWS];
     size_t waiting = 0;

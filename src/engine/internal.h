@@ -134,6 +134,8 @@ void X(linear_vjp)(X(engine) *engine, const X(weight) *weight, size_t padded, co
 /* memory.c */
 void *X(take)(X(engine) *engine, size_t count, size_t size);
 void X(give)(X(engine) *engine, void *block, size_t count, size_t size);
+size_t X(tape_bytes)(const heta_model *model, size_t rows, size_t blocks, uint32_t keep,
+                     size_t residual_slots);
 heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t keep,
                          size_t residual_slots, X(tape) **out, heta_error *error);
 void X(tape_close)(X(engine) *engine, X(tape) *tape);
@@ -143,6 +145,7 @@ heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, X(batch)
 void X(batch_close)(X(engine) *engine, X(batch) *batch);
 
 /* weights.c */
+size_t X(weights_bytes)(const heta_model *model, bool expand);
 void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real *out);
 heta_status X(weights_open)(X(engine) *engine, heta_error *error);
 void X(weights_close)(X(engine) *engine);
@@ -152,7 +155,7 @@ const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t f
 
 /* forward.c */
 heta_status X(check_stop)(const X(engine) *engine, heta_error *error);
-/* `again`: recomputing, when the block's input already holds its overrides and captures are done. */
+/* `again`: recomputing, when the block's input already holds its overrides. */
 void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
                       bool again);
 /* The root lane of a run at a block, for the attention kernels. */
@@ -166,6 +169,10 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
 void X(run_free)(heta_i_run *run);
 heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
                      const heta_i_readout *readout, heta_error *error);
+heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *run, size_t block,
+                              const heta_i_capture *captures, size_t count, heta_error *error);
+/* The sites a run keeps even when blocks are recomputed: what lanes read. */
+uint32_t X(lane_sites)(const heta_model *model);
 /* Multiplies rows of `site` by the scale of the run's overrides: the derivative of an override. */
 void X(scale_overrides)(const X(run) *run, const X(batch) *batch, size_t block, heta_i_site site,
                         size_t width, real *rows);

@@ -26,6 +26,19 @@ static bool in_block(size_t site) {
   return site != HETA_SITE_NONE && site < HETA_SITE_NORM_FINAL && !is_residual(site);
 }
 
+static size_t tape_width(const heta_model *model, size_t blocks, uint32_t keep,
+                         size_t residual_slots) {
+  size_t width = residual_slots * model->hyper.width;
+  for (size_t site = 0; site < HETA_SITE_BUFFERS; site++)
+    if (in_block(site)) width += model->widths[site] * (keep >> site & 1 ? blocks : 1);
+  return width;
+}
+
+size_t X(tape_bytes)(const heta_model *model, size_t rows, size_t blocks, uint32_t keep,
+                     size_t residual_slots) {
+  return rows * tape_width(model, blocks, keep, residual_slots) * sizeof(real);
+}
+
 heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t keep,
                          size_t residual_slots, X(tape) **out, heta_error *error) {
   const heta_model *model = engine->base.model;
@@ -36,9 +49,7 @@ heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t 
   tape->blocks = model->hyper.layers - begin;
   tape->keep = keep;
   tape->residual_slots = residual_slots;
-  size_t width = residual_slots * model->hyper.width;
-  for (size_t site = 0; site < HETA_SITE_BUFFERS; site++)
-    if (in_block(site)) width += model->widths[site] * (keep >> site & 1 ? tape->blocks : 1);
+  size_t width = tape_width(model, tape->blocks, keep, residual_slots);
   tape->bytes = rows * width * sizeof(real);
   tape->store = X(take)(engine, rows * width, sizeof(real));
   if (!tape->store) {

@@ -87,16 +87,36 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
   return HETA_OK;
 }
 
-heta_status X(weights_open)(X(engine) *engine, heta_error *error) {
-  const heta_model *model = engine->base.model;
-  size_t blocks = model->hyper.layers * model->block_ops, columns = 0;
-  engine->block_weights = X(take)(engine, blocks, sizeof *engine->block_weights);
-  if (!engine->block_weights) return heta_i_no_memory(error, "the weights", blocks);
-  for (size_t i = 0; i < blocks; i++)
+/* Elements of the scratch panel: PANEL_ELEMENTS, or ROW_PAD rows of the widest matrix. */
+static size_t panel_elements(const heta_model *model) {
+  size_t columns = 0;
+  for (size_t i = 0; i < model->hyper.layers * model->block_ops; i++)
     if (model->block_weights[i].cols > columns) columns = model->block_weights[i].cols;
   for (size_t i = 0; i < model->head_ops; i++)
     if (model->head_weights[i].cols > columns) columns = model->head_weights[i].cols;
-  size_t panel = columns * ROW_PAD > PANEL_ELEMENTS ? columns * ROW_PAD : PANEL_ELEMENTS;
+  return columns * ROW_PAD > PANEL_ELEMENTS ? columns * ROW_PAD : PANEL_ELEMENTS;
+}
+
+static size_t weight_bytes(const heta_i_weight *weight, bool expand) {
+  size_t vectors = (weight->vector ? weight->rows : 0) + (weight->bias ? weight->rows : 0);
+  return (vectors + (expand ? weight->rows * weight->cols : 0)) * sizeof(real);
+}
+
+size_t X(weights_bytes)(const heta_model *model, bool expand) {
+  size_t blocks = model->hyper.layers * model->block_ops, bytes = blocks * sizeof(X(weight));
+  for (size_t i = 0; i < blocks; i++) bytes += weight_bytes(&model->block_weights[i], expand);
+  for (size_t i = 0; i < model->head_ops; i++)
+    bytes += weight_bytes(&model->head_weights[i], expand);
+  if (!expand) bytes += panel_elements(model) * sizeof(real);
+  if (sizeof(real) > sizeof(float)) bytes += panel_elements(model) * sizeof(float);
+  return bytes;
+}
+
+heta_status X(weights_open)(X(engine) *engine, heta_error *error) {
+  const heta_model *model = engine->base.model;
+  size_t blocks = model->hyper.layers * model->block_ops, panel = panel_elements(model);
+  engine->block_weights = X(take)(engine, blocks, sizeof *engine->block_weights);
+  if (!engine->block_weights) return heta_i_no_memory(error, "the weights", blocks);
   bool direct = engine->settings.expand;
   if (!direct) engine->panel = X(take)(engine, panel, sizeof(real));
   if (sizeof(real) > sizeof(float)) engine->panel_f32 = X(take)(engine, panel, sizeof(float));

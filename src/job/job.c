@@ -1,0 +1,418 @@
+/* job.c: creating, running, cancelling a job; the one-call form. */
+#include "job/job.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double heta_i_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+heta_attribute_options heta_attribute_options_default(void) {
+  return (heta_attribute_options){.struct_size = sizeof(heta_attribute_options), .method = "heta"};
+}
+
+static heta_status copy_string(heta_job *job, const char **text, heta_error *error) {
+  if (!*text) return HETA_OK;
+  *text = heta_i_arena_string(&job->memory, *text, strlen(*text));
+  return *text ? HETA_OK : heta_i_no_memory(error, "the options", 1);
+}
+
+static heta_status check_options(heta_job *job, heta_error *error) {
+  heta_attribute_options *o = &job->options;
+  if (o->max_seconds < 0 || !isfinite(o->max_seconds))
+    return heta_i_fail(error, HETA_E_ARGUMENT, "the time budget is %g seconds", o->max_seconds);
+  if (o->threads < 0 || o->threads > 1024)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "threads is %d; it takes 0 (one per core) to 1024",
+                       o->threads);
+  if (o->parts > 1 && o->part >= o->parts)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "part %zu of %zu does not exist", o->part + 1, o->parts);
+  if ((o->target == HETA_TARGET_TEXT) != (o->target_text != NULL))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "a target text belongs to target mode HETA_TARGET_TEXT, and only to it");
+  if (o->join && o->target != HETA_TARGET_TEXT)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "--join needs --target");
+  if (o->precision == HETA_PRECISION_F64 && o->backend != HETA_BACKEND_REFERENCE)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "precision f64 runs on the reference backend: add --backend reference");
+  if (!o->threads) o->threads = omp_get_num_procs();
+  return HETA_OK;
+}
+
+static heta_status open_job(heta_job *job, const char *text, size_t size, heta_error *error) {
+  heta_attribute_options *o = &job->options;
+  HETA_TRY(copy_string(job, &o->method, error));
+  HETA_TRY(copy_string(job, &o->target_text, error));
+  HETA_TRY(copy_string(job, &o->foil_text, error));
+  HETA_TRY(check_options(job, error));
+  heta_i_session *session = &job->session;
+  session->method = heta_i_method_find(o->method);
+  if (!session->method)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "there is no method '%s'; `heta methods` lists them",
+                       o->method ? o->method : "");
+  HETA_TRY(heta_i_options_resolve(session->method, o->method_options, o->method_option_count,
+                                  &job->memory, &session->values, error));
+  o->method_options = NULL;
+  o->method_option_count = 0;
+  session->model = job->model;
+  session->seed = o->seed;
+  session->memory = &job->work;
+  HETA_TRY(heta_i_input_open(job, text, size, error));
+  return heta_i_plan(job, error);
+}
+
+heta_status heta_job_create(const heta_model *model, const char *text, size_t size,
+                            const heta_attribute_options *options, heta_job **out,
+                            heta_error *error) {
+  heta_attribute_options defaults = heta_attribute_options_default();
+  if (!model || !text || !out)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_job_create needs a model, a text and a result");
+  if (options && (options->struct_size < sizeof(size_t) || options->struct_size > sizeof defaults))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "heta_attribute_options.struct_size is wrong; start from "
+                       "heta_attribute_options_default()");
+  if (options) memcpy(&defaults, options, options->struct_size);
+  heta_job *job = heta_i_allocate(1, sizeof *job);
+  if (!job) return heta_i_no_memory(error, "a job", sizeof *job);
+  job->model = model;
+  job->options = defaults;
+  heta_status status = open_job(job, text, size, error);
+  if (status) {
+    heta_job_free(job);
+    return status;
+  }
+  *out = job;
+  return HETA_OK;
+}
+
+const heta_plan *heta_job_get_plan(const heta_job *job) { return &job->plan; }
+
+void heta_job_cancel(heta_job *job) { atomic_store(&job->cancelled, 1); }
+
+static void close_engine(heta_job *job) {
+  heta_i_session *s = &job->session;
+  if (!s->engine) return;
+  for (size_t t = 0; s->adjoints && t < s->target_count; t++)
+    s->engine->api->adjoint_free(s->adjoints[t]);
+  s->engine->api->run_free(s->run);
+  s->engine->api->close(s->engine);
+  heta_i_free(s->adjoints);
+  heta_i_free(s->gradient);
+  s->engine = NULL;
+  s->run = NULL;
+  s->adjoints = NULL;
+  s->gradient = NULL;
+}
+
+void heta_job_free(heta_job *job) {
+  if (!job) return;
+  close_engine(job);
+  heta_i_merge_close(job);
+  heta_i_input_close(&job->input);
+  heta_i_free(job->session.items);
+  heta_i_arena_free(&job->memory);
+  heta_i_arena_free(&job->work);
+  heta_i_arena_free(&job->shown);
+  heta_i_free(job);
+}
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+static void report_progress(heta_job *job, double time) {
+  heta_progress progress = {.phase = job->phase, .seconds = time - job->started, .remaining = -1};
+  progress.done = job->plan.flop > 0 ? job->flop_done / job->plan.flop : 0;
+  if (progress.done > 1) progress.done = 1;
+  if (progress.done > 0.02)
+    progress.remaining = progress.seconds * (1 - progress.done) / progress.done;
+  job->last_progress = time;
+  if (!job->options.progress(job->options.context, &progress)) heta_job_cancel(job);
+}
+
+/* Polled by every pass. */
+static bool stop(void *context) {
+  heta_job *job = context;
+  double time = heta_i_now();
+  if (job->options.progress && time - job->last_progress > 0.1) report_progress(job, time);
+  if (atomic_load(&job->cancelled)) {
+    job->stopped_by = "interrupt";
+    return true;
+  }
+  if (job->options.max_seconds && time - job->started > job->options.max_seconds) {
+    job->stopped_by = "time";
+    return true;
+  }
+  return false;
+}
+
+static heta_status open_engine(heta_job *job, heta_error *error) {
+  job->settings.stop = stop;
+  job->settings.context = job;
+  job->phase = "load";
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
+                                                                              : heta_i_engine_api_f32();
+  return api->open(&job->settings, &job->session.engine, error);
+}
+
+static int32_t *ids_of(const heta_i_input *input) {
+  int32_t *ids = heta_i_allocate(input->count + 1, sizeof *ids);
+  for (size_t i = 0; ids && i < input->count; i++) ids[i] = input->tokens[i].id;
+  return ids;
+}
+
+static int32_t argmax(const double *values, size_t count) {
+  size_t best = 0;
+  for (size_t i = 1; i < count; i++)
+    if (values[i] > values[best]) best = i;
+  return (int32_t)best;
+}
+
+/* Lets the model write the open tokens, greedily, up to its end-of-text token. Each step runs the
+ * whole text again: a run is what the next steps need anyway. */
+static heta_status generate(heta_job *job, heta_error *error) {
+  heta_i_input *input = &job->input;
+  heta_i_engine *engine = job->session.engine;
+  size_t vocabulary = job->model->hyper.vocabulary, asked = input->open;
+  double *logits = heta_i_allocate(vocabulary, sizeof *logits);
+  if (!logits) return heta_i_no_memory(error, "logits", vocabulary * sizeof *logits);
+  heta_status status = HETA_OK;
+  for (size_t written = 0; input->open && !status; written++) {
+    int32_t *ids = ids_of(input);
+    heta_i_lane lane = heta_i_lane_of(ids, input->count);
+    size_t row = input->count - 1;
+    heta_i_run *run = NULL;
+    status = ids ? engine->api->run(engine, &lane, 0, &row, 1, &run, error)
+                 : heta_i_no_memory(error, "the tokens", input->count * sizeof *ids);
+    if (!status) {
+      engine->api->logits(run, 0, logits);
+      int32_t next = argmax(logits, vocabulary);
+      status = heta_i_input_append(job, next, error);
+      input->open--;
+      if (next == job->model->info.eos && written + 1 < asked) {
+        input->target_count = written + 1;
+        input->open = 0;
+        if (!status)
+          status = heta_i_note(job, error, "the model ended its text after %zu tokens", written + 1);
+      }
+      job->flop_done += (double)lane.length * heta_i_block_flop(job->model);
+    }
+    engine->api->run_free(run);
+    heta_i_free(ids);
+  }
+  heta_i_free(logits);
+  return status;
+}
+
+/* What the clean run says of one target. */
+static void read_target(heta_job *job, size_t t, const double *logprobs) {
+  const heta_i_target *target = &job->targets[t];
+  heta_target *fact = &job->facts[t];
+  size_t vocabulary = job->model->hyper.vocabulary;
+  fact->position = target->position;
+  fact->id = target->id;
+  fact->origin = job->input.origin;
+  fact->logprob = logprobs[target->id];
+  fact->rank = 1;
+  fact->entropy = 0;
+  for (size_t i = 0; i < vocabulary; i++) {
+    if (logprobs[i] > fact->logprob) fact->rank++;
+    fact->entropy -= exp(logprobs[i]) * logprobs[i];
+    size_t at = fact->top_count < HETA_TOP_CANDIDATES ? fact->top_count : HETA_TOP_CANDIDATES;
+    while (at && fact->top[at - 1].logprob < logprobs[i]) at--;
+    if (at == HETA_TOP_CANDIDATES) continue;
+    if (fact->top_count < HETA_TOP_CANDIDATES) fact->top_count++;
+    memmove(&fact->top[at + 1], &fact->top[at],
+            (fact->top_count - at - 1) * sizeof fact->top[0]);
+    fact->top[at] = (heta_candidate){.id = (int32_t)i, .logprob = logprobs[i]};
+  }
+  for (size_t i = 0; i < fact->top_count; i++)
+    fact->top[i].bytes = heta_token_bytes(job->model, fact->top[i].id, &fact->top[i].byte_count);
+  fact->has_foil = target->foil >= 0;
+  if (!fact->has_foil) return;
+  fact->foil = (heta_candidate){.id = target->foil, .logprob = logprobs[target->foil]};
+  fact->foil.bytes = heta_token_bytes(job->model, target->foil, &fact->foil.byte_count);
+}
+
+static heta_status note_bare_target(heta_job *job, heta_error *error) {
+  if (!job->input.bare_target) return HETA_OK;
+  const heta_candidate *best = &job->facts[0].top[0];
+  return heta_i_note(job, error,
+                     "the target begins without a space right after a word; the model's own best token "
+                     "there is '%.*s' (probability %.3f)",
+                     (int)best->byte_count, best->bytes, exp(best->logprob));
+}
+
+static heta_status lay_out(heta_job *job, heta_error *error) {
+  heta_i_session *s = &job->session;
+  heta_i_input *input = &job->input;
+  s->target_count = input->target_count;
+  s->length = input->first_target + s->target_count - 1;
+  if (s->target_group > s->target_count) s->target_group = s->target_count;
+  HETA_TRY(heta_i_plan_work(job, error));
+  int32_t *tokens = heta_i_arena_take(&job->work, s->length + 1, sizeof *tokens);
+  job->targets = heta_i_arena_take(&job->work, s->target_count, sizeof *job->targets);
+  job->facts = heta_i_arena_take(&job->work, s->target_count, sizeof *job->facts);
+  if (!tokens || !job->targets || !job->facts)
+    return heta_i_no_memory(error, "the targets", s->target_count * sizeof *job->facts);
+  for (size_t i = 0; i <= s->length; i++) tokens[i] = input->tokens[i].id;
+  for (size_t t = 0; t < s->target_count; t++) {
+    size_t position = input->first_target + t;
+    job->targets[t] = (heta_i_target){position, input->tokens[position].id, input->foil};
+    if (job->targets[t].id == input->foil)
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "the foil is the very token that is explained; choose another foil");
+  }
+  s->tokens = tokens;
+  s->targets = job->targets;
+  HETA_TRY(heta_i_series_open(s, error));
+  job->explained = s->target_count;
+  job->ready = true;
+  return heta_i_merge_apply(job, error);
+}
+
+/* The clean run over context and all targets but the last. */
+static heta_status run_clean(heta_job *job, heta_error *error) {
+  heta_i_session *s = &job->session;
+  size_t vocabulary = job->model->hyper.vocabulary;
+  size_t *rows = heta_i_arena_take(&job->work, s->target_count, sizeof *rows);
+  double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
+  s->adjoints = heta_i_allocate(s->target_count, sizeof *s->adjoints);
+  s->gradient = heta_i_allocate(s->length * job->model->hyper.width, sizeof *s->gradient);
+  heta_status status = HETA_OK;
+  if (!rows || !logprobs || !s->adjoints || !s->gradient) {
+    status = heta_i_no_memory(error, "the clean run", vocabulary * sizeof *logprobs);
+    goto done;
+  }
+  for (size_t t = 0; t < s->target_count; t++) rows[t] = s->targets[t].position - 1;
+  heta_i_lane lane = heta_i_lane_of(s->tokens, s->length);
+  HETA_GO(s->engine->api->run(s->engine, &lane, 0, rows, s->target_count, &s->run, error));
+  for (size_t t = 0; t < s->target_count; t++) {
+    job->facts[t] = (heta_target){0};
+    s->engine->api->logprobs(s->run, t, logprobs);
+    read_target(job, t, logprobs);
+  }
+  job->flop_done += heta_i_flop(s, (double)s->length, (double)s->target_count);
+  status = note_bare_target(job, error);
+done:
+  heta_i_free(logprobs);
+  return status;
+}
+
+static bool mine(const heta_job *job, size_t item) {
+  return job->options.parts <= 1 || item % job->options.parts == job->options.part;
+}
+
+/* Shows the result so far when a phase has ended, and now and then between probes. */
+static heta_status preview(heta_job *job, const heta_i_item *last, const heta_i_item *next,
+                           double *shown, heta_error *error) {
+  bool phase = last && strcmp(last->name, next->name) != 0;
+  bool probe = last && last->sample != next->sample && heta_i_now() - *shown > 1;
+  if (!job->options.preview || !(phase || probe)) return HETA_OK;
+  *shown = heta_i_now();
+  HETA_TRY(heta_i_result(job, error));
+  job->options.preview(job->options.context, &job->result);
+  return HETA_OK;
+}
+
+static heta_status run_items(heta_job *job, heta_error *error) {
+  heta_i_session *s = &job->session;
+  const heta_i_item *last = NULL;
+  double shown = heta_i_now();
+  for (size_t i = 0; i < s->item_count; i++) {
+    const heta_i_item *item = &s->items[i];
+    if (!mine(job, i) || heta_i_item_done(s, item)) continue;
+    HETA_TRY(preview(job, last, item, &shown, error));
+    job->phase = item->name;
+    if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
+    HETA_TRY(s->method->run(s, item, error));
+    job->flop_done += item->flop;
+    last = item;
+  }
+  return HETA_OK;
+}
+
+/* Numbers that cannot be right are not handed out. */
+static heta_status check_finite(const heta_job *job, heta_error *error) {
+  const heta_i_session *s = &job->session;
+  for (size_t k = 0; k < s->series_count; k++)
+    for (size_t i = 0; i < s->target_count * s->length * s->series[k].samples; i++)
+      if (isinf(s->series[k].values[i]))
+        return heta_i_fail(error, HETA_E_NONFINITE,
+                           "%s of token %zu is infinite; the model's weights are damaged or overflow "
+                           "float32 (try --precision f64 --backend reference)",
+                           s->series[k].name, i / s->series[k].samples % s->length);
+  return HETA_OK;
+}
+
+static heta_status run_all(heta_job *job, heta_error *error) {
+  if (!job->session.engine) HETA_TRY(open_engine(job, error));
+  job->phase = "forward";
+  if (!job->ready) {
+    HETA_TRY(generate(job, error));
+    HETA_TRY(lay_out(job, error));
+  }
+  if (!job->session.run) HETA_TRY(run_clean(job, error));
+  HETA_TRY(run_items(job, error));
+  return check_finite(job, error);
+}
+
+heta_status heta_job_run(heta_job *job, heta_error *error) {
+  atomic_store(&job->cancelled, 0);
+  job->started = heta_i_now();
+  job->stopped_by = NULL;
+  job->last_progress = 0;
+  heta_status status = run_all(job, error);
+  job->seconds += heta_i_now() - job->started;
+  if (!status && job->options.progress) report_progress(job, heta_i_now());
+  if (status == HETA_E_CANCELLED && job->stopped_by && !strcmp(job->stopped_by, "time"))
+    status = heta_i_fail(error, HETA_E_BUDGET,
+                         "the time budget of %g s was used up; the result is partial",
+                         job->options.max_seconds);
+  if (status == HETA_E_MEMORY) job->stopped_by = "memory";
+  return status;
+}
+
+heta_status heta_job_get_result(heta_job *job, const struct heta_attribution **out,
+                                heta_error *error) {
+  HETA_TRY(heta_i_result(job, error));
+  *out = &job->result;
+  return HETA_OK;
+}
+
+/* ---- The one-call form ---------------------------------------------------------------------- */
+
+struct heta_result {
+  heta_job *job;
+  const heta_attribution *attribution;
+};
+
+heta_status heta_attribute(const heta_model *model, const char *text,
+                           const heta_attribute_options *options, heta_result **out,
+                           heta_error *error) {
+  if (!text || !out)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_attribute needs a text and a place for the result");
+  heta_result *result = heta_i_allocate(1, sizeof *result);
+  if (!result) return heta_i_no_memory(error, "a result", sizeof *result);
+  heta_status status = heta_job_create(model, text, strlen(text), options, &result->job, error);
+  if (!status) status = heta_job_run(result->job, error);
+  if (!status) status = heta_job_get_result(result->job, &result->attribution, error);
+  if (status) {
+    heta_result_free(result);
+    return status;
+  }
+  close_engine(result->job); /* the result does not need it */
+  *out = result;
+  return HETA_OK;
+}
+
+const heta_attribution *heta_result_get(const heta_result *result) { return result->attribution; }
+
+void heta_result_free(heta_result *result) {
+  if (!result) return;
+  heta_job_free(result->job);
+  heta_i_free(result);
+}

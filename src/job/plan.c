@@ -1,0 +1,195 @@
+/* plan.c: what a job will do: batch sizes, memory, probes and time, from model, input, options and
+ * explicit budgets only. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "job/job.h"
+
+enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
+
+/* What the process holds beside model file and engine: program, libraries, vocabulary, text. */
+static const uint64_t PROCESS_BYTES = 64u << 20;
+/* Weights are expanded once unless that takes more than this (or the budget is smaller). */
+static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
+
+static size_t pad(size_t rows) { return (rows + 31) / 32 * 32; }
+
+heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
+  heta_i_session *session = &job->session;
+  session->item_count = session->series_count = 0;
+  session->lane_rows = job->settings.lane_rows;
+  return session->method->plan(session, error);
+}
+
+static uint64_t bytes_of(const heta_job *job) {
+  const heta_i_session *session = &job->session;
+  bool probes = false;
+  for (size_t i = 0; i < session->item_count; i++) probes |= session->items[i].hvps > 0;
+  uint64_t samples = 0;
+  for (size_t s = 0; s < session->series_count; s++) samples += session->series[s].samples;
+  heta_i_load load = {.length = session->length, .targets = session->target_count,
+                      .adjoints = session->target_group, .probes = probes};
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
+                                                                              : heta_i_engine_api_f32();
+  const heta_i_hyper *hyper = &job->model->hyper;
+  uint64_t n = session->length, targets = session->target_count;
+  uint64_t numbers = samples * n * targets;                    /* the series */
+  numbers += (hyper->heads + 2) * n * n;                       /* one layer's attention */
+  numbers += hyper->layers * hyper->heads * (targets + 1) * n; /* the gate's chains */
+  numbers += (targets + 2) * n * hyper->width;                 /* gradients, probes, their products */
+  return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers;
+}
+
+/* The next cheaper plan: false when there is none. Smaller batches first, then weights panel by
+ * panel, then recomputation, then one target's adjoints at a time. */
+static bool shrink(heta_job *job) {
+  heta_i_engine_settings *s = &job->settings;
+  size_t least = pad(s->positions), start = least > LANE_ROWS ? least : LANE_ROWS;
+  if (s->lane_rows / 2 >= least && s->lane_rows > 64) {
+    s->lane_rows = pad(s->lane_rows / 2);
+    return true;
+  }
+  if (s->expand) {
+    s->expand = false;
+    s->lane_rows = start;
+    return true;
+  }
+  if (!s->recompute) {
+    s->recompute = true;
+    s->lane_rows = start;
+    return true;
+  }
+  if (job->session.target_group > 1) {
+    job->session.target_group = 1;
+    s->lane_rows = start;
+    return true;
+  }
+  if (s->lane_rows > least) {
+    s->lane_rows = least;
+    return true;
+  }
+  return false;
+}
+
+static void human(uint64_t bytes, char *out, size_t size) {
+  double value = (double)bytes;
+  if (value >= 1 << 30)
+    snprintf(out, size, "%.2fG", ceil(value / (1 << 30) * 100) / 100);
+  else
+    snprintf(out, size, "%.0fM", ceil(value / (1 << 20)));
+}
+
+static heta_status fit_memory(heta_job *job, heta_error *error) {
+  uint64_t limit = job->options.max_memory, bytes;
+  for (;;) {
+    HETA_TRY(heta_i_plan_work(job, error));
+    bytes = bytes_of(job);
+    if (!limit || bytes <= limit) break;
+    if (!shrink(job)) {
+      char given[32], least[32];
+      human(limit, given, sizeof given);
+      human(bytes, least, sizeof least);
+      return heta_i_fail(error, HETA_E_BUDGET,
+                         "this job does not fit --max-memory %s; the smallest budget that works is %s",
+                         given, least);
+    }
+  }
+  job->plan.bytes = bytes;
+  return HETA_OK;
+}
+
+static double seconds_of(const heta_job *job, double flop, double rate) {
+  /* Opening: every weight is read, checked and expanded once; the passes reach about 70 % of the
+   * rate of bare matrix products. */
+  return (double)job->model->info.parameters / (4e8 * job->settings.threads) + flop / (0.7 * rate) + 0.1;
+}
+
+static void count(heta_job *job) {
+  heta_plan *plan = &job->plan;
+  const heta_i_session *session = &job->session;
+  double rows = (double)(session->length + job->input.open), heads = (double)session->target_count;
+  plan->forwards = 1 + job->input.open;
+  plan->reverses = plan->hvps = 0;
+  plan->flop = rows * heta_i_block_flop(job->model) +
+               (heads + (double)job->input.open) * heta_i_head_flop(job->model);
+  size_t parts = job->options.parts > 1 ? job->options.parts : 1;
+  for (size_t i = 0; i < session->item_count; i++) {
+    if (i % parts != (parts > 1 ? job->options.part : 0)) continue;
+    plan->forwards += session->items[i].forwards;
+    plan->reverses += session->items[i].reverses;
+    plan->hvps += session->items[i].hvps;
+    plan->flop += session->items[i].flop;
+  }
+}
+
+/* Takes as many probes as the time allows. */
+static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
+  double limit = job->options.max_seconds;
+  heta_i_value *probes = (heta_i_value *)heta_i_option(&job->session, "probes");
+  count(job);
+  if (!limit || seconds_of(job, job->plan.flop, rate) <= limit) return HETA_OK;
+  double all = job->plan.flop;
+  if (probes && job->plan.hvps) {
+    size_t asked = (size_t)probes->number;
+    double curvature = 0;
+    for (size_t i = 0; i < job->session.item_count; i++)
+      if (job->session.items[i].hvps) curvature += job->session.items[i].flop;
+    size_t parts = job->options.parts > 1 ? job->options.parts : 1;
+    curvature /= (double)parts;
+    double fixed = seconds_of(job, all - curvature, rate);
+    double each = curvature / (double)asked / (0.7 * rate);
+    size_t fewer = limit > fixed ? (size_t)((limit - fixed) / each) : 0;
+    if (fewer > asked) fewer = asked;
+    if (fewer >= MINIMUM_PROBES) {
+      char *text = heta_i_arena_print(&job->memory, "%zu", fewer);
+      if (!text) return heta_i_no_memory(error, "an option", 8);
+      probes->text = text;
+      probes->number = (double)fewer;
+      HETA_TRY(heta_i_plan_work(job, error));
+      count(job);
+      return heta_i_note(job, error, "--max-time %g s allows %zu probes per token instead of %zu", limit,
+                         fewer, asked);
+    }
+    all = all - curvature + MINIMUM_PROBES * each * 0.7 * rate;
+  }
+  return heta_i_fail(error, HETA_E_BUDGET,
+                     "this job does not fit --max-time %g s; the smallest budget that works here is about "
+                     "%.0f s",
+                     limit, ceil(seconds_of(job, all, rate) * 1.05));
+}
+
+heta_status heta_i_plan(heta_job *job, heta_error *error) {
+  heta_i_session *session = &job->session;
+  heta_i_engine_settings *s = &job->settings;
+  session->target_count = job->input.target_count;
+  session->length = job->input.first_target + session->target_count - 1;
+  session->contrast = job->input.foil >= 0;
+  session->target_group = session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
+  size_t element = job->options.precision == HETA_PRECISION_F64 ? 8 : 4;
+  s->model = job->model;
+  s->backend = job->options.backend;
+  if (job->options.precision == HETA_PRECISION_F64) s->backend = HETA_BACKEND_REFERENCE;
+  s->threads = job->options.threads;
+  s->positions = session->length + 1;
+  s->lane_rows = pad(s->positions) > LANE_ROWS ? pad(s->positions) : LANE_ROWS;
+  s->expand = job->model->info.parameters * element < EXPAND_BELOW;
+  s->recompute = false;
+  if (session->method->check) HETA_TRY(session->method->check(session, error));
+  HETA_TRY(fit_memory(job, error));
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
+                                                                              : heta_i_engine_api_f32();
+  double rate = api->rate(s);
+  if (!(rate > 0)) return heta_i_no_memory(error, "a calibration", 1 << 20);
+  HETA_TRY(fit_time(job, rate, error));
+  heta_plan *plan = &job->plan;
+  plan->context_tokens = job->input.first_target;
+  plan->target_tokens = session->target_count;
+  const heta_i_value *probes = heta_i_option(session, "probes");
+  plan->probes = probes && plan->hvps ? (size_t)probes->number : 0;
+  plan->seconds = seconds_of(job, plan->flop, rate);
+  plan->lane_rows = s->lane_rows;
+  plan->expand_weights = s->expand;
+  plan->recompute = s->recompute;
+  return HETA_OK;
+}

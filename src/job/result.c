@@ -1,0 +1,274 @@
+/* result.c: the result so far as the public attribution struct. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/utf8.h"
+#include "job/job.h"
+
+typedef struct builder {
+  heta_job *job;
+  heta_i_arena *arena;
+  heta_error *error;
+} builder;
+
+static void *take(builder *b, size_t count, size_t size) {
+  return heta_i_arena_take(b->arena, count, size);
+}
+
+static heta_status no_memory(builder *b) {
+  return heta_i_no_memory(b->error, "the result", sizeof(heta_attribution));
+}
+
+/* The text with bytes that are not characters replaced by U+FFFD; offsets[i] is where byte i of the
+ * original went. */
+static char *clean_text(builder *b, size_t *size, size_t **offsets) {
+  const heta_i_input *input = &b->job->input;
+  char *out = take(b, input->text_size * 3 + 1, 1);
+  size_t *map = take(b, input->text_size + 1, sizeof *map), used = 0;
+  if (!out || !map) return NULL;
+  for (size_t i = 0; i < input->text_size;) {
+    size_t length = heta_i_utf8_decode(input->text + i, input->text_size - i, NULL);
+    size_t bytes = length ? length : 1;
+    for (size_t k = 0; k < bytes; k++) map[i + k] = length ? used + k : used;
+    memcpy(out + used, length ? input->text + i : "\xef\xbf\xbd", length ? length : 3);
+    used += length ? length : 3;
+    i += bytes;
+  }
+  map[input->text_size] = used;
+  *size = used;
+  *offsets = map;
+  return out;
+}
+
+static heta_status add_text(builder *b, heta_attribution *a) {
+  const heta_i_input *input = &b->job->input;
+  size_t *map;
+  char *text = clean_text(b, &a->text_size, &map);
+  heta_result_token *tokens = take(b, input->count + 1, sizeof *tokens);
+  heta_segment *segments = take(b, 2, sizeof *segments);
+  if (!text || !tokens || !segments) return no_memory(b);
+  a->text = text;
+  a->prompt_end = map[input->prompt_end];
+  segments[0] = (heta_segment){"prompt", "prompt", 0, a->prompt_end};
+  segments[1] = (heta_segment){"target", "target", a->prompt_end, a->text_size};
+  a->segments = segments;
+  a->segment_count = a->text_size > a->prompt_end ? 2 : 1;
+  for (size_t i = 0; i < input->count; i++) {
+    const heta_token *token = &input->tokens[i];
+    tokens[i] = (heta_result_token){.id = token->id, .kind = token->kind, .start = map[token->start],
+                                    .end = map[token->end],
+                                    .segment = token->kind >= HETA_TOKEN_FORCED ? a->segment_count - 1 : 0};
+    if (token->kind != HETA_TOKEN_BOS)
+      tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
+    else
+      tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
+  }
+  a->tokens = tokens;
+  a->token_count = input->count;
+  return HETA_OK;
+}
+
+static heta_status add_options(builder *b, heta_attribution *a) {
+  const heta_i_session *s = &b->job->session;
+  size_t count = s->method->info.option_count;
+  heta_resolved_option *options = take(b, count + 1, sizeof *options);
+  if (!options) return no_memory(b);
+  for (size_t i = 0; i < count; i++)
+    options[i] = (heta_resolved_option){s->values[i].info->name, s->values[i].text,
+                                        s->values[i].info->type};
+  a->options = options;
+  a->option_count = count;
+  return HETA_OK;
+}
+
+typedef struct ranked {
+  double score, error;
+  size_t token;
+} ranked;
+
+static int by_score(const void *a, const void *b) {
+  const ranked *x = a, *y = b;
+  if (x->score != y->score) return x->score > y->score ? -1 : 1;
+  return x->token < y->token ? -1 : 1;
+}
+
+/* Two neighbours in rank are tied when their difference is inside its 95 % interval. */
+static heta_status find_ties(builder *b, const double *score, const double *se, size_t length,
+                             bool *tied) {
+  ranked *order = heta_i_allocate(length, sizeof *order);
+  if (!order) return no_memory(b);
+  size_t known = 0;
+  for (size_t i = 0; i < length; i++)
+    if (!isnan(score[i]) && !isnan(se[i])) order[known++] = (ranked){score[i], se[i], i};
+  qsort(order, known, sizeof *order, by_score);
+  for (size_t i = 0; i + 1 < known; i++) {
+    double spread = sqrt(order[i].error * order[i].error + order[i + 1].error * order[i + 1].error);
+    tied[order[i].token] = order[i].score - order[i + 1].score < 1.96 * spread;
+  }
+  heta_i_free(order);
+  return HETA_OK;
+}
+
+/* Nothing but NaN. */
+static bool empty(const double *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!isnan(values[i])) return false;
+  return true;
+}
+
+static bool full(const double *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (isnan(values[i])) return false;
+  return true;
+}
+
+static double *blank(builder *b, size_t count) {
+  double *values = take(b, count, sizeof *values);
+  for (size_t i = 0; values && i < count; i++) values[i] = NAN;
+  return values;
+}
+
+static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_row *row) {
+  heta_job *job = b->job;
+  const heta_i_session *s = &job->session;
+  const heta_i_method *method = s->method;
+  size_t length = s->targets[target].position, parts = method->component_count;
+  double **components = take(b, parts + 1, sizeof *components);
+  double **errors = take(b, parts + 1, sizeof *errors);
+  double *score = blank(b, length), *score_se = blank(b, length), *sign = blank(b, length);
+  uint32_t *probes = take(b, length, sizeof *probes);
+  bool *tied = take(b, length, sizeof *tied);
+  if (!components || !errors || !score || !score_se || !sign || !probes || !tied) return no_memory(b);
+  for (size_t c = 0; c < parts; c++) {
+    components[c] = blank(b, length);
+    errors[c] = blank(b, length);
+    if (!components[c] || !errors[c]) return no_memory(b);
+  }
+  method->finish(s, target, length, components, errors, probes, score, score_se, sign);
+  bool estimated = false;
+  for (size_t c = 0; c < parts; c++) {
+    estimated |= !a->components[c].exact;
+    if (a->components[c].exact) errors[c] = NULL;
+  }
+  if (estimated) HETA_TRY(find_ties(b, score, score_se, length, tied));
+  bool done = true, begun = !empty(score, length);
+  for (size_t i = 0; i < s->item_count; i++)
+    if (target >= s->items[i].target && target < s->items[i].target_end)
+      done &= heta_i_item_done(s, &s->items[i]);
+  for (size_t c = 0; c < parts; c++) begun |= !empty(components[c], length);
+  *row = (heta_row){.target = target,
+                    .length = length,
+                    .status = done && full(score, length) ? HETA_ROW_COMPLETE
+                              : begun                     ? HETA_ROW_PARTIAL
+                                                          : HETA_ROW_PENDING,
+                    .score = score,
+                    .score_se = estimated ? score_se : NULL,
+                    .signed_score = method->is_signed ? sign : NULL,
+                    .components = (const double *const *)components,
+                    .component_se = (const double *const *)errors,
+                    .probes = estimated ? probes : NULL,
+                    .tied_with_next = estimated ? tied : NULL};
+  return HETA_OK;
+}
+
+/* A component measured as a fraction sums to 1: the check every reader can repeat. */
+static heta_status add_checks(builder *b, heta_attribution *a) {
+  heta_check_value *checks = take(b, a->component_count + 1, sizeof *checks);
+  if (!checks) return no_memory(b);
+  for (size_t c = 0; a->row_count && c < a->component_count; c++) {
+    const heta_row *row = &a->rows[0];
+    if (strcmp(a->components[c].unit, "fraction") || !full(row->components[c], row->length)) continue;
+    double sum = 0;
+    for (size_t i = 0; i < row->length; i++) sum += row->components[c][i];
+    char *name = heta_i_arena_print(b->arena, "%s_sum", a->components[c].name);
+    if (!name) return no_memory(b);
+    checks[a->check_count++] = (heta_check_value){name, sum};
+  }
+  a->checks = checks;
+  return HETA_OK;
+}
+
+static heta_status add_work(builder *b, heta_attribution *a) {
+  heta_job *job = b->job;
+  const heta_i_session *s = &job->session;
+  a->cost_forwards = 1;
+  a->cost_flop = heta_i_flop(s, (double)s->length, (double)s->target_count);
+  for (size_t i = 0; job->ready && i < s->item_count; i++) {
+    if (!heta_i_item_done(s, &s->items[i])) continue;
+    a->cost_forwards += s->items[i].forwards;
+    a->cost_reverses += s->items[i].reverses;
+    a->cost_hvps += s->items[i].hvps;
+    a->cost_flop += s->items[i].flop;
+  }
+  heta_series *series = take(b, s->series_count + 1, sizeof *series);
+  if (!series) return no_memory(b);
+  for (size_t k = 0; job->ready && k < s->series_count; k++)
+    series[a->series_count++] = (heta_series){s->series[k].name, s->target_count, s->length,
+                                              s->series[k].samples, s->series[k].values};
+  a->series = series;
+  return HETA_OK;
+}
+
+static const char *cpu_name(builder *b) {
+  char line[256];
+  const char *name = NULL;
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  while (file && !name && fgets(line, sizeof line, file)) {
+    char *value = strchr(line, ':');
+    if (strncmp(line, "model name", 10) || !value) continue;
+    value += strspn(value, ": \t");
+    value[strcspn(value, "\n")] = 0;
+    name = heta_i_arena_string(b->arena, value, strlen(value));
+  }
+  if (file) fclose(file);
+  return name ? name : "unknown";
+}
+
+static void add_facts(builder *b, heta_attribution *a) {
+  heta_job *job = b->job;
+  struct rusage usage;
+  if (!getrusage(RUSAGE_SELF, &usage)) a->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+  a->seconds_total = job->seconds > 0 ? job->seconds : heta_i_now() - job->started;
+  a->threads = job->settings.threads;
+  a->backend = job->settings.backend == HETA_BACKEND_CPU ? "cpu" : "reference";
+  a->precision = job->options.precision == HETA_PRECISION_F64 ? "f64" : "f32";
+  a->cpu = cpu_name(b);
+}
+
+heta_status heta_i_result(heta_job *job, heta_error *error) {
+  heta_i_arena_free(&job->shown);
+  builder b = {job, &job->shown, error};
+  heta_attribution *a = &job->result;
+  const heta_i_session *s = &job->session;
+  *a = (heta_attribution){.model = &job->model->info,
+                          .method = &s->method->info,
+                          .seed = job->options.seed,
+                          .objective = s->contrast ? "logprob_difference" : "logprob",
+                          .is_signed = s->method->is_signed,
+                          .stopped_by = job->stopped_by};
+  HETA_TRY(add_text(&b, a));
+  HETA_TRY(add_options(&b, a));
+  heta_component_info *components = take(&b, s->method->component_count + 1, sizeof *components);
+  heta_row *rows = take(&b, job->explained + 1, sizeof *rows);
+  if (!components || !rows) return no_memory(&b);
+  memcpy(components, s->method->components, s->method->component_count * sizeof *components);
+  if (s->method->describe) s->method->describe(s, components);
+  a->components = components;
+  a->component_count = s->method->component_count;
+  a->complete = job->ready && job->explained > 0;
+  for (size_t t = 0; job->ready && t < job->explained; t++) {
+    HETA_TRY(add_row(&b, a, t, &rows[t]));
+    a->complete &= rows[t].status == HETA_ROW_COMPLETE;
+  }
+  a->rows = rows;
+  a->row_count = job->explained;
+  a->targets = job->facts;
+  a->target_count = job->explained;
+  HETA_TRY(add_checks(&b, a));
+  HETA_TRY(add_work(&b, a));
+  add_facts(&b, a);
+  return HETA_OK;
+}

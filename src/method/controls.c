@@ -1,0 +1,56 @@
+/* controls.c: scores that know nothing of the model: what any method has to beat. */
+#include "base/random.h"
+#include "method/method.h"
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  HETA_TRY(heta_i_add_series(session, "score", 1, error));
+  return heta_i_add_item(session,
+                         (heta_i_item){.name = "control", .target_end = session->target_count,
+                                       .token_end = session->length, .sample_end = 1, .fills = 1},
+                         error);
+}
+
+static heta_status run_random(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  (void)item, (void)error;
+  for (size_t t = 0; t < session->target_count; t++)
+    for (size_t i = 0; i < session->length; i++)
+      heta_i_uniform(session->seed, HETA_STREAM_RANDOM_METHOD, (uint32_t)i, (uint32_t)t, 1,
+                     heta_i_series_at(session, 0, t, i));
+  return HETA_OK;
+}
+
+static heta_status run_uniform(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  (void)item, (void)error;
+  for (size_t t = 0; t < session->target_count; t++)
+    for (size_t i = 0; i < session->length; i++)
+      *heta_i_series_at(session, 0, t, i) = 1.0 / (double)session->targets[t].position;
+  return HETA_OK;
+}
+
+static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+                   double **errors, uint32_t *probes, double *score, double *score_se,
+                   double *signed_score) {
+  (void)components, (void)errors, (void)probes, (void)score_se, (void)signed_score;
+  for (size_t i = 0; i < length; i++) score[i] = *heta_i_series_at(session, 0, target, i);
+}
+
+const heta_i_method heta_i_method_random = {
+    .info = {.name = "random",
+             .summary = "control: independent uniform numbers",
+             .about = "Every token gets a number drawn uniformly from (0, 1), keyed by seed, token and "
+                      "target.",
+             .source = "control",
+             .cost = "none"},
+    .plan = plan,
+    .run = run_random,
+    .finish = finish};
+
+const heta_i_method heta_i_method_uniform = {
+    .info = {.name = "uniform",
+             .summary = "control: every token the same",
+             .about = "Every context token gets 1/n.",
+             .source = "control",
+             .cost = "none"},
+    .plan = plan,
+    .run = run_uniform,
+    .finish = finish};

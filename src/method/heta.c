@@ -1,0 +1,220 @@
+/* heta.c: HETA (arXiv 2604.13258): Attr_i = M_i (β S_i + γ I_i): a gate from attention-value flow,
+ * times Hessian sensitivity plus the information lost when the token is masked. Its ablations are
+ * settings of its options. */
+#include <math.h>
+#include <string.h>
+
+#include "method/method.h"
+
+enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE }; /* series */
+enum { PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
+enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
+
+static const heta_option_info OPTIONS[] = {
+    {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
+    {"gamma", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the information"},
+    {"probes", "hvp-samples", HETA_OPTION_INTEGER, 1, 100000, NULL, "10",
+     "Hessian-vector products per token"},
+    {"curvature", NULL, HETA_OPTION_CHOICE, 0, 0, "block|row|gradsq|gauss-newton", "block",
+     "block: a token's own block of the Hessian; row: its whole row; gradsq: squared gradient; "
+     "gauss-newton: block of the Gauss-Newton matrix"},
+    {"gate", NULL, HETA_OPTION_CHOICE, 0, 0, "flow|none|uniform", "flow",
+     "attention-value flow, all ones, or 1/n"},
+    {"rollout", NULL, HETA_OPTION_CHOICE, 0, 0, "headwise|mean", "headwise",
+     "flow along each head's own chain, or along the head-averaged attention"},
+    HETA_MASK_OPTION,
+    {"scale", NULL, HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",
+     "divide curvature and information by their sum or maximum before they are added"},
+};
+
+static bool probed(const heta_i_session *session) {
+  return !heta_i_option_is(session, "curvature", "gradsq");
+}
+
+static heta_status check(const heta_i_session *session, heta_error *error) {
+  if (session->contrast && heta_i_option_is(session, "curvature", "gauss-newton"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "curvature 'gauss-newton' of log P(target) - log P(foil) is zero for every "
+                       "text; use --curvature block with --foil");
+  return heta_i_mask_check(session, error);
+}
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  static const char *const NAMES[] = {"gate", "information", "logprob_change", "gradient",
+                                      "gradient_squared", "curvature"};
+  size_t probes = (size_t)heta_i_option_number(session, "probes");
+  double n = (double)session->length;
+  for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
+  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], probed(session) ? probes : 1, error));
+  heta_i_item all = {.target_end = session->target_count, .token_end = session->length,
+                     .sample_end = 1};
+  heta_i_item gate = all;
+  gate.phase = PHASE_GATE;
+  gate.name = "gate";
+  gate.fills = 1u << GATE;
+  if (heta_i_option_is(session, "gate", "flow")) {
+    gate.forwards = 1; /* each layer's attention is read by running its block again */
+    gate.flop = heta_i_flop(session, n, 0);
+  }
+  HETA_TRY(heta_i_add_item(session, gate, error));
+  for (size_t t = 0; t < session->target_count; t++) {
+    heta_i_item gradient = all;
+    gradient.phase = PHASE_GRADIENT;
+    gradient.name = "gradient";
+    gradient.target = t;
+    gradient.target_end = t + 1;
+    gradient.fills = 1u << GRADIENT | 1u << GRADIENT_SQUARED;
+    gradient.reverses = 1;
+    gradient.flop = heta_i_flop(session, n, 1);
+    HETA_TRY(heta_i_add_item(session, gradient, error));
+  }
+  HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE, error));
+  if (!probed(session)) return HETA_OK;
+  return heta_i_curvature_items(session, PHASE_CURVATURE, CURVATURE, probes,
+                                heta_i_option_is(session, "curvature", "row"), error);
+}
+
+static heta_status run_gate(heta_i_session *session, heta_error *error) {
+  double *out = session->series[GATE].values;
+  if (heta_i_option_is(session, "gate", "flow")) {
+    return heta_i_gate(session, heta_i_option_is(session, "rollout", "headwise"), out, error);
+  }
+  bool uniform = heta_i_option_is(session, "gate", "uniform");
+  for (size_t t = 0; t < session->target_count; t++)
+    for (size_t i = 0; i < session->length; i++) {
+      size_t context = session->targets[t].position;
+      out[t * session->length + i] = i >= context ? 0 : uniform ? 1.0 / (double)context : 1.0;
+    }
+  return HETA_OK;
+}
+
+static heta_status run_gradient(heta_i_session *session, size_t target, heta_error *error) {
+  size_t width = session->model->hyper.width;
+  session->engine->api->adjoint_free(session->adjoints[target]);
+  session->adjoints[target] = NULL;
+  HETA_TRY(heta_i_need_adjoint(session, target, error));
+  for (size_t i = 0; i < session->length; i++) {
+    double sum = 0;
+    for (size_t c = 0; c < width; c++)
+      sum += session->gradient[i * width + c] * session->gradient[i * width + c];
+    *heta_i_series_at(session, GRADIENT, target, i) = sqrt(sum);
+    *heta_i_series_at(session, GRADIENT_SQUARED, target, i) = sum;
+  }
+  return HETA_OK;
+}
+
+static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  switch (item->phase) {
+    case PHASE_GATE: return run_gate(session, error);
+    case PHASE_GRADIENT: return run_gradient(session, item->target, error);
+    case PHASE_INFORMATION:
+      return heta_i_mask_tokens(session, item->token, item->token_end,
+                                session->series[INFORMATION].values, session->series[CHANGE].values,
+                                error);
+    default:
+      return heta_i_curvature_run(session, item, CURVATURE,
+                                  heta_i_option_is(session, "curvature", "row"),
+                                  heta_i_option_is(session, "curvature", "gauss-newton"), error);
+  }
+}
+
+/* What a component is divided by under --scale; NaN while a value is missing. */
+static double divisor(const heta_i_session *session, const double *values, size_t length) {
+  double sum = 0, most = 0;
+  if (heta_i_option_is(session, "scale", "none")) return 1;
+  for (size_t i = 0; i < length; i++) {
+    if (isnan(values[i])) return NAN;
+    sum += values[i];
+    if (values[i] > most) most = values[i];
+  }
+  double by = heta_i_option_is(session, "scale", "sum") ? sum : most;
+  return by > 0 ? by : 1;
+}
+
+static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+                   double **errors, uint32_t *probes, double *score, double *score_se,
+                   double *signed_score) {
+  (void)signed_score;
+  double beta = heta_i_option_number(session, "beta"), gamma = heta_i_option_number(session, "gamma");
+  size_t samples = session->series[CURVATURE].samples;
+  for (size_t i = 0; i < length; i++) {
+    components[C_GATE][i] = *heta_i_series_at(session, GATE, target, i);
+    components[C_INFORMATION][i] = *heta_i_series_at(session, INFORMATION, target, i);
+    components[C_CHANGE][i] = *heta_i_series_at(session, CHANGE, target, i);
+    components[C_GRADIENT][i] = *heta_i_series_at(session, GRADIENT, target, i);
+    if (probed(session))
+      probes[i] = (uint32_t)heta_i_estimate(heta_i_series_at(session, CURVATURE, target, i), samples,
+                                            &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
+    else
+      components[C_CURVATURE][i] = *heta_i_series_at(session, GRADIENT_SQUARED, target, i);
+  }
+  double by_curvature = divisor(session, components[C_CURVATURE], length);
+  double by_information = divisor(session, components[C_INFORMATION], length);
+  for (size_t i = 0; i < length; i++) {
+    /* A part with weight 0 does not wait for its values. */
+    double s = beta > 0 ? beta * components[C_CURVATURE][i] / by_curvature : 0;
+    double kept = gamma > 0 ? gamma * components[C_INFORMATION][i] / by_information : 0;
+    double drop = components[C_CHANGE][i];
+    double envelope = gamma > 0 ? gamma * (drop > 0 ? drop : drop <= 0 ? 0 : NAN) / by_information : 0;
+    score[i] = components[C_GATE][i] * (s + kept);
+    components[C_ENVELOPE][i] = components[C_GATE][i] * (s + envelope);
+    double error = beta > 0 && probed(session)
+                       ? components[C_GATE][i] * beta * errors[C_CURVATURE][i] / by_curvature
+                       : 0;
+    score_se[i] = errors[C_ENVELOPE][i] = error;
+  }
+}
+
+static void describe(const heta_i_session *session, heta_component_info *components) {
+  const char *kind = heta_i_option(session, "curvature")->text;
+  if (probed(session)) {
+    components[C_CURVATURE].exact = false;
+    components[C_CURVATURE].estimator = kind;
+    components[C_ENVELOPE].exact = false;
+    components[C_ENVELOPE].estimator = kind;
+  } else {
+    components[C_CURVATURE].unit = "squared nat per squared embedding unit";
+  }
+}
+
+const heta_i_method heta_i_method_heta = {
+    .info = {.name = "heta",
+             .summary = "Hessian-enhanced token attribution: gate × (curvature + information)",
+             .about =
+                 "The score of context token i is M_i (beta S_i + gamma I_i).\n"
+                 "M, the gate, is the share of attention-value flow that reaches the target's row: "
+                 "rolled-out attention times the L1 norm of each value through the output projection, "
+                 "summed over layers and heads, normalised to 1. Values are those the attention uses "
+                 "(after the block's norm, with bias), with the right key/value head under grouped "
+                 "queries; rollout 'headwise' chains each head with the same head of the layer below, "
+                 "'mean' uses the head average: the paper leaves this open.\n"
+                 "S, the curvature, is E|H_ii r|_1 for Rademacher r: how strongly the log-probability "
+                 "of the target bends along token i's embedding; an estimate with a standard error. "
+                 "'row' (interactions with all tokens) is another quantity than 'block'.\n"
+                 "I, the information, is the KL divergence in nats between the model's distribution and "
+                 "the one with token i masked.\n"
+                 "S and I have different units, and S is often much the larger: with the paper's beta = "
+                 "gamma = 0.5 the score is then nearly gate × curvature; --scale sum balances them.\n"
+                 "Ablations: gate only (--gate flow, the gate component), curvature only (--gamma 0), "
+                 "information only (--beta 0), no gate (--gate none), uniform gate (--gate uniform).\n"
+                 "Also reported: the signed log-probability change when i is masked, the envelope "
+                 "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
+                 "curvature and change are those of log P(target) - log P(foil).",
+             .source = "Hessian-Enhanced Token Attribution (HETA), arXiv 2604.13258, ICLR 2026; this is "
+                       "an independent implementation",
+             .cost = "n masked forwards, n·m Hessian-vector products (row: m; gradsq: none), one reverse "
+                     "pass",
+             .options = OPTIONS,
+             .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .component_count = 6,
+    .components = {{"gate", "fraction", true, NULL},
+                   {"curvature", "nat per embedding unit squared", true, NULL},
+                   {"information", "nat", true, NULL},
+                   {"logprob_change", "nat", true, NULL},
+                   {"envelope", "gate × (curvature + nat)", true, NULL},
+                   {"gradient", "nat per embedding unit", true, NULL}},
+    .check = check,
+    .plan = plan,
+    .run = run,
+    .finish = finish,
+    .describe = describe};

@@ -1,0 +1,56 @@
+/* occlusion.c: what changes when one token is masked. */
+#include <math.h>
+
+#include "method/method.h"
+
+enum { KL, CHANGE }; /* series */
+
+static const heta_option_info OPTIONS[] = {
+    {"measure", NULL, HETA_OPTION_CHOICE, 0, 0, "logprob|kl", "logprob",
+     "the drop of the target's log-probability (signed), or the KL divergence of the whole "
+     "distribution"},
+    HETA_MASK_OPTION,
+};
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  HETA_TRY(heta_i_add_series(session, "kl", 1, error));
+  HETA_TRY(heta_i_add_series(session, "logprob_change", 1, error));
+  return heta_i_mask_items(session, 0, 1u << KL | 1u << CHANGE, error);
+}
+
+static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  return heta_i_mask_tokens(session, item->token, item->token_end, session->series[KL].values,
+                            session->series[CHANGE].values, error);
+}
+
+static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+                   double **errors, uint32_t *probes, double *score, double *score_se,
+                   double *signed_score) {
+  (void)errors, (void)probes, (void)score_se;
+  bool kl = heta_i_option_is(session, "measure", "kl");
+  for (size_t i = 0; i < length; i++) {
+    components[0][i] = *heta_i_series_at(session, CHANGE, target, i);
+    components[1][i] = *heta_i_series_at(session, KL, target, i);
+    signed_score[i] = kl ? components[1][i] : components[0][i];
+    score[i] = isnan(signed_score[i]) || signed_score[i] > 0 ? signed_score[i] : 0;
+  }
+}
+
+const heta_i_method heta_i_method_occlusion = {
+    .info = {.name = "occlusion",
+             .summary = "how much the target's log-probability drops when a token is masked",
+             .about = "Every context token is masked in turn. The signed score is log P(target) (minus log "
+                      "P(foil)) with the token minus without it; the non-negative score keeps what speaks "
+                      "for the target and sets the rest to 0. With --measure kl the score is the KL "
+                      "divergence between the two distributions.",
+             .source = "Zeiler & Fergus 2014; leave-one-out",
+             .cost = "n masked forwards, over rows i … n-1 only",
+             .options = OPTIONS,
+             .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .is_signed = true,
+    .component_count = 2,
+    .components = {{"logprob_change", "nat", true, NULL}, {"information", "nat", true, NULL}},
+    .check = heta_i_mask_check,
+    .plan = plan,
+    .run = run,
+    .finish = finish};

@@ -1,0 +1,215 @@
+/* passes.c: pieces that several methods share: objectives, gradients, masked runs. */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "method/method.h"
+
+double heta_i_flop(const heta_i_session *session, double rows, double heads) {
+  return rows * heta_i_block_flop(session->model) + heads * heta_i_head_flop(session->model);
+}
+
+size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]) {
+  const heta_i_target *t = &session->targets[target];
+  seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, HETA_SEED_LOGPROB};
+  if (t->foil < 0) return 1;
+  seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, HETA_SEED_LOGPROB};
+  return 2;
+}
+
+static heta_status reverse(heta_i_session *session, size_t target, heta_i_adjoint **adjoint,
+                           heta_error *error) {
+  heta_i_seed seeds[2];
+  size_t count = heta_i_objective(session, target, seeds);
+  return session->engine->api->reverse(session->engine, session->run, seeds, count, HETA_RULE_PLAIN,
+                                       NULL, session->gradient, adjoint, error);
+}
+
+heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error) {
+  if (session->adjoints[target]) return HETA_OK;
+  size_t group = target / session->target_group * session->target_group;
+  for (size_t t = 0; t < session->target_count; t++)
+    if (t < group || t >= group + session->target_group) {
+      session->engine->api->adjoint_free(session->adjoints[t]);
+      session->adjoints[t] = NULL;
+    }
+  return reverse(session, target, &session->adjoints[target], error);
+}
+
+heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error) {
+  HETA_TRY(reverse(session, target, NULL, error));
+  memcpy(out, session->gradient, session->length * session->model->hyper.width * sizeof *out);
+  return HETA_OK;
+}
+
+/* The token a mask puts in place, or -1 when the scheme needs none. */
+static int32_t mask_token(const heta_i_session *session) {
+  const heta_i_value *mask = heta_i_option(session, "mask");
+  if (mask->argument >= 0) return (int32_t)mask->argument;
+  if (!strcmp(mask->text, "unk")) return session->model->info.unk;
+  if (!strcmp(mask->text, "eos")) return session->model->info.eos;
+  if (!strcmp(mask->text, "pad")) return session->model->info.pad;
+  return -1;
+}
+
+heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error) {
+  const heta_i_value *mask = heta_i_option(session, "mask");
+  bool named = !strcmp(mask->text, "unk") || !strcmp(mask->text, "eos") || !strcmp(mask->text, "pad");
+  if (named && mask_token(session) < 0)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "mask '%s': the model names no such token; choose another mask, or one by its "
+                       "id: --mask token:ID",
+                       mask->text);
+  if (mask->argument >= 0 && (size_t)mask->argument >= session->model->hyper.vocabulary)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "mask 'token:%lld': the vocabulary has %zu tokens",
+                       (long long)mask->argument, session->model->hyper.vocabulary);
+  return HETA_OK;
+}
+
+/* The embedding that replaces a masked one; for `noise` that of each token in turn. */
+static void mask_embedding(heta_i_session *session, size_t token, double *out) {
+  size_t width = session->model->hyper.width;
+  int32_t id = mask_token(session);
+  memset(out, 0, width * sizeof *out);
+  if (id >= 0) {
+    session->engine->api->embed(session->engine, &id, 1, out);
+  } else if (heta_i_option_is(session, "mask", "noise")) {
+    heta_i_normal(session->seed, HETA_STREAM_NOISE_MASK, (uint32_t)token, 0, width, out);
+    for (size_t c = 0; c < width; c++) out[c] *= 0.01;
+  }
+}
+
+/* Mean of the embedding rows of the first target's context, which is every target's prompt. */
+static heta_status mean_embedding(heta_i_session *session, double *out, heta_error *error) {
+  size_t width = session->model->hyper.width, rows = session->targets[0].position;
+  double *one = heta_i_allocate(width, sizeof *one);
+  if (!one) return heta_i_no_memory(error, "a mask", width * sizeof *one);
+  memset(out, 0, width * sizeof *out);
+  for (size_t i = 0; i < rows; i++) {
+    session->engine->api->embed(session->engine, &session->tokens[i], 1, one);
+    for (size_t c = 0; c < width; c++) out[c] += one[c] / (double)rows;
+  }
+  heta_i_free(one);
+  return HETA_OK;
+}
+
+/* Log-probability of a target (minus its foil's) in the clean run. */
+static heta_status clean_objective(heta_i_session *session, double *out, heta_error *error) {
+  size_t vocabulary = session->model->hyper.vocabulary;
+  double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
+  if (!logprobs) return heta_i_no_memory(error, "log-probabilities", vocabulary * sizeof *logprobs);
+  for (size_t t = 0; t < session->target_count; t++) {
+    session->engine->api->logprobs(session->run, t, logprobs);
+    out[t] = logprobs[session->targets[t].id];
+    if (session->targets[t].foil >= 0) out[t] -= logprobs[session->targets[t].foil];
+  }
+  heta_i_free(logprobs);
+  return HETA_OK;
+}
+
+typedef struct masked {
+  heta_i_lane *lanes;
+  double *edits, *logprob, *foil, *kl, *clean;
+  size_t *rows;
+  int32_t *ids, *foils;
+} masked;
+
+static void masked_free(masked *m) {
+  heta_i_free(m->lanes);
+  heta_i_free(m->edits);
+  heta_i_free(m->logprob);
+  heta_i_free(m->foil);
+  heta_i_free(m->kl);
+  heta_i_free(m->clean);
+  heta_i_free(m->rows);
+  heta_i_free(m->ids);
+  heta_i_free(m->foils);
+}
+
+static heta_status masked_open(const heta_i_session *session, size_t count, masked *m,
+                               heta_error *error) {
+  size_t targets = session->target_count, width = session->model->hyper.width;
+  m->lanes = heta_i_allocate(count, sizeof *m->lanes);
+  m->edits = heta_i_allocate(count * width, sizeof *m->edits);
+  m->logprob = heta_i_allocate(count * targets, sizeof *m->logprob);
+  m->foil = heta_i_allocate(count * targets, sizeof *m->foil);
+  m->kl = heta_i_allocate(count * targets, sizeof *m->kl);
+  m->clean = heta_i_allocate(targets, sizeof *m->clean);
+  m->rows = heta_i_allocate(targets, sizeof *m->rows);
+  m->ids = heta_i_allocate(targets, sizeof *m->ids);
+  m->foils = heta_i_allocate(targets, sizeof *m->foils);
+  if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->rows && m->ids &&
+      m->foils)
+    return HETA_OK;
+  return heta_i_no_memory(error, "masked runs", count * (targets + width) * sizeof(double));
+}
+
+heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
+                               double *change, heta_error *error) {
+  size_t count = token_end - token, targets = session->target_count;
+  size_t width = session->model->hyper.width;
+  bool attend = heta_i_option_is(session, "mask", "attend"), foils = false;
+  masked m = {0};
+  heta_status status;
+  HETA_GO(masked_open(session, count, &m, error));
+  HETA_GO(clean_objective(session, m.clean, error));
+  for (size_t t = 0; t < targets; t++) {
+    m.rows[t] = session->targets[t].position - 1;
+    m.ids[t] = session->targets[t].id;
+    m.foils[t] = session->targets[t].foil < 0 ? 0 : session->targets[t].foil;
+    foils |= session->targets[t].foil >= 0;
+  }
+  if (heta_i_option_is(session, "mask", "mean")) {
+    HETA_GO(mean_embedding(session, m.edits, error));
+    for (size_t l = 1; l < count; l++) memcpy(m.edits + l * width, m.edits, width * sizeof(double));
+  } else {
+    for (size_t l = 0; l < count; l++) mask_embedding(session, token + l, m.edits + l * width);
+  }
+  for (size_t l = 0; l < count; l++) {
+    m.lanes[l] = heta_i_lane_of(session->tokens, session->length);
+    m.lanes[l].parent = session->run;
+    m.lanes[l].first = token + l;
+    if (attend) {
+      m.lanes[l].hidden_key = token + l;
+    } else {
+      m.lanes[l].edit_row = token + l;
+      m.lanes[l].edit = m.edits + l * width;
+    }
+  }
+  heta_i_readout readout = {.rows = targets, .row = m.rows, .token = m.ids,
+                            .foil = foils ? m.foils : NULL, .reference = session->run,
+                            .logprob = m.logprob, .foil_logprob = foils ? m.foil : NULL, .kl = m.kl};
+  HETA_GO(session->engine->api->lanes(session->engine, m.lanes, count, &readout, error));
+  for (size_t t = 0; t < targets; t++)
+    for (size_t l = 0; l < count; l++) {
+      size_t at = t * session->length + token + l;
+      if (token + l > m.rows[t]) {
+        kl[at] = change[at] = 0;
+        continue;
+      }
+      double value = m.logprob[l * targets + t];
+      if (session->targets[t].foil >= 0) value -= m.foil[l * targets + t];
+      kl[at] = m.kl[l * targets + t];
+      change[at] = m.clean[t] - value;
+    }
+done:
+  masked_free(&m);
+  return status;
+}
+
+heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, heta_error *error) {
+  for (size_t from = 0, to; from < session->length; from = to) {
+    size_t rows = 0;
+    for (to = from; to < session->length && rows + session->length - to <= session->lane_rows; to++)
+      rows += session->length - to;
+    double count = (double)(to - from);
+    HETA_TRY(heta_i_add_item(
+        session,
+        (heta_i_item){.phase = phase, .name = "information", .target_end = session->target_count,
+                      .token = from, .token_end = to, .sample_end = 1, .fills = fills,
+                      .forwards = to - from,
+                      .flop = heta_i_flop(session, (double)rows, count * (double)session->target_count)},
+        error));
+  }
+  return HETA_OK;
+}

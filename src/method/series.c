@@ -1,0 +1,60 @@
+/* series.c: the raw numbers of a job, and its list of work items. */
+#include <math.h>
+#include <string.h>
+
+#include "method/method.h"
+
+heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t samples,
+                              heta_error *error) {
+  if (session->series_count == HETA_MAX_SERIES)
+    return heta_i_fail(error, HETA_E_INTERNAL, "method %s has too many series",
+                       session->method->info.name);
+  session->series[session->series_count++] = (heta_i_series){name, samples, NULL};
+  return HETA_OK;
+}
+
+heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error) {
+  if (session->item_count == session->item_room) {
+    size_t room = session->item_room ? session->item_room * 2 : 64;
+    heta_i_item *grown = heta_i_reallocate(session->items, session->item_count * sizeof *grown, room,
+                                           sizeof *grown);
+    if (!grown) return heta_i_no_memory(error, "the list of work", room * sizeof *grown);
+    session->items = grown;
+    session->item_room = room;
+  }
+  session->items[session->item_count++] = item;
+  return HETA_OK;
+}
+
+static size_t size_of(const heta_i_session *session, size_t series) {
+  return session->target_count * session->length * session->series[series].samples;
+}
+
+heta_status heta_i_series_open(heta_i_session *session, heta_error *error) {
+  for (size_t s = 0; s < session->series_count; s++) {
+    size_t size = size_of(session, s);
+    double *values = heta_i_arena_take(session->memory, size, sizeof *values);
+    if (!values) return heta_i_no_memory(error, session->series[s].name, size * sizeof *values);
+    for (size_t i = 0; i < size; i++) values[i] = NAN;
+    session->series[s].values = values;
+  }
+  return HETA_OK;
+}
+
+double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token) {
+  const heta_i_series *s = &session->series[series];
+  return s->values + (target * session->length + token) * s->samples;
+}
+
+bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {
+  for (size_t s = 0; s < session->series_count; s++) {
+    if (!(item->fills >> s & 1)) continue;
+    size_t sample_end = item->sample_end < session->series[s].samples ? item->sample_end
+                                                                      : session->series[s].samples;
+    for (size_t t = item->target; t < item->target_end; t++)
+      for (size_t i = item->token; i < item->token_end; i++)
+        for (size_t r = item->sample; r < sample_end; r++)
+          if (isnan(heta_i_series_at(session, s, t, i)[r])) return false;
+  }
+  return true;
+}
