@@ -65,6 +65,8 @@ static const struct {
 } ALIENS[] = {
     {"an empty file", BYTES(""), HETA_E_FORMAT, "is empty (0 bytes)"},
     {"a text", BYTES("once upon a time"), HETA_E_FORMAT, "begins with the bytes 6f 6e 63 65"},
+    {"a text like safetensors", BYTES("abcdefgh{}"), HETA_E_FORMAT,
+     "begins with the bytes 61 62 63 64"},
     {"one byte", BYTES("x"), HETA_E_FORMAT, "begins with the bytes 78 00 00 00"},
     {"safetensors", BYTES("\x10\0\0\0\0\0\0\0{\"a\":\"0123456\"}  data"), HETA_E_UNSUPPORTED,
      "seems to be a safetensors file; convert"},
@@ -122,7 +124,7 @@ static const struct {
     {"a key beyond the end", gguf_find, "general.architecture", 0, 8, 1 << 20, HETA_E_FORMAT,
      "key is said to have 1048576 bytes"},
     {"a key that wraps", gguf_find, "general.architecture", 0, 8, UINT64_MAX - 7, HETA_E_FORMAT,
-     "18446744073709551608 bytes"},
+     "18446744073709551608 bytes, but"},
     {"an empty key", gguf_find, "u8", 0, 8, 0, HETA_E_FORMAT, "a metadata key is empty"},
     {"a key with NUL", gguf_find, "u8", 8, 1, 0, HETA_E_FORMAT, "a byte (0x00) that is no text"},
     {"a key not UTF-8", gguf_find, "u8", 9, 1, 0xff, HETA_E_FORMAT,
@@ -140,10 +142,10 @@ static const struct {
     {"a string beyond the end", gguf_after, "bytes", 4, 8, 5000, HETA_E_FORMAT,
      "said to have 5000 bytes, but"},
     {"a string that wraps", gguf_after, "bytes", 4, 8, UINT64_MAX, HETA_E_FORMAT,
-     "18446744073709551615 bytes"},
+     "18446744073709551615 bytes, but"},
     {"an array of type 99", gguf_after, "words", 4, 4, 99, HETA_E_FORMAT, "unknown value type 99"},
     {"an array count that wraps", gguf_after, "words", 8, 8, UINT64_C(1) << 61, HETA_E_FORMAT,
-     "2305843009213693952 elements"},
+     "2305843009213693952 elements, which do not fit"},
     {"an array beyond the end", gguf_after, "words", 8, 8, 1000, HETA_E_FORMAT,
      "1000 elements, which do not fit"},
     {"a string of an array", gguf_after, "words", 16, 8, 4096, HETA_E_FORMAT, "4096 bytes, but"},
@@ -205,8 +207,17 @@ static gguf_image product_wraps(uint64_t *offset) { /* 2^64 elements, which wrap
 
 static gguf_image outside(uint64_t *offset) { return entry("matrix", 24, 8, 4096, offset); }
 
-static gguf_image outside_wraps(uint64_t *offset) { /* offset + bytes is 8 modulo 2^64 */
-  return entry("matrix", 24, 8, UINT64_MAX - 31, offset);
+static gguf_image outside_wraps(uint64_t *offset) { /* offset + bytes is 16 modulo 2^64 */
+  gguf_image image = entry("matrix", 24, 8, UINT64_MAX - 31, offset);
+  gguf_put(&image, gguf_after(&image, "matrix") + 12, 8, 4); /* 48 bytes */
+  return image;
+}
+
+static gguf_image short_rows(uint64_t *offset) { /* a block's elements, but over two rows */
+  gguf_image image = entry("block", 4, 8, 16, offset);
+  gguf_put(&image, gguf_after(&image, "block") + 12, 8, 2);
+  *offset = gguf_after(&image, "block") + 4;
+  return image;
 }
 
 static gguf_image too_long(uint64_t *offset) { return entry("matrix", 12, 8, 1000, offset); }
@@ -306,6 +317,7 @@ static const struct {
     {"a shape that wraps to 0", product_wraps, HETA_E_FORMAT, "multiplies to more elements"},
     {"bytes that wrap to 0", bytes_wrap, HETA_E_FORMAT, "multiplies to more bytes"},
     {"a tensor outside", outside, HETA_E_FORMAT, "24 bytes at offset 4096 of the data"},
+    {"rows of half a block", short_rows, HETA_E_FORMAT, "16 elements are no multiple of the 32"},
     {"an offset that wraps", outside_wraps, HETA_E_FORMAT, "at offset 18446744073709551584"},
     {"a tensor too long", too_long, HETA_E_FORMAT, "\"matrix\" has 12000 bytes at offset 0"},
     {"data cut by a byte", cut_data, HETA_E_FORMAT, "\"cube\" has 12 bytes at offset 64"},
