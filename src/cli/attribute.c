@@ -21,13 +21,14 @@ typedef struct run_context {
   const cli_request *request;
   heta_progress last;
   double expected_seconds;
+  size_t notes_said;
 } run_context;
 
 static bool on_progress(void *context, const heta_progress *progress) {
   run_context *run = context;
   run->last = *progress;
   if (!run->request->quiet && !run->request->no_progress) cli_progress_show(progress);
-  return true;
+  return !cli_interrupt_signal(); /* which may have come before the job ran */
 }
 
 /* First colours are worth a look when the rest takes a while. */
@@ -51,7 +52,13 @@ static void say_plan(const heta_plan *plan) {
   }
   cli_say("plan: %s; about %s and %s", line, cli_bytes_text(plan->bytes, memory),
           cli_duration_text(plan->seconds, time));
-  for (size_t i = 0; i < plan->note_count; i++) cli_say("note: %s", plan->notes[i]);
+}
+
+/* Says the notes that have not been said yet: running a job may add some. */
+static void say_notes(run_context *run, const heta_plan *plan) {
+  while (run->notes_said < plan->note_count && !run->request->quiet) {
+    cli_say("note: %s", plan->notes[run->notes_said++]);
+  }
 }
 
 static void say_details(const heta_model_info *info, const heta_plan *plan) {
@@ -87,12 +94,17 @@ static int say_stopped(const cli_request *request, const run_context *run, heta_
     const char *name = request->output.files.items[i], *dot = strrchr(name, '.');
     if (dot && strcmp(dot, ".json") == 0) file = name;
   }
-  cli_fail(code, "%s with %.0f %% done; the results are partial",
+  cli_fail(code, "%s; %.0f %% is done and the results are partial",
            status == HETA_E_CANCELLED ? "interrupted" : error->message, 100 * run->last.done);
   cli_say(file ? "to finish, run the same command with: --continue %s -y"
                : "with -o NAME.json a partial result is kept and can be finished with --continue%s",
           file ? file : "");
   return code;
+}
+
+/* Whether a failed run leaves finished work worth writing. */
+static bool leaves_a_result(heta_status status) {
+  return status == HETA_E_CANCELLED || status == HETA_E_BUDGET || status == HETA_E_MEMORY;
 }
 
 /* Runs the job and writes its result, complete or partial. */
@@ -104,7 +116,8 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   cli_progress_clear();
   /* The handler's own lines stand below a preview then, which is left where it is. */
   if (!cli_interrupt_signal()) cli_preview_clear();
-  if (status && status != HETA_E_CANCELLED && status != HETA_E_BUDGET) {
+  say_notes(run, heta_job_get_plan(job));
+  if (status && !leaves_a_result(status)) {
     return cli_fail(cli_exit_code(status), "%s", error.message);
   }
   heta_error failure = {0};
@@ -139,6 +152,7 @@ static int explain(const heta_model *model, const cli_text *text, const cli_requ
   if (!code) {
     run.expected_seconds = heta_job_get_plan(job)->seconds;
     if (!request->quiet) say_plan(heta_job_get_plan(job));
+    say_notes(&run, heta_job_get_plan(job));
     if (request->verbose) say_details(heta_model_get_info(model), heta_job_get_plan(job));
     code = run_job(job, request, &run);
   }
@@ -182,7 +196,7 @@ static const cli_option options[] = {
   {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
    "the text's own last token"},
   {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
-   "why the target and not this (its first token)"},
+   "why the target and not this, where they first differ"},
   {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
    "tokenise the text and --target as one"},
 
@@ -200,7 +214,7 @@ static const cli_option options[] = {
    "say more about the model and the work"},
   {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "no progress"},
 
-  {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 4096, 0, "Limits and long jobs",
+  {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 1024, 0, "Limits and long jobs",
    "threads to use; default one per core"},
   {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
    "stay below 1.3G, 800M …, or refuse to start"},

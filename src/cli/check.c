@@ -65,7 +65,7 @@ static const cli_option options[] = {
   CLI_INPUT_OPTIONS(check_arguments, input, NULL),
   {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
    "same seed, same probes"},
-  {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 4096, 0, NULL,
+  {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 1024, 0, NULL,
    "threads to use; default one per core"},
   {0, "format", NULL, CLI_CHOICE, offsetof(check_arguments, format), "term|json", 0, 0, 0, NULL,
    "for people or for programs"},

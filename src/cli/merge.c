@@ -1,8 +1,9 @@
 /* merge.c: `heta merge` joins the partial results of one job into one result.
  *
  * The job is made again from the first file: the command line recorded in it is read by the parser
- * that read it first, and the text comes from the result itself, so that files named on that
- * command line need not exist any more. heta_job_merge refuses whatever belongs to another job. */
+ * that read it first; the text and the method's options, as they were resolved, come from the
+ * result itself, so that files named on that command line need not exist any more. heta_job_merge
+ * refuses whatever belongs to another job. */
 #include "cli/json.h"
 #include "cli/merge.h"
 #include "cli/request.h"
@@ -18,23 +19,32 @@ typedef struct merge_arguments {
   bool quiet;
 } merge_arguments;
 
+/* A NULL-terminated list. */
+static void free_strings(char **list) {
+  for (size_t i = 0; list && list[i]; i++) free(list[i]);
+  free(list);
+}
+
 void cli_recorded_free(cli_recorded *recorded) {
   cli_release(&cli_attribute, &recorded->request);
-  for (size_t i = 0; recorded->words && recorded->words[i]; i++) free(recorded->words[i]);
-  free(recorded->words);
+  free_strings(recorded->words);
+  free_strings(recorded->values);
   free(recorded->model);
+  free(recorded->method);
   free(recorded->text.bytes);
   *recorded = (cli_recorded){0};
 }
 
-static char *copy_of(const json_t *string, size_t *size) {
-  size_t length = json_string_length(string);
-  char *copy = malloc(length + 1);
+static char *copy_bytes(const char *bytes, size_t size) {
+  char *copy = malloc(size + 1);
   if (!copy) return NULL;
-  memcpy(copy, json_string_value(string), length);
-  copy[length] = 0;
-  if (size) *size = length;
+  memcpy(copy, bytes, size);
+  copy[size] = 0;
   return copy;
+}
+
+static char *copy_string(const json_t *string) {
+  return copy_bytes(json_string_value(string), json_string_length(string));
 }
 
 /* The recorded command line as argv; false without memory or when an entry is no string. */
@@ -45,8 +55,51 @@ static bool copy_command(const json_t *command, cli_recorded *recorded) {
   for (size_t i = 0; i < count; i++) {
     const json_t *word = json_array_get(command, i);
     if (!json_is_string(word)) return false;
-    recorded->words[i] = copy_of(word, NULL);
+    recorded->words[i] = copy_string(word);
     if (!recorded->words[i]) return false;
+  }
+  return true;
+}
+
+/* The text of an option's value, which the result file holds as a number, a boolean or a string. */
+static char *value_text(const json_t *value) {
+  char room[40];
+  if (json_is_string(value)) return copy_string(value);
+  if (json_is_integer(value)) {
+    snprintf(room, sizeof room, "%lld", (long long)json_integer_value(value));
+  } else if (json_is_real(value)) {
+    snprintf(room, sizeof room, "%.17g", json_real_value(value));
+  } else if (json_is_boolean(value)) {
+    snprintf(room, sizeof room, "%s", json_is_true(value) ? "yes" : "no");
+  } else {
+    return NULL;
+  }
+  return copy_bytes(room, strlen(room));
+}
+
+/* Puts the recorded method and its resolved options in place of those of the command line. */
+static bool take_method(json_t *attribution, cli_recorded *recorded) {
+  const json_t *name = json_object_get(attribution, "method");
+  json_t *options = json_object_get(attribution, "options"), *value;
+  const char *key;
+  size_t count = json_object_size(options), used = 0;
+  cli_parsed *parsed = &recorded->request.parsed;
+  const heta_method_info *method = heta_method_find(json_string_value(name));
+  if (!method || !json_is_object(options)) return false;
+  heta_option *list = calloc(count + 1, sizeof *list);
+  free(parsed->method_options);
+  parsed->method_options = list;
+  parsed->method_option_count = 0;
+  recorded->values = calloc(count + 1, sizeof *recorded->values);
+  recorded->method = copy_string(name);
+  if (!list || !recorded->values || !recorded->method) return false;
+  recorded->request.method = recorded->method;
+  json_object_foreach(options, key, value) {
+    const heta_option_info *info = cli_method_option(method, key, strlen(key));
+    recorded->values[used] = value_text(value);
+    if (!info || !recorded->values[used]) return false;
+    list[used] = (heta_option){.name = info->name, .value = recorded->values[used]};
+    parsed->method_option_count = ++used;
   }
   return true;
 }
@@ -75,12 +128,17 @@ static bool read_recorded(const json_t *root, cli_recorded *recorded, char messa
   /* "heta attribute -m …" or "heta -m …" */
   size_t first = strcmp(recorded->words[1], cli_attribute.name) == 0 ? 2 : 1;
   if (!cli_parse(&cli_attribute, (int)(count - first), recorded->words + first, (int)count,
-                 recorded->words, &recorded->request, message) ||
-      !cli_request_check(&recorded->request, message)) {
+                 recorded->words, &recorded->request, message)) {
     return false;
   }
-  recorded->model = copy_of(model, NULL);
-  recorded->text.bytes = copy_of(text, &recorded->text.size);
+  if (!take_method(json_array_get(json_object_get(root, "attributions"), 0), recorded)) {
+    snprintf(message, CLI_MESSAGE, "the result's method or its options are damaged or unknown");
+    return false;
+  }
+  if (!cli_request_check(&recorded->request, message)) return false;
+  recorded->model = copy_string(model);
+  recorded->text.bytes = copy_string(text);
+  recorded->text.size = json_string_length(text);
   if (!recorded->model || !recorded->text.bytes) {
     snprintf(message, CLI_MESSAGE, "out of memory");
     return false;
@@ -125,7 +183,8 @@ static int merge_files(heta_job *job, const cli_recorded *recorded,
     free(json.bytes);
     if (status) return cli_fail(CLI_FAILED, "%s: %s", files->items[i], error.message);
   }
-  heta_status status = heta_job_get_result(job, &attribution, &error);
+  heta_status status = heta_job_run(job, &error);
+  if (!status) status = heta_job_get_result(job, &attribution, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
   if (!attribution->complete && !arguments->quiet) {
     cli_say("note: these files do not cover the whole job; heta merge can join the rest later, "
@@ -141,7 +200,9 @@ static int merge_job(const cli_recorded *recorded, const merge_arguments *argume
   heta_job *job;
   heta_error error = {0};
   heta_attribute_options options = cli_request_options(&recorded->request);
-  options.part = options.parts = 0;
+  /* A part without work: running the job reads the text once and computes nothing else. */
+  options.part = SIZE_MAX - 1;
+  options.parts = SIZE_MAX;
   options.max_seconds = 0;
   options.threads = (int)arguments->threads;
   int code = cli_open_model(arguments->model ? arguments->model : recorded->model, &model);
@@ -178,7 +239,7 @@ static int run(void *untyped) {
 static const cli_option options[] = {
   {'m', "model", NULL, CLI_TEXT, offsetof(merge_arguments, model), "FILE", 0, 0, 0, "Model",
    "the model, if it was moved since"},
-  {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 4096, 0, NULL,
+  {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 1024, 0, NULL,
    "threads to use; default one per core"},
   CLI_OUTPUT_OPTIONS(merge_arguments, output),
   {'q', "quiet", NULL, CLI_FLAG, offsetof(merge_arguments, quiet), NULL, 0, 0, 0, NULL,

@@ -9,6 +9,8 @@ typedef struct cli_recorded {
   char **words;        /* that command line, which the request borrows */
   char *model;         /* the model file it was computed with */
   cli_text text;       /* the text that was given */
+  char *method;        /* its name, and its options as they were resolved: a budget may have */
+  char **values;       /* changed them since the command line; borrowed by the request too */
 } cli_recorded;
 
 /* Reads a result written by heta_report_write as JSON. On failure `message` holds one sentence and

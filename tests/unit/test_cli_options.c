@@ -340,7 +340,9 @@ static void reads_a_recorded_request(void **state) {
   static const char json[] =
       "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"attribute\",\"-m\",\"old.gguf\","
       "\"-f\",\"gone.txt\",\"--target\",\" two\",\"--beta\",\"1\",\"--part\",\"1/2\"],"
-      "\"model\":{\"file\":\"m.gguf\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3}}";
+      "\"model\":{\"file\":\"m.gguf\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3},"
+      "\"attributions\":[{\"method\":\"heta\",\"options\":{\"beta\":0.25,\"probes\":6,\"mask\":"
+      "\"token:42\"}}]}";
   char message[CLI_MESSAGE];
   cli_recorded r;
   if (!cli_recorded_read(json, sizeof json - 1, &r, message)) fail_msg("%s", message);
@@ -348,8 +350,15 @@ static void reads_a_recorded_request(void **state) {
   assert_int_equal(r.text.size, 3);
   assert_memory_equal(r.text.bytes, "one", 3);
   assert_string_equal(r.request.target, " two");
-  assert_int_equal(r.request.parsed.method_option_count, 1);
   assert_int_equal(r.request.part.number, 1);
+  /* The options as they were resolved, not as they were asked for. */
+  static const heta_option expected[] = {{"beta", "0.25"}, {"probes", "6"}, {"mask", "token:42"}};
+  assert_string_equal(r.request.method, "heta");
+  assert_int_equal(r.request.parsed.method_option_count, 3);
+  for (size_t i = 0; i < 3; i++) {
+    assert_string_equal(r.request.parsed.method_options[i].name, expected[i].name);
+    assert_string_equal(r.request.parsed.method_options[i].value, expected[i].value);
+  }
   cli_recorded_free(&r);
 }
 
@@ -357,7 +366,8 @@ static void last_keeps_the_whole_text(void **state) {
   (void)state;
   static const char json[] =
       "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"-m\",\"m\",\"-p\",\"one two\","
-      "\"--last\"],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3}}";
+      "\"--last\"],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3},"
+      "\"attributions\":[{\"method\":\"heta\",\"options\":{}}]}";
   char message[CLI_MESSAGE];
   cli_recorded r;
   if (!cli_recorded_read(json, sizeof json - 1, &r, message)) fail_msg("%s", message);
@@ -367,19 +377,23 @@ static void last_keeps_the_whole_text(void **state) {
 
 static void refuses_other_json(void **state) {
   (void)state;
+#define RESULT(schema, command, end, options)                                                   \
+  "{\"schema\":\"heta.attribution/" schema "\",\"command\":[\"heta\"," command                   \
+  "],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":" end                     \
+  "},\"attributions\":[{\"method\":\"heta\",\"options\":" options "}]}"
+  static const char good[] = RESULT("1", "\"-m\",\"m\"", "1", "{}");
   static const char *const bad[] = {
     "", "[]", "{}", "{\"schema\":\"heta.attribution/1\"}",
-    "{\"schema\":\"heta.attribution/2\",\"command\":[\"heta\",\"-m\",\"m\"],\"model\":{\"file\":"
-    "\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":1}}",
-    "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"-m\",3],\"model\":{\"file\":\"m\"},"
-    "\"input\":{\"text\":\"t\",\"prompt_end\":1}}",
-    "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"-m\",\"m\"],\"model\":{\"file\":"
-    "\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":2}}",
-    "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"-m\",\"m\"],\"model\":{\"file\":"
-    "\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":-1}}",
-    "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"--nonsense\",\"m\"],\"model\":{"
-    "\"file\":\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":1}}",
+    RESULT("2", "\"-m\",\"m\"", "1", "{}"),          RESULT("1", "\"-m\",3", "1", "{}"),
+    RESULT("1", "\"-m\",\"m\"", "2", "{}"),          RESULT("1", "\"-m\",\"m\"", "-1", "{}"),
+    RESULT("1", "\"--nonsense\",\"m\"", "1", "{}"),  RESULT("1", "\"-m\",\"m\"", "1", "[]"),
+    RESULT("1", "\"-m\",\"m\"", "1", "{\"x\":1}"),
+    RESULT("1", "\"-m\",\"m\"", "1", "{\"beta\":[]}"),
   };
+  char first[CLI_MESSAGE];
+  cli_recorded whole;
+  if (!cli_recorded_read(good, sizeof good - 1, &whole, first)) fail_msg("%s", first);
+  cli_recorded_free(&whole);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     char message[CLI_MESSAGE] = "";
     cli_recorded r;
