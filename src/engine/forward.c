@@ -193,12 +193,8 @@ static heta_status make_edits(const heta_i_lane *lane, size_t block, X(probabili
   return HETA_OK;
 }
 
-static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
+static heta_status check_sites(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
   const heta_model *model = engine->base.model;
-  if (lane->first >= lane->length || lane->length > engine->settings.positions ||
-      (!lane->tokens && !lane->input) || (lane->first && !lane->parent))
-    return heta_i_fail(error, HETA_E_INTERNAL, "a lane of rows %zu … %zu does not fit its engine",
-                       lane->first, lane->length);
   for (size_t i = 0; i < lane->override_count; i++) {
     const heta_i_override *change = &lane->overrides[i];
     bool buffer = change->site < HETA_SITE_NORM_FINAL && model->widths[change->site];
@@ -214,6 +210,14 @@ static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, 
                          wanted->block, heta_i_site_name(wanted->site));
   }
   return HETA_OK;
+}
+
+static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
+  if (lane->first >= lane->length || lane->length > engine->settings.positions ||
+      (!lane->tokens && !lane->input) || (lane->first && !lane->parent))
+    return heta_i_fail(error, HETA_E_INTERNAL, "a lane of rows %zu … %zu does not fit its engine",
+                       lane->first, lane->length);
+  return check_sites(engine, lane, error);
 }
 
 /* Reads the output distributions at the run's target rows. */
@@ -375,7 +379,7 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t 
   heta_i_lane watched = run->lane;
   watched.captures = captures;
   watched.capture_count = count;
-  HETA_TRY(check_lane(engine, &watched, error));
+  HETA_TRY(check_sites(engine, &watched, error));
   if (run->tape->rows > engine->work->rows || block < run->begin)
     return heta_i_fail(error, HETA_E_INTERNAL, "a run of %zu rows cannot be read at block %zu",
                        run->length, block);

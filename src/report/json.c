@@ -142,16 +142,13 @@ static void input(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_close(w, '}');
 }
 
-/* {id, text, logprob, bytes?}; text is null for an id whose bytes the attribution does not hold. */
-static void candidate(heta_i_writer *w, const heta_attribution *a, const heta_candidate *c) {
-  size_t size;
-  const char *bytes = heta_i_id_bytes(a, c->id, &size);
+static void candidate(heta_i_writer *w, const heta_candidate *c) {
   heta_i_json_open(w, '{');
   heta_i_json_key(w, "id");
   heta_i_json_real(w, c->id);
-  key_text(w, bytes, size);
+  key_text(w, c->bytes, c->byte_count);
   key_real(w, "logprob", c->logprob);
-  broken_bytes(w, bytes, size);
+  broken_bytes(w, c->bytes, c->byte_count);
   heta_i_json_close(w, '}');
 }
 
@@ -161,7 +158,7 @@ static void targets(heta_i_writer *w, const heta_attribution *a) {
   for (size_t i = 0; i < a->target_count; i++) {
     const heta_target *target = &a->targets[i];
     size_t size;
-    const char *bytes = heta_i_id_bytes(a, target->id, &size);
+    const char *bytes = heta_i_target_text(a, target, &size);
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
     key_count(w, "index", i);
@@ -174,11 +171,11 @@ static void targets(heta_i_writer *w, const heta_attribution *a) {
     key_real(w, "rank", target->rank ? (double)target->rank : NAN);
     key_real(w, "entropy", target->entropy);
     key_open(w, "top", '[');
-    for (size_t j = 0; j < target->top_count; j++) candidate(w, a, &target->top[j]);
+    for (size_t j = 0; j < target->top_count; j++) candidate(w, &target->top[j]);
     heta_i_json_close(w, ']');
     heta_i_json_key(w, "foil");
     if (target->has_foil)
-      candidate(w, a, &target->foil);
+      candidate(w, &target->foil);
     else
       heta_i_json_null(w);
     broken_bytes(w, bytes, size);
@@ -427,9 +424,8 @@ static void view(heta_i_writer *w, const heta_attribution *a, const heta_i_units
   key_open(w, "units", '[');
   for (size_t i = 0; i < units->count; i++) {
     const heta_i_unit *unit = &units->units[i];
-    size_t size = unit->end - unit->start;
-    const char *text = a->text + unit->start;
-    if (!size) text = heta_i_token_text(a, unit->first, &size); /* covers no text: its name */
+    size_t size;
+    const char *text = heta_i_unit_text(a, unit, &size);
     heta_i_json_open(w, '[');
     heta_i_json_count(w, unit->first);
     heta_i_json_count(w, unit->last);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "report/glyph.h"
 #include "report/report.h"
 
@@ -34,51 +35,50 @@ typedef struct page {
 
 /* ---- Colour -------------------------------------------------------------------------------- */
 
-typedef struct rgb {
-  unsigned char r, g, b;
-} rgb;
+/* A colour of true-colour terminals, and what stands for it among 256. */
+typedef struct tint {
+  unsigned char r, g, b, index;
+} tint;
 
-static const rgb CANVAS = {22, 24, 29}, INK = {222, 224, 230}, FAINT = {134, 140, 152};
+static const tint CANVAS = {22, 24, 29, 234}, INK = {222, 224, 230, 254},
+                  FAINT = {134, 140, 152, 245};
+
 /* Dark to bright, readable for every kind of colour vision: blue speaks for the target, orange
  * against it. */
-static const rgb BLUE[] = {{22, 24, 29}, {16, 52, 96}, {24, 98, 168}, {92, 168, 230}, {208, 234, 255}};
-static const rgb ORANGE[] = {{22, 24, 29}, {92, 42, 8}, {170, 84, 14}, {236, 146, 56}, {255, 224, 180}};
+enum { STOPS = 5, INDICES = 8 };
+typedef struct ramp {
+  tint stops[STOPS];
+  unsigned char indices[INDICES];
+} ramp;
+static const ramp BLUE = {{{22, 24, 29, 0}, {16, 52, 96, 0}, {24, 98, 168, 0}, {92, 168, 230, 0},
+                           {208, 234, 255, 0}}, {234, 17, 18, 25, 32, 74, 117, 195}};
+static const ramp ORANGE = {{{22, 24, 29, 0}, {92, 42, 8, 0}, {170, 84, 14, 0}, {236, 146, 56, 0},
+                             {255, 224, 180, 0}}, {234, 52, 94, 130, 172, 208, 215, 223}};
 
-static rgb ramp(double level) {
-  const rgb *stops = level < 0 ? ORANGE : BLUE;
-  double at = fmin(fabs(level), 1) * 4;
-  size_t i = at >= 4 ? 3 : (size_t)at;
-  double t = at - (double)i;
-  return (rgb){(unsigned char)(stops[i].r + t * (stops[i + 1].r - stops[i].r) + 0.5),
-               (unsigned char)(stops[i].g + t * (stops[i + 1].g - stops[i].g) + 0.5),
-               (unsigned char)(stops[i].b + t * (stops[i + 1].b - stops[i].b) + 0.5)};
+static unsigned char between(unsigned char a, unsigned char b, double t) {
+  return (unsigned char)(a + t * (b - a) + 0.5);
 }
 
-static double brightness(rgb c) { return (0.299 * c.r + 0.587 * c.g + 0.114 * c.b) / 255; }
-
-/* The nearest of the 6x6x6 cube and the 24 greys of a 256-colour terminal. */
-static int index256(rgb c) {
-  static const int LEVELS[] = {0, 95, 135, 175, 215, 255};
-  const int want[] = {c.r, c.g, c.b};
-  int cube[3], cube_error = 0;
-  for (int k = 0; k < 3; k++) {
-    cube[k] = 0;
-    for (int i = 1; i < 6; i++)
-      if (abs(LEVELS[i] - want[k]) < abs(LEVELS[cube[k]] - want[k])) cube[k] = i;
-    cube_error += (LEVELS[cube[k]] - want[k]) * (LEVELS[cube[k]] - want[k]);
-  }
-  int grey = ((c.r + c.g + c.b) / 3 - 3) / 10, grey_error = 0;
-  grey = grey < 0 ? 0 : grey > 23 ? 23 : grey;
-  for (int k = 0; k < 3; k++) grey_error += (8 + 10 * grey - want[k]) * (8 + 10 * grey - want[k]);
-  return grey_error < cube_error ? 232 + grey : 16 + 36 * cube[0] + 6 * cube[1] + cube[2];
+/* level: -1 … 1. */
+static tint tint_of(double level) {
+  const ramp *r = level < 0 ? &ORANGE : &BLUE;
+  double size = fmin(fabs(level), 1), at = size * (STOPS - 1);
+  size_t i = at >= STOPS - 1 ? STOPS - 2 : (size_t)at;
+  const tint *low = &r->stops[i], *high = low + 1;
+  at -= (double)i;
+  return (tint){between(low->r, high->r, at), between(low->g, high->g, at),
+                between(low->b, high->b, at),
+                r->indices[(size_t)(size * (INDICES - 1) + 0.5)]};
 }
+
+static double brightness(tint c) { return (0.299 * c.r + 0.587 * c.g + 0.114 * c.b) / 255; }
 
 /* Changes the style if it is not in force. `extra` is further attributes ("1;"). */
-static void style(page *p, const char *extra, rgb ink, rgb ground) {
+static void style(page *p, const char *extra, tint ink, tint ground) {
   char next[sizeof p->style];
   if (p->color == HETA_COLOR_NONE) return;
   if (p->color == HETA_COLOR_256)
-    snprintf(next, sizeof next, "\x1b[0;%s38;5;%d;48;5;%dm", extra, index256(ink), index256(ground));
+    snprintf(next, sizeof next, "\x1b[0;%s38;5;%d;48;5;%dm", extra, ink.index, ground.index);
   else
     snprintf(next, sizeof next, "\x1b[0;%s38;2;%d;%d;%d;48;2;%d;%d;%dm", extra, ink.r, ink.g, ink.b,
              ground.r, ground.g, ground.b);
@@ -99,7 +99,7 @@ static void bold(page *p) {
 }
 
 static void shade(page *p, double level) {
-  rgb ground = ramp(level);
+  tint ground = tint_of(level);
   style(p, "", brightness(ground) > 0.5 ? CANVAS : INK, ground);
 }
 
@@ -122,6 +122,7 @@ static void put_label(page *p, const char *bytes, size_t size, size_t width) {
 }
 
 static void rule(page *p) {
+  heta_i_puts(p->w, "\n");
   heta_i_put_repeat(p->w, "─", p->columns);
   heta_i_puts(p->w, "\n");
 }
@@ -165,7 +166,8 @@ static void say(paragraph *out, const char *text) {
 }
 
 static void say_number(paragraph *out, const char *format, double value) {
-  say(out, isfinite(value) ? heta_i_number_format(format, value).text : "not known");
+  heta_i_number number = heta_i_number_format(format, value);
+  say(out, isfinite(value) ? number.text : "not known");
 }
 
 static void say_count(paragraph *out, uint64_t value) {
@@ -179,23 +181,23 @@ static void end_paragraph(paragraph *out) {
   out->column = 0;
 }
 
-/* A token's name as one unbreakable word. */
-static void say_id(paragraph *out, int32_t id) {
-  size_t size;
-  const char *bytes = heta_i_id_bytes(out->p->a, id, &size);
-  if (!bytes) {
-    say(out, "token ");
-    say_count(out, (uint64_t)(id < 0 ? 0 : id));
-    return;
-  }
-  heta_i_label label = heta_i_label_make(bytes, size, 24);
-  if (out->column + label.width + 1 > out->p->columns) {
+/* A token's name as one unbreakable word; NULL bytes: its id. */
+static void say_token(paragraph *out, int32_t id, const char *bytes, size_t size) {
+  char number[32];
+  snprintf(number, sizeof number, "token %ld", (long)id);
+  heta_i_label label = heta_i_label_make(bytes, bytes ? size : 0, 24);
+  size_t width = bytes ? label.width : strlen(number);
+  if (out->column + width + 1 > out->p->columns) {
     heta_i_puts(out->p->w, "\n");
     heta_i_put_repeat(out->p->w, " ", out->indent);
     out->column = out->indent;
   }
-  heta_i_puts(out->p->w, label.text);
-  out->column += label.width;
+  heta_i_puts(out->p->w, bytes ? label.text : number);
+  out->column += width;
+}
+
+static void say_candidate(paragraph *out, const heta_candidate *candidate) {
+  say_token(out, candidate->id, candidate->bytes, candidate->byte_count);
 }
 
 /* ---- The text as a heat map ----------------------------------------------------------------- */
@@ -241,7 +243,7 @@ static bool unit_apart(const page *p, const heta_i_unit *unit) {
 static void style_unit(page *p, const heta_row *row, const heta_i_unit *unit, heta_i_scale scale) {
   double value = heta_i_unit_value(p->a, row, unit);
   if (row->length < unit->last)
-    style(p, "1;", CANVAS, INK);
+    style(p, "1;", INK, CANVAS);
   else if (unit_apart(p, unit))
     style(p, "4;", FAINT, CANVAS);
   else if (!isfinite(value))
@@ -250,10 +252,9 @@ static void style_unit(page *p, const heta_row *row, const heta_i_unit *unit, he
     shade(p, heta_i_share(value, scale.peak));
 }
 
-/* The text up to the target, wrapped. Without colour the target stands in brackets. */
+/* The text up to the target, wrapped; the target stands in brackets. */
 static void heat_map(page *p, const heta_row *row, heta_i_scale scale) {
-  const bool color = p->color != HETA_COLOR_NONE;
-  const size_t width = p->columns - (color ? 2 : 4);
+  const size_t width = p->columns - 4; /* a margin on both sides, the brackets */
   size_t end = 0, first = SIZE_MAX; /* first: the target's first cell */
   for (; end < p->cell_count; end++) {
     const heta_i_unit *unit = &p->units->units[p->cells[end].unit];
@@ -267,16 +268,22 @@ static void heat_map(page *p, const heta_row *row, heta_i_scale scale) {
     for (; at < stop; at++) {
       const cell *c = &p->cells[at];
       style_unit(p, row, &p->units->units[c->unit], scale);
-      if (!color && at == first) heta_i_puts(p->w, "[");
+      if (at == first) {
+        heta_i_puts(p->w, "[");
+        used++;
+      }
       if (c->glyph.literal)
         heta_i_put(p->w, c->bytes, c->size);
       else
         heta_i_puts(p->w, c->glyph.text);
       used += c->glyph.width;
     }
-    if (!color && at == end && first < end) heta_i_puts(p->w, "]");
+    if (at == end && first < end) {
+      heta_i_puts(p->w, "]");
+      used++;
+    }
     style(p, "", INK, CANVAS);
-    if (color && used < width + 1) heta_i_put_repeat(p->w, " ", width + 1 - used);
+    if (p->color != HETA_COLOR_NONE) heta_i_put_repeat(p->w, " ", p->columns - 1 - used);
     plain(p);
     heta_i_puts(p->w, "\n");
   }
@@ -308,15 +315,11 @@ static void legend(page *p, heta_i_scale scale) {
 /* A bar of up to BAR cells, in eighths; negative values hatched. */
 static void bar(page *p, double value, double peak) {
   static const char *const EIGHTHS[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  size_t eighths = (size_t)(8 * BAR * fmin(fabs(heta_i_share(value, peak)), 1) + 0.5);
   if (!isfinite(value)) return;
-  if (p->color != HETA_COLOR_NONE) {
-    rgb ink = value < 0 ? ORANGE[3] : BLUE[3];
-    style(p, "", ink, CANVAS);
-  }
+  size_t room = p->columns < 42 + BAR ? p->columns - 42 : BAR;
+  size_t eighths = (size_t)((double)(8 * room) * fmin(fabs(heta_i_share(value, peak)), 1) + 0.5);
   heta_i_put_repeat(p->w, value < 0 ? "░" : "█", eighths / 8);
   if (value >= 0) heta_i_puts(p->w, EIGHTHS[eighths % 8]);
-  plain(p);
 }
 
 /* Without colour: every token with its share and a bar, so that nothing is lost. */
@@ -359,8 +362,8 @@ static void table_apart(page *p, const heta_row *row, heta_i_scale scale) {
   }
   if (!count) return;
   size_t shown = heta_i_row_best(p->a, row, true, APART, best);
-  heta_i_puts(p->w, "\n Set apart (not in the colour scale)");
-  heta_i_put_repeat(p->w, " ", 1);
+  heta_i_puts(p->w, p->color == HETA_COLOR_NONE ? "\n Set apart: "
+                                                : "\n Set apart, not in the colour scale: ");
   put_number(p, "%.2f", 100 * heta_i_share(sum, scale.sum));
   heta_i_puts(p->w, " % of the sum\n");
   for (size_t i = 0; i < shown; i++) {
@@ -382,7 +385,7 @@ static void table_apart(page *p, const heta_row *row, heta_i_scale scale) {
 
 /* The strongest tokens in numbers, with as many components as the line holds. */
 static void table_strongest(page *p, const heta_row *row, heta_i_scale scale) {
-  enum { TOKEN = 16, LEFT = 1 + 6 + 2 + TOKEN + 9 + 9 + 2 };
+  enum { TOKEN = 16, LEFT = 1 + 6 + 2 + TOKEN + 9 + 8 + 2 };
   size_t best[TOP], width[16], columns = 0, left = LEFT;
   size_t count = heta_i_row_best(p->a, row, false, TOP, best);
   for (size_t j = 0; j < p->a->component_count && columns < 16; j++) {
@@ -393,7 +396,7 @@ static void table_strongest(page *p, const heta_row *row, heta_i_scale scale) {
   }
   if (!count) return;
   bool tied = false;
-  heta_i_putf(p->w, "\n %6s  %-16s%9s%9s  ", "token", "strongest", "share", "± se ");
+  heta_i_putf(p->w, "\n %6s  %-16s%9s%9s  ", "token", "strongest", "share", "± se");
   for (size_t j = 0; j < columns; j++)
     heta_i_putf(p->w, "%*s", (int)width[j], p->a->components[j].name);
   heta_i_puts(p->w, "\n");
@@ -403,13 +406,12 @@ static void table_strongest(page *p, const heta_row *row, heta_i_scale scale) {
     put_share(p, heta_i_row_value(row, token), scale);
     if (row->score_se) {
       heta_i_puts(p->w, " ±");
-      put_number(p, "%5.2f", 100 * heta_i_share(row->score_se[token], scale.sum));
-      heta_i_puts(p->w, " ");
+      put_number(p, "%6.2f", 100 * heta_i_share(row->score_se[token], scale.sum));
     } else {
-      heta_i_puts(p->w, "   exact ");
+      heta_i_puts(p->w, "   exact");
     }
     bool tie = row->tied_with_next && row->tied_with_next[token];
-    heta_i_puts(p->w, tie ? "≈ " : "  ");
+    heta_i_puts(p->w, tie ? " ≈" : "  ");
     tied = tied || tie;
     for (size_t j = 0; j < columns; j++) {
       char format[16];
@@ -423,9 +425,28 @@ static void table_strongest(page *p, const heta_row *row, heta_i_scale scale) {
 
 /* ---- Targets --------------------------------------------------------------------------------- */
 
+/* For a token that is a piece of a character: of which one. */
+static void say_character(paragraph *out, size_t token) {
+  const page *p = out->p;
+  size_t size;
+  if (token >= p->a->token_count) return;
+  const char *bytes = heta_i_token_text(p->a, token, &size);
+  if (heta_i_utf8_valid(bytes, size) == size) return;
+  for (size_t i = 0; i < p->units->count; i++) {
+    const heta_i_unit *unit = &p->units->units[i];
+    if (token >= unit->last) continue;
+    heta_i_label label = heta_i_label_make(p->a->text + unit->start, unit->end - unit->start, 24);
+    say(out, " of ");
+    heta_i_puts(p->w, label.text);
+    out->column += label.width;
+    return;
+  }
+}
+
 static void say_probability(paragraph *out, double logprob) {
   say(out, "probability ");
   say_number(out, "%.2f", 100 * exp(logprob));
+  if (!isfinite(logprob)) return;
   say(out, " %, log-probability ");
   say_number(out, "%.3f", logprob);
 }
@@ -442,10 +463,13 @@ static const char *origin_words(const char *origin) {
 
 static void describe_target(page *p, const heta_target *target) {
   paragraph out = {p, 1, 1};
+  size_t size;
   heta_i_puts(p->w, " ");
   bold(p);
   say(&out, "Why ");
-  say_id(&out, target->id);
+  const char *bytes = heta_i_target_text(p->a, target, &size);
+  say_token(&out, target->id, bytes, size);
+  say_character(&out, target->position);
   say(&out, "?");
   plain(p);
   say(&out, "  token ");
@@ -470,7 +494,7 @@ static void describe_target(page *p, const heta_target *target) {
     out = (paragraph){p, 1, 1};
     heta_i_puts(p->w, " ");
     say(&out, "rather than ");
-    say_id(&out, target->foil.id);
+    say_candidate(&out, &target->foil);
     say(&out, ": ");
     say_probability(&out, target->foil.logprob);
     say(&out, "; explained is the difference of ");
@@ -484,7 +508,7 @@ static void describe_target(page *p, const heta_target *target) {
     say(&out, "first choices: ");
     for (size_t i = 0; i < target->top_count; i++) {
       if (i) say(&out, ", ");
-      say_id(&out, target->top[i].id);
+      say_candidate(&out, &target->top[i]);
       say(&out, " ");
       say_number(&out, "%.2f", 100 * exp(target->top[i].logprob));
       say(&out, " %");
@@ -501,10 +525,11 @@ static void explain(page *p, const heta_row *row, heta_i_scale scale) {
     say(&out, "The longer the bar, the more");
   else
     say(&out, "The brighter a token, the more");
-  say(&out, " it did for the target");
+  say(&out, " it did for the one in brackets");
   if (p->a->is_signed)
     say(&out, p->color == HETA_COLOR_NONE ? "; hatched bars and minus: it spoke against it"
                                           : "; orange: it spoke against it, blue: for it");
+  if (p->color != HETA_COLOR_NONE) say(&out, "; underlined: set apart below");
   say(&out, ". Shares are parts of the sum of all ");
   say(&out, p->a->is_signed ? "sizes, " : "scores, ");
   say_number(&out, "%.4g", scale.sum);
@@ -513,7 +538,7 @@ static void explain(page *p, const heta_row *row, heta_i_scale scale) {
     say_count(&out, scale.known);
     say(&out, " tokens of ");
     say_count(&out, row->length);
-    say(&out, " computed so far");
+    say(&out, p->color == HETA_COLOR_NONE ? " computed so far" : " computed so far (not italic)");
   }
   say(&out, ".");
   end_paragraph(&out);
@@ -552,8 +577,9 @@ static void header(page *p) {
   say(&out, " (");
   say(&out, model->architecture);
   say(&out, ", ");
-  say_count(&out, model->parameters);
-  say(&out, " weights)");
+  bool billions = model->parameters >= 1000000000;
+  say_number(&out, "%.3g", (double)model->parameters / (billions ? 1e9 : 1e6));
+  say(&out, billions ? " billion weights)" : " million weights)");
   end_paragraph(&out);
   heta_i_puts(p->w, "method  ");
   out.column = 8;
@@ -579,26 +605,28 @@ static void header(page *p) {
 /* With several targets, one line each first: how likely it was and what it leaned on. */
 static void overview(page *p) {
   if (p->a->row_count < 2) return;
+  heta_i_putf(p->w, "\n %6s  %-16s%11s  %s\n", "token", "explained", "probability", "leaned on");
   for (size_t i = 0; i < p->a->row_count; i++) {
     const heta_row *row = &p->a->rows[i];
     const heta_target *target = &p->a->targets[row->target];
     size_t best[3], count = heta_i_row_best(p->a, row, false, 3, best), size;
     heta_i_scale scale = heta_i_row_scale(p->a, row, p->units);
-    const char *bytes = heta_i_id_bytes(p->a, target->id, &size);
+    const char *bytes = heta_i_target_text(p->a, target, &size);
     heta_i_putf(p->w, " %6zu  ", target->position);
     put_label(p, bytes ? bytes : "?", bytes ? size : 1, 16);
-    put_number(p, "%7.2f", 100 * exp(target->logprob));
-    heta_i_puts(p->w, count ? " %  ◀" : " %  not computed yet");
-    paragraph out = {p, 40, 39};
+    put_number(p, "%9.2f", 100 * exp(target->logprob));
+    heta_i_puts(p->w, isfinite(target->logprob) ? " %" : "  ");
+    heta_i_puts(p->w, count ? "" : "  not computed yet");
+    size_t column = 1 + 6 + 2 + 16 + 11;
     for (size_t j = 0; j < count; j++) {
       size_t length;
       const char *name = heta_i_token_text(p->a, best[j], &length);
       heta_i_label label = heta_i_label_make(name, length, 14);
-      if (out.column + label.width + 9 > p->columns) break;
-      heta_i_putf(p->w, " %s ", label.text);
+      column += 2 + label.width + sizeof "-100.0 %";
+      if (column > p->columns) break;
+      heta_i_putf(p->w, "  %s ", label.text);
       put_number(p, "%.1f", 100 * heta_i_share(heta_i_row_value(row, best[j]), scale.sum));
       heta_i_puts(p->w, " %");
-      out.column += label.width + 9;
     }
     heta_i_puts(p->w, "\n");
   }

@@ -109,9 +109,29 @@ const char *heta_i_token_text(const heta_attribution *attribution, size_t token,
   return t->bytes ? t->bytes : attribution->text + t->start;
 }
 
-const char *heta_i_id_bytes(const heta_attribution *attribution, int32_t id, size_t *size) {
-  for (size_t i = 0; i < attribution->token_count; i++)
-    if (attribution->tokens[i].id == id) return heta_i_token_text(attribution, i, size);
+const char *heta_i_unit_text(const heta_attribution *attribution, const heta_i_unit *unit,
+                             size_t *size) {
+  if (unit->start == unit->end) return heta_i_token_text(attribution, unit->first, size);
+  *size = unit->end - unit->start;
+  return attribution->text + unit->start;
+}
+
+bool heta_i_unit_apart(const heta_attribution *attribution, const heta_i_unit *unit) {
+  for (size_t i = unit->first; i < unit->last; i++)
+    if (!heta_i_set_apart(attribution, i)) return false;
+  return true;
+}
+
+const char *heta_i_target_text(const heta_attribution *attribution, const heta_target *target,
+                               size_t *size) {
+  size_t at = target->position;
+  if (at < attribution->token_count && attribution->tokens[at].id == target->id)
+    return heta_i_token_text(attribution, at, size);
+  for (size_t i = 0; i < target->top_count; i++) {
+    if (target->top[i].id != target->id || !target->top[i].bytes) continue;
+    *size = target->top[i].byte_count;
+    return target->top[i].bytes;
+  }
   *size = 0;
   return NULL;
 }

@@ -53,10 +53,16 @@ double heta_i_share(double value, double whole);
 size_t heta_i_row_best(const heta_attribution *attribution, const heta_row *row, bool apart,
                        size_t limit, size_t *best);
 
-/* What a candidate's id stands for, as far as the attribution knows it: borrowed bytes, or NULL. */
-const char *heta_i_id_bytes(const heta_attribution *attribution, int32_t id, size_t *size);
-/* A token's bytes: its own, else its part of the text. */
+/* A token's bytes: its own, else its part of the text. Borrowed. */
 const char *heta_i_token_text(const heta_attribution *attribution, size_t token, size_t *size);
+/* A unit's part of the text; of a token that covers none, its name. Borrowed. */
+const char *heta_i_unit_text(const heta_attribution *attribution, const heta_i_unit *unit,
+                             size_t *size);
+/* Whether all its tokens are set apart. */
+bool heta_i_unit_apart(const heta_attribution *attribution, const heta_i_unit *unit);
+/* A target's bytes: of the token at its position, else of the candidate with its id, else NULL. */
+const char *heta_i_target_text(const heta_attribution *attribution, const heta_target *target,
+                               size_t *size);
 
 /* "text", "bos", … */
 const char *heta_i_kind_name(heta_token_kind kind);

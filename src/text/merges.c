@@ -10,7 +10,8 @@
 
 static const char MERGES[] = "tokenizer.ggml.merges";
 
-#define NONE UINT32_MAX /* no symbol */
+#define NONE UINT32_MAX   /* no symbol */
+#define UNKNOWN INT32_MAX /* the id of a byte without a token, in no merge, until merging is done */
 
 static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
@@ -198,13 +199,16 @@ heta_status heta_i_merges_apply(const heta_i_merges *merges, heta_i_merge_room *
   for (*missing = 0; *missing < size; ++*missing) {
     uint32_t i = (uint32_t)*missing;
     int32_t id = merges->byte_ids[(unsigned char)piece[i]];
-    if (id < 0) id = unknown;
-    if (id < 0) return HETA_OK;
-    symbols[i] = (heta_i_symbol){id, i + 1, i ? i - 1 : NONE, i + 1 < size ? i + 1 : NONE};
+    if (id < 0 && unknown < 0) return HETA_OK;
+    symbols[i] = (heta_i_symbol){id < 0 ? UNKNOWN : id, i + 1, i ? i - 1 : NONE,
+                                 i + 1 < size ? i + 1 : NONE};
   }
   merge_all(merges, symbols, (uint32_t)size, room->heap);
-  for (uint32_t at = 0; size && at != NONE; at = symbols[at].next)
-    symbols[(*count)++] = symbols[at];
+  for (uint32_t at = 0; size && at != NONE; at = symbols[at].next) {
+    symbols[*count] = symbols[at];
+    if (symbols[*count].id == UNKNOWN) symbols[*count].id = unknown;
+    ++*count;
+  }
   return HETA_OK;
 }
 

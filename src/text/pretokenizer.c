@@ -3,9 +3,9 @@
  * A pre-tokeniser is a sequence of patterns. Each cuts every piece it is given into its matches and
  * what lies between them, and looks at that piece alone: a lookahead sees the piece's end as the
  * end of the text. The patterns are those the models' own tokenizer definitions publish, written
- * for PCRE2: their \s is Unicode's White_Space, which PCRE2's is not (it has U+180E as well). Letters and
- * digits are those of the Unicode version that PCRE2 was built with; newer characters count as
- * symbols. */
+ * for PCRE2: their \s is Unicode's White_Space, which PCRE2's is not (it has U+180E as well).
+ * Letters and digits are those of the Unicode version that PCRE2 was built with; newer characters
+ * count as symbols. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 

@@ -153,9 +153,11 @@ static void set_targets(sample *s, size_t count, const char *origin, bool with_s
     *t = (heta_target){.position = position, .id = s->a.tokens[position].id, .origin = origin,
                        .logprob = log(p), .entropy = 0.3 + 4 * (1 - p), .rank = 1};
     t->top_count = 3;
-    t->top[0] = (heta_candidate){t->id, log(p)};
-    t->top[1] = (heta_candidate){s->a.tokens[position / 2].id, log(0.6 * fmin(p, 1 - p))};
-    t->top[2] = (heta_candidate){40000 + (int32_t)i, log(0.2 * fmin(p, 1 - p))};
+    const heta_result_token *own = &s->a.tokens[position], *other = &s->a.tokens[position / 2];
+    t->top[0] = (heta_candidate){own->id, log(p), own->bytes, own->byte_count};
+    t->top[1] = (heta_candidate){other->id, log(0.6 * fmin(p, 1 - p)), other->bytes,
+                                 other->byte_count};
+    t->top[2] = (heta_candidate){40000 + (int32_t)i, log(0.2 * fmin(p, 1 - p)), NULL, 0};
   }
   s->a.targets = targets;
   s->a.target_count = count;
@@ -177,7 +179,7 @@ static void make_tiny(sample *s) {
   set_targets(s, 1, "forced", false);
   heta_target *target = (heta_target *)s->a.targets;
   target->has_foil = true;
-  target->foil = (heta_candidate){31337, -4.25};
+  target->foil = (heta_candidate){31337, -4.25, " London", 7};
   s->a.objective = "logprob_difference";
 }
 

@@ -209,7 +209,8 @@ static void golden(void **state) {
                                       {4, HETA_TOKEN_FORCED, 3, 4, "!", 1, 1}};
   const heta_target target = {.position = 3, .id = 4, .origin = "forced", .logprob = -0.5,
                               .entropy = 2.25, .rank = 1, .top_count = 2,
-                              .top = {{4, -0.5}, {9, -1.5}}, .has_foil = true, .foil = {3, NAN}};
+                              .top = {{4, -0.5, "!", 1}, {9, -1.5, NULL, 0}},
+                              .has_foil = true, .foil = {3, NAN, "\xa9", 1}};
   const heta_resolved_option options[] = {{"beta", "0.5", HETA_OPTION_NUMBER},
                                           {"probes", "auto", HETA_OPTION_INTEGER},
                                           {"kind", "x", HETA_OPTION_CHOICE},
@@ -617,14 +618,14 @@ static void terminal_says(void **state) {
   heta_report_options options = with_color(HETA_COLOR_NONE, 0);
   char *text = report(&s->a, "term", &options);
   expect_in(text, "Why “ Paris”?");
-  expect_in(text, "rather than token 31337: probability 1.43 %, log-probability -4.250");
+  expect_in(text, "rather than “ London”: probability 1.43 %, log-probability -4.250");
   expect_in(text, "The capital of France is[ Paris]");
-  expect_in(text, "      3  “ France”                20.00 %  ████████████████████\n");
-  expect_in(text, "      1  “ capital”               10.00 %  ██████████\n");
-  expect_in(text, "Set apart (not in the colour scale) 60.00 % of the sum\n");
-  expect_in(text, "      0  “The”                    60.00 %  first token (sink)\n");
-  expect_in(text, "      3  “ France”         20.00 % ± 5.00 ≈ ");
-  expect_in(text, "      1  “ capital”        10.00 % ± 2.50   ");
+  expect_in(text, "      3  “ France”               20.00 %  ████████████████████\n");
+  expect_in(text, "      1  “ capital”              10.00 %  ██████████\n");
+  expect_in(text, "Set apart: 60.00 % of the sum\n");
+  expect_in(text, "      0  “The”                   60.00 %  first token (sink)\n");
+  expect_in(text, "      3  “ France”         20.00 % ±  5.00 ≈ ");
+  expect_in(text, "      1  “ capital”        10.00 % ±  2.50   ");
   expect_in(text, "gate  curvature information");
   expect_in(text, "≈ not separable");
   heta_i_free(text);
