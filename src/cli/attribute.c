@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "cli/request.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,26 +80,55 @@ static int continue_from(heta_job *job, const cli_list *files) {
     if (code) return code;
     heta_status status = heta_job_merge(job, json.bytes, json.size, &error);
     free(json.bytes);
-    if (status) return cli_fail(CLI_FAILED, "--continue %s: %s", files->items[i], error.message);
+    if (status) {
+      return cli_fail(cli_exit_code(status), "--continue %s: %s", files->items[i], error.message);
+    }
   }
   return CLI_DONE;
 }
 
-/* Says why a job ended early and how to go on. */
+/* Options of the method that a budget has changed, as they must be given to go on: " --probes 20". */
+static void changed_options(const cli_request *request, const heta_attribution *attribution,
+                            char *room, size_t size) {
+  size_t used = 0;
+  room[0] = 0;
+  for (size_t i = 0; i < attribution->option_count && used < size; i++) {
+    const heta_resolved_option *resolved = &attribution->options[i];
+    const heta_option_info *info =
+        cli_method_option(attribution->method, resolved->name, strlen(resolved->name));
+    const char *asked = info ? info->default_value : resolved->value;
+    for (size_t k = 0; k < request->parsed.method_option_count; k++) {
+      const heta_option *given = &request->parsed.method_options[k];
+      if (strcmp(given->name, resolved->name) == 0) asked = given->value;
+    }
+    if (strcmp(asked, resolved->value) == 0) continue;
+    used += (size_t)snprintf(room + used, size - used, " --%s %s", resolved->name, resolved->value);
+  }
+}
+
+/* Says why a job ended early, and how to go on when its outputs are written. */
 static int say_stopped(const cli_request *request, const run_context *run, heta_status status,
-                       const heta_error *error) {
+                       const heta_attribution *attribution, bool written, const heta_error *error) {
   int signal = cli_interrupt_signal();
   int code = status == HETA_E_CANCELLED && signal ? 128 + signal : cli_exit_code(status);
   const char *file = NULL;
+  char changed[256];
   for (size_t i = 0; i < request->output.files.count; i++) {
     const char *name = request->output.files.items[i], *dot = strrchr(name, '.');
     if (dot && strcmp(dot, ".json") == 0) file = name;
   }
-  cli_fail(code, "%s; %.0f %% is done and the results are partial",
-           status == HETA_E_CANCELLED ? "interrupted" : error->message, 100 * run->last.done);
-  cli_say(file ? "to finish, run the same command with: --continue %s -y"
-               : "with -o NAME.json a partial result is kept and can be finished with --continue%s",
-          file ? file : "");
+  bool cancelled = status == HETA_E_CANCELLED;
+  cli_fail(code, "%s; %.0f %% is done",
+           cancelled ? "interrupted, so the result is partial" : error->message,
+           floor(100 * run->last.done));
+  if (!written) return code;
+  if (file) {
+    changed_options(request, attribution, changed, sizeof changed);
+    cli_say("to finish it, add to the same command%s:%s --continue %s -y",
+            request->max_seconds > 0 ? ", without --max-time" : "", changed, file);
+  } else {
+    cli_say("with -o NAME.json a partial result is kept, and --continue NAME.json finishes it");
+  }
   return code;
 }
 
@@ -126,7 +156,7 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   int written = cli_output_write(&request->output, attribution, request->parsed.argc,
                                  request->parsed.argv);
   cli_interrupt_finish();
-  if (status) return say_stopped(request, run, status, &error);
+  if (status) return say_stopped(request, run, status, attribution, written == CLI_DONE, &error);
   if (request->verbose) {
     char time[CLI_SHORT], memory[CLI_SHORT];
     cli_say("done in %s, at most %s of memory, %d thread%s",
@@ -189,7 +219,7 @@ static const cli_option options[] = {
    "read names such as <|im_end|> as special tokens"},
 
   {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
-   "What is explained (default: the token the model would write next)",
+   "Target (default: the token the model would write next)",
    "this continuation, each token of it"},
   {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET, NULL,
    "the N tokens the model would write"},

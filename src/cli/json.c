@@ -3,7 +3,6 @@
 
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +48,6 @@ void cli_json_append(json_t *array, json_t *value) {
 
 int cli_json_print(json_t *value) {
   if (!value || out_of_memory) return cli_fail(CLI_FAILED, "out of memory");
-  errno = 0;
   int failed = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
   fputc('\n', stdout);
   json_decref(value);

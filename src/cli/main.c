@@ -71,6 +71,11 @@ static int refuse_command(const char *word) {
   return cli_fail(CLI_USAGE, "there is no command '%.60s': heta help lists all", word);
 }
 
+static int show_command_help(const cli_command *command) {
+  cli_help(command, heta_method_find(heta_attribute_options_default().method), stdout);
+  return cli_close_output(CLI_DONE);
+}
+
 static int show_help(int count, char *const *words) {
   if (!count) {
     print_overview(stdout);
@@ -78,8 +83,7 @@ static int show_help(int count, char *const *words) {
   }
   const cli_command *command = find_topic(words[0]);
   if (!command) return refuse_command(words[0]);
-  cli_help(command, heta_method_find(heta_attribute_options_default().method), stdout);
-  return cli_close_output(CLI_DONE);
+  return show_command_help(command);
 }
 
 static int run_command(const cli_command *command, int count, char *const *words, int argc,
@@ -92,7 +96,7 @@ static int run_command(const cli_command *command, int count, char *const *words
     code = cli_fail(CLI_USAGE, "%s", message);
     cli_say("heta %s -h shows the options", command->name);
   } else if (((cli_parsed *)arguments)->help) {
-    code = show_help(1, (char *const[]){(char *)command->name});
+    code = show_command_help(command);
   } else {
     code = command->run(arguments);
   }

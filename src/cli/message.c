@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 int cli_exit_code(heta_status status) {
   switch (status) {
@@ -44,10 +45,17 @@ void cli_say(const char *format, ...) {
   va_end(arguments);
 }
 
+/* Why standard output failed. An earlier write may have been the one that did, and its errno is long
+ * gone: another byte behind what is truncated anyway asks the system again. */
+static int reason_of_failure(void) {
+  if (write(STDOUT_FILENO, "\n", 1) == 1) return EIO;
+  return errno;
+}
+
 int cli_close_output(int code) {
-  errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-  if (errno == EPIPE) return CLI_PIPE;
-  cli_fail(0, "standard output could not be written: %s", strerror(errno ? errno : EIO));
+  int why = reason_of_failure();
+  if (why == EPIPE) return CLI_PIPE;
+  cli_fail(0, "standard output could not be written: %s", strerror(why));
   return code ? code : CLI_FAILED;
 }

@@ -192,11 +192,9 @@ static int write_stdout(const cli_output *output, const heta_attribution *attrib
   if (!format) return CLI_DONE;
   options->color = cli_color(stdout);
   options->columns = cli_columns(stdout);
-  errno = 0;
   heta_status status =
       heta_report_write(attribution, format, options, cli_write_stream, stdout, &error);
   if (status && status != HETA_E_IO) return cli_fail(cli_exit_code(status), "%s", error.message);
-  if (status && errno == EPIPE) return CLI_PIPE;
   return cli_close_output(CLI_DONE);
 }
 
