@@ -10,16 +10,16 @@
 
 /* Characters that steer a terminal or reorder its line, or that have no glyph of their own. */
 static bool hidden(uint32_t code) {
-  if (code == 0x200c || code == 0x200d) return false; /* joiners: parts of words and emoji */
+  if (code == 0x200c || code == 0x200d) return false;   /* joiners: parts of words and emoji */
   if (code >= 0xe0020 && code <= 0xe007f) return false; /* tags: parts of flags */
   switch (utf8proc_category((utf8proc_int32_t)code)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return true;
-    default: return false;
+  case UTF8PROC_CATEGORY_CC:
+  case UTF8PROC_CATEGORY_CF:
+  case UTF8PROC_CATEGORY_CO:
+  case UTF8PROC_CATEGORY_CN:
+  case UTF8PROC_CATEGORY_ZL:
+  case UTF8PROC_CATEGORY_ZP: return true;
+  default: return false;
   }
 }
 
@@ -103,5 +103,15 @@ heta_i_label heta_i_label_make(const char *bytes, size_t size, size_t width) {
     at = glyph.end;
   }
   memcpy(label.text + used, "”", sizeof "”");
+  return label;
+}
+
+heta_i_label heta_i_label_word(const char *bytes, size_t size, int32_t id) {
+  heta_i_label label = {.width = 0};
+  if (bytes)
+    label = heta_i_label_make(bytes, size, 24);
+  else
+    snprintf(label.text, sizeof label.text, "token %ld", (long)id);
+  for (char *at = label.text; (at = strchr(at, ' '));) *at = HETA_WORD_SPACE;
   return label;
 }

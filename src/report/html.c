@@ -7,11 +7,11 @@
 static void put_escaped(heta_i_writer *w, const char *text) {
   for (; *text; text++) {
     switch (*text) {
-      case '&': heta_i_puts(w, "&amp;"); break;
-      case '<': heta_i_puts(w, "&lt;"); break;
-      case '>': heta_i_puts(w, "&gt;"); break;
-      case '"': heta_i_puts(w, "&quot;"); break;
-      default: heta_i_put(w, text, 1);
+    case '&': heta_i_puts(w, "&amp;"); break;
+    case '<': heta_i_puts(w, "&lt;"); break;
+    case '>': heta_i_puts(w, "&gt;"); break;
+    case '"': heta_i_puts(w, "&quot;"); break;
+    default: heta_i_put(w, text, 1);
     }
   }
 }

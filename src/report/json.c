@@ -6,7 +6,6 @@
 #include "base/utf8.h"
 #include "report/report.h"
 
-
 static void key_string(heta_i_writer *w, const char *key, const char *text) {
   heta_i_json_key(w, key);
   heta_i_json_string(w, text);
@@ -58,7 +57,8 @@ static void key_text(heta_i_writer *w, const char *bytes, size_t size) {
 
 /* ---- The parts, in the order of the file ---------------------------------------------------- */
 
-static void command(heta_i_writer *w, const heta_attribution *a, const heta_report_options *options) {
+static void command(heta_i_writer *w, const heta_attribution *a,
+                    const heta_report_options *options) {
   key_open(w, "command", '[');
   if (options->command) {
     for (size_t i = 0; i < options->command_count; i++) heta_i_json_string(w, options->command[i]);
@@ -242,8 +242,7 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
     key_string(w, "unit", component->unit);
     heta_i_json_key(w, "exact");
     heta_i_json_bool(w, component->exact);
-    if (!component->exact && component->estimator)
-      key_string(w, "estimator", component->estimator);
+    if (!component->exact && component->estimator) key_string(w, "estimator", component->estimator);
     heta_i_json_close(w, '}');
   }
   heta_i_json_close(w, '}');
@@ -332,7 +331,8 @@ static void run_facts(heta_i_writer *w, const heta_attribution *a) {
 }
 
 /* Everything known before the rows. */
-static void preamble(heta_i_writer *w, const heta_attribution *a, const heta_report_options *options) {
+static void preamble(heta_i_writer *w, const heta_attribution *a,
+                     const heta_report_options *options) {
   key_string(w, "schema", "heta.attribution/1");
   key_string(w, "heta_version", HETA_VERSION);
   command(w, a, options);

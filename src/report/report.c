@@ -31,8 +31,8 @@ static heta_status check_text(const heta_attribution *a, heta_error *error) {
     const heta_result_token *token = &a->tokens[i];
     if (token->start != at || token->end < at || token->end > a->text_size)
       return heta_i_fail(error, HETA_E_ARGUMENT,
-                         "token %zu of the attribution covers bytes %zu to %zu; tokens must tile the "
-                         "text, so it has to start at byte %zu and end within %zu",
+                         "token %zu of the attribution covers bytes %zu to %zu; tokens must tile "
+                         "the text, so it has to start at byte %zu and end within %zu",
                          i, token->start, token->end, at, a->text_size);
     if (token->segment >= a->segment_count || (unsigned)token->kind > HETA_TOKEN_GENERATED)
       return heta_i_fail(error, HETA_E_ARGUMENT,
@@ -49,8 +49,7 @@ static heta_status check_text(const heta_attribution *a, heta_error *error) {
 
 static heta_status check_rows(const heta_attribution *a, heta_error *error) {
   for (size_t i = 0; i < a->target_count; i++)
-    if (a->targets[i].position > a->token_count ||
-        a->targets[i].top_count > HETA_TOP_CANDIDATES)
+    if (a->targets[i].position > a->token_count || a->targets[i].top_count > HETA_TOP_CANDIDATES)
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "target %zu of the attribution stands at token %zu of %zu and has %zu "
                          "candidates of at most %d",
@@ -61,8 +60,8 @@ static heta_status check_rows(const heta_attribution *a, heta_error *error) {
     if (row->target >= a->target_count || row->length != a->targets[row->target].position ||
         (unsigned)row->status > HETA_ROW_COMPLETE || (row->length && !row->score))
       return heta_i_fail(error, HETA_E_ARGUMENT,
-                         "row %zu of the attribution has target %zu of %zu and %zu scores; it needs "
-                         "one score per token before its target",
+                         "row %zu of the attribution has target %zu of %zu and %zu scores; it "
+                         "needs one score per token before its target",
                          i, row->target, a->target_count, row->length);
     for (size_t j = 0; j < a->component_count; j++)
       if (!row->components || (row->length && !row->components[j]))

@@ -6,7 +6,7 @@
 #include "report/view.h"
 #include "report/writer.h"
 
-/* The result file, as one object or cut at its rows (docs: schema/heta.attribution-1.schema.json). */
+/* The result file (schema/heta.attribution-1.schema.json), as one object or cut at its rows. */
 void heta_i_report_json(heta_i_writer *writer, const heta_attribution *attribution,
                         const heta_report_options *options);
 void heta_i_report_jsonl(heta_i_writer *writer, const heta_attribution *attribution,

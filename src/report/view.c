@@ -15,8 +15,8 @@ size_t heta_i_cluster_end(const char *text, size_t at, size_t size) {
   while (at < size) {
     uint32_t next;
     length = heta_i_utf8_decode(text + at, size - at, &next);
-    if (!length || utf8proc_grapheme_break_stateful((utf8proc_int32_t)code, (utf8proc_int32_t)next,
-                                                    &state))
+    if (!length ||
+        utf8proc_grapheme_break_stateful((utf8proc_int32_t)code, (utf8proc_int32_t)next, &state))
       break;
     code = next;
     at += length;
@@ -66,7 +66,8 @@ double heta_i_unit_value(const heta_attribution *attribution, const heta_row *ro
   double sum = NAN;
   for (size_t i = unit->first; i < unit->last && i < row->length; i++) {
     double value = heta_i_row_value(row, i);
-    if (isfinite(value) && !heta_i_set_apart(attribution, i)) sum = isnan(sum) ? value : sum + value;
+    if (!isfinite(value) || heta_i_set_apart(attribution, i)) continue;
+    sum = isnan(sum) ? value : sum + value;
   }
   return sum;
 }

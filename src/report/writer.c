@@ -30,7 +30,9 @@ void heta_i_put(heta_i_writer *writer, const void *bytes, size_t size) {
   }
 }
 
-void heta_i_puts(heta_i_writer *writer, const char *text) { heta_i_put(writer, text, strlen(text)); }
+void heta_i_puts(heta_i_writer *writer, const char *text) {
+  heta_i_put(writer, text, strlen(text));
+}
 
 void heta_i_put_repeat(heta_i_writer *writer, const char *text, size_t count) {
   while (count--) heta_i_puts(writer, text);
@@ -42,7 +44,8 @@ void heta_i_putf(heta_i_writer *writer, const char *format, ...) {
   va_start(arguments, format);
   int size = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  if (size > 0) heta_i_put(writer, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+  size_t most = sizeof text - 1;
+  if (size > 0) heta_i_put(writer, text, (size_t)size < most ? (size_t)size : most);
 }
 
 heta_status heta_i_writer_finish(heta_i_writer *writer, heta_error *error) {
@@ -57,7 +60,7 @@ heta_status heta_i_writer_finish(heta_i_writer *writer, heta_error *error) {
                      (unsigned long long)writer->written, reason);
 }
 
-/* The decimal point is whatever is neither digit, sign nor exponent; a locale may make it two bytes. */
+/* The decimal point is whatever is neither digit, sign nor exponent; it may be several bytes. */
 static void plain_point(char *text) {
   char *to = text;
   for (const char *from = text; *from; from++) {

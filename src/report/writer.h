@@ -25,7 +25,7 @@ typedef struct heta_i_writer {
 void heta_i_put(heta_i_writer *writer, const void *bytes, size_t size);
 void heta_i_puts(heta_i_writer *writer, const char *text);
 void heta_i_put_repeat(heta_i_writer *writer, const char *text, size_t count);
-/* printf for everything but real numbers (their decimal point depends on the host's locale). At most
+/* printf for everything but real numbers (their decimal point depends on the host's locale), up to
  * 511 bytes. */
 void heta_i_putf(heta_i_writer *writer, const char *format, ...) HETA_PRINTF(2, 3);
 /* Hands over what is still buffered. HETA_E_IO when the write function ever failed. */
@@ -36,8 +36,8 @@ typedef struct heta_i_number {
   char text[352]; /* "%.2f" of the largest double takes 312 */
 } heta_i_number;
 heta_i_number heta_i_number_format(const char *format, double value) HETA_PRINTF(1, 0);
-/* The shortest of 15, 16 or 17 digits that reads back as the same double, "-0.0" included; the value
- * must be finite. */
+/* The shortest of 15, 16 or 17 digits that reads back as the same double, "-0.0" included. The
+ * value must be finite. */
 heta_i_number heta_i_number_shortest(double value);
 
 /* JSON. Commas are put in by themselves; the caller keeps keys and values in order. */

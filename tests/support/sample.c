@@ -22,25 +22,44 @@ static const heta_component_info COMPONENT[COMPONENTS] = {
 static const heta_weight_count WEIGHTS[] = {{"F32", 61}, {"Q4_1", 210}};
 
 static const heta_model_info MODEL = {
-    .file = "models/sample.gguf", .format = "gguf", .bytes = 98765432,
+    .file = "models/sample.gguf",
+    .format = "gguf",
+    .bytes = 98765432,
     .fingerprint_kind = "sha256",
     .fingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-    .architecture = "llama", .name = "Sample 135M Instruct", .parameters = 134515008,
-    .layers = 30, .heads = 9, .kv_heads = 3, .head_width = 64, .width = 576,
-    .feed_forward_width = 1536, .vocabulary = 49152, .context = 2048, .weight_count = 2,
-    .weights = WEIGHTS, .tokenizer_model = "gpt2", .tokenizer_pre = "smollm",
+    .architecture = "llama",
+    .name = "Sample 135M Instruct",
+    .parameters = 134515008,
+    .layers = 30,
+    .heads = 9,
+    .kv_heads = 3,
+    .head_width = 64,
+    .width = 576,
+    .feed_forward_width = 1536,
+    .vocabulary = 49152,
+    .context = 2048,
+    .weight_count = 2,
+    .weights = WEIGHTS,
+    .tokenizer_model = "gpt2",
+    .tokenizer_pre = "smollm",
     .tokenizer_fingerprint = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210",
     .chat_template = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% endfor %}",
-    .bos = 1, .eos = 2, .unk = 0, .pad = 2};
+    .bos = 1,
+    .eos = 2,
+    .unk = 0,
+    .pad = 2};
 
-static const heta_method_info METHOD = {
-    .name = "heta", .summary = "gated sum of curvature and masked information",
-    .about = "", .source = "arXiv 2604.13258", .cost = "n*m HVPs"};
+static const heta_method_info METHOD = {.name = "heta",
+                                        .summary = "gated sum of curvature and masked information",
+                                        .about = "",
+                                        .source = "arXiv 2604.13258",
+                                        .cost = "n*m HVPs"};
 
-static const heta_resolved_option OPTIONS[] = {
-    {"beta", "0.5", HETA_OPTION_NUMBER}, {"probes", "10", HETA_OPTION_INTEGER},
-    {"curvature", "block", HETA_OPTION_CHOICE}, {"antithetic", "no", HETA_OPTION_FLAG},
-    {"max-probes", "auto", HETA_OPTION_INTEGER}};
+static const heta_resolved_option OPTIONS[] = {{"beta", "0.5", HETA_OPTION_NUMBER},
+                                               {"probes", "10", HETA_OPTION_INTEGER},
+                                               {"curvature", "block", HETA_OPTION_CHOICE},
+                                               {"antithetic", "no", HETA_OPTION_FLAG},
+                                               {"max-probes", "auto", HETA_OPTION_INTEGER}};
 
 static const heta_check_value CHECKS[] = {{"gate_sum", 1.0}, {"parity", 3e-16}};
 
@@ -77,9 +96,13 @@ static void set_tokens(sample *s, const piece *pieces, size_t count) {
     bool continued = pieces[i].kind >= HETA_TOKEN_FORCED;
     if (continued && prompt_end == SIZE_MAX) prompt_end = at;
     memcpy(text + at, pieces[i].bytes, shown);
-    tokens[i] = (heta_result_token){
-        .id = (int32_t)(100 + i), .kind = pieces[i].kind, .start = at, .end = at + shown,
-        .bytes = pieces[i].bytes, .byte_count = size, .segment = continued};
+    tokens[i] = (heta_result_token){.id = (int32_t)(100 + i),
+                                    .kind = pieces[i].kind,
+                                    .start = at,
+                                    .end = at + shown,
+                                    .bytes = pieces[i].bytes,
+                                    .byte_count = size,
+                                    .segment = continued};
     at += shown;
   }
   if (prompt_end == SIZE_MAX) prompt_end = at;
@@ -119,8 +142,8 @@ static void set_row(sample *s, size_t index, bool with_sign) {
     component_se[CURVATURE][i] = components[CURVATURE][i] * 0.08 * (0.5 + v);
     components[INFORMATION][i] = 0.001 + 0.8 * pow(v, 8);
     components[CHANGE][i] = components[INFORMATION][i] * (v > 0.3 ? 1.1 : -0.9);
-    score[i] = components[GATE][i] *
-               (0.5 * components[CURVATURE][i] + 0.5 * components[INFORMATION][i]);
+    score[i] =
+        components[GATE][i] * (0.5 * components[CURVATURE][i] + 0.5 * components[INFORMATION][i]);
     components[ENVELOPE][i] = components[GATE][i] * (0.5 * components[CURVATURE][i] +
                                                      0.5 * fmax(0, components[CHANGE][i]));
     se[i] = components[GATE][i] * 0.5 * component_se[CURVATURE][i];
@@ -135,9 +158,13 @@ static void set_row(sample *s, size_t index, bool with_sign) {
     }
   }
   heta_row *rows = (heta_row *)s->a.rows;
-  rows[index] = (heta_row){.target = index, .length = length, .status = HETA_ROW_COMPLETE,
-                           .score = score, .score_se = with_sign ? NULL : se,
-                           .signed_score = change, .components = (const double *const *)components,
+  rows[index] = (heta_row){.target = index,
+                           .length = length,
+                           .status = HETA_ROW_COMPLETE,
+                           .score = score,
+                           .score_se = with_sign ? NULL : se,
+                           .signed_score = change,
+                           .components = (const double *const *)components,
                            .component_se = (const double *const *)component_se,
                            .probes = with_sign ? NULL : probes,
                            .tied_with_next = with_sign ? NULL : tied};
@@ -150,13 +177,17 @@ static void set_targets(sample *s, size_t count, const char *origin, bool with_s
     size_t position = s->a.token_count - count + i;
     double p = 0.05 + 0.9 * uniform((uint32_t)position, 3000);
     heta_target *t = &targets[i];
-    *t = (heta_target){.position = position, .id = s->a.tokens[position].id, .origin = origin,
-                       .logprob = log(p), .entropy = 0.3 + 4 * (1 - p), .rank = 1};
+    *t = (heta_target){.position = position,
+                       .id = s->a.tokens[position].id,
+                       .origin = origin,
+                       .logprob = log(p),
+                       .entropy = 0.3 + 4 * (1 - p),
+                       .rank = 1};
     t->top_count = 3;
     const heta_result_token *own = &s->a.tokens[position], *other = &s->a.tokens[position / 2];
     t->top[0] = (heta_candidate){own->id, log(p), own->bytes, own->byte_count};
-    t->top[1] = (heta_candidate){other->id, log(0.6 * fmin(p, 1 - p)), other->bytes,
-                                 other->byte_count};
+    t->top[1] =
+        (heta_candidate){other->id, log(0.6 * fmin(p, 1 - p)), other->bytes, other->byte_count};
     t->top[2] = (heta_candidate){40000 + (int32_t)i, log(0.2 * fmin(p, 1 - p)), NULL, 0};
   }
   s->a.targets = targets;
@@ -185,28 +216,82 @@ static void make_tiny(sample *s) {
 
 /* 👩‍👧 in three tokens, é as e + accent, a Thai syllable, a flag, a newline, a tab. */
 static void make_chat(sample *s) {
-  static const piece PIECES[] = {
-      {"<|im_start|>", M}, {"system", M}, {"\n", M}, {"You", T}, {" answer", T}, {" in", T},
-      {" one", T}, {" word", T}, {".", T}, {"<|im_end|>", M}, {"\n", M}, {"<|im_start|>", M},
-      {"user", M}, {"\n", M}, {"Where", T}, {" does", T}, {" Zo", T}, {"e", T}, {"\xcc\x88", T},
-      {" live", T}, {"?", T}, {"\n\n", T}, {"1", T}, {".", T}, {"\t", T}, {"Zo", T}, {"ë", T},
-      {" moved", T}, {" from", T}, {" Lyon", T}, {" to", T}, {" Kyoto", T}, {" (", T}, {"京都", T},
-      {"市", T}, {")", T}, {" in", T}, {" ", T}, {"2", T}, {"0", T}, {"1", T}, {"9", T},
-      {" \xf0\x9f\x87\xaf", T}, {"\xf0\x9f\x87\xb5", T}, {".", T}, {"\n", T}, {"2", T}, {".", T},
-      {" She", T}, {" \xf0\x9f\x91", T}, {"\xa9\xe2\x80\x8d", T}, {"\xf0\x9f\x91\xa7", T},
-      {" loves", T}, {" مرحبا", T}, {" ที่", T}, {".", T}, {"<|im_end|>", M}, {"\n", M},
-      {"<|im_start|>", M}, {"assistant", M}, {"\n", M}, {"Kyoto", G}, {"\xf0\x9f\x98", G},
-      {"\x80", G}};
+  static const piece PIECES[] = {{"<|im_start|>", M},
+                                 {"system", M},
+                                 {"\n", M},
+                                 {"You", T},
+                                 {" answer", T},
+                                 {" in", T},
+                                 {" one", T},
+                                 {" word", T},
+                                 {".", T},
+                                 {"<|im_end|>", M},
+                                 {"\n", M},
+                                 {"<|im_start|>", M},
+                                 {"user", M},
+                                 {"\n", M},
+                                 {"Where", T},
+                                 {" does", T},
+                                 {" Zo", T},
+                                 {"e", T},
+                                 {"\xcc\x88", T},
+                                 {" live", T},
+                                 {"?", T},
+                                 {"\n\n", T},
+                                 {"1", T},
+                                 {".", T},
+                                 {"\t", T},
+                                 {"Zo", T},
+                                 {"ë", T},
+                                 {" moved", T},
+                                 {" from", T},
+                                 {" Lyon", T},
+                                 {" to", T},
+                                 {" Kyoto", T},
+                                 {" (", T},
+                                 {"京都", T},
+                                 {"市", T},
+                                 {")", T},
+                                 {" in", T},
+                                 {" ", T},
+                                 {"2", T},
+                                 {"0", T},
+                                 {"1", T},
+                                 {"9", T},
+                                 {" \xf0\x9f\x87\xaf", T},
+                                 {"\xf0\x9f\x87\xb5", T},
+                                 {".", T},
+                                 {"\n", T},
+                                 {"2", T},
+                                 {".", T},
+                                 {" She", T},
+                                 {" \xf0\x9f\x91", T},
+                                 {"\xa9\xe2\x80\x8d", T},
+                                 {"\xf0\x9f\x91\xa7", T},
+                                 {" loves", T},
+                                 {" مرحبا", T},
+                                 {" ที่", T},
+                                 {".", T},
+                                 {"<|im_end|>", M},
+                                 {"\n", M},
+                                 {"<|im_start|>", M},
+                                 {"assistant", M},
+                                 {"\n", M},
+                                 {"Kyoto", G},
+                                 {"\xf0\x9f\x98", G},
+                                 {"\x80", G}};
   set_tokens(s, PIECES, COUNT(PIECES));
   set_targets(s, 3, "generated", false);
 }
 
 static void make_long(sample *s) {
   static const char *const WORDS[] = {
-      "The", " river", " rose", " slowly", " while", " the", " engineers", " measured", " every",
-      " gate", " of", " the", " old", " dam", ",", " and", " nobody", " in", " the", " valley",
-      " knew", " that", " the", " hydro", "logical", " report", " had", " been", " wrong", " since",
-      " March", ".", "\n", "When", " rain", " fell", " again", " the", " council", " met", "."};
+      "The",       " river", " rose",   " slowly",  " while",  " the",    " engineers",
+      " measured", " every", " gate",   " of",      " the",    " old",    " dam",
+      ",",         " and",   " nobody", " in",      " the",    " valley", " knew",
+      " that",     " the",   " hydro",  "logical",  " report", " had",    " been",
+      " wrong",    " since", " March",  ".",        "\n",      "When",    " rain",
+      " fell",     " again", " the",    " council", " met",    "."};
   enum { TOKENS = 512 };
   piece *pieces = take(s, TOKENS, sizeof *pieces);
   for (size_t i = 0; i < TOKENS; i++) {
@@ -218,9 +303,20 @@ static void make_long(sample *s) {
 }
 
 static void make_signed(sample *s) {
-  static const piece PIECES[] = {{"<s>", HETA_TOKEN_BOS}, {"I", T}, {" did", T}, {" not", T},
-                                 {" like", T}, {" the", T}, {" film", T}, {" at", T}, {" all", T},
-                                 {",", T}, {" it", T}, {" was", T}, {" very", T}, {" bad", T}};
+  static const piece PIECES[] = {{"<s>", HETA_TOKEN_BOS},
+                                 {"I", T},
+                                 {" did", T},
+                                 {" not", T},
+                                 {" like", T},
+                                 {" the", T},
+                                 {" film", T},
+                                 {" at", T},
+                                 {" all", T},
+                                 {",", T},
+                                 {" it", T},
+                                 {" was", T},
+                                 {" very", T},
+                                 {" bad", T}};
   set_tokens(s, PIECES, COUNT(PIECES));
   set_targets(s, 1, "own", true);
   s->a.is_signed = true;
@@ -228,8 +324,8 @@ static void make_signed(sample *s) {
 }
 
 static void make_partial(sample *s) {
-  static const piece PIECES[] = {{"One", T}, {" two", T}, {" three", T}, {" four", T}, {" five", T},
-                                 {" six", G}, {" seven", G}, {" eight", G}};
+  static const piece PIECES[] = {{"One", T},   {" two", T}, {" three", T}, {" four", T},
+                                 {" five", T}, {" six", G}, {" seven", G}, {" eight", G}};
   set_tokens(s, PIECES, COUNT(PIECES));
   set_targets(s, 3, "generated", false);
   heta_row *rows = (heta_row *)s->a.rows;
@@ -258,12 +354,30 @@ static void make_partial(sample *s) {
 }
 
 static void make_nasty(sample *s) {
-  static const piece PIECES[] = {
-      {"<s>", HETA_TOKEN_BOS}, {"</script><!--", T}, {"<script>", T}, {"\"quoted\\", T}, {"'", T},
-      {"\x1b[31mred", T}, {"\x01\x7f", T}, {"\xc2\x9b" "31m", T}, {"\r", T}, {"\n", T},
-      {"\xe2\x80\xae", T}, {"abc", T}, {"\xe2\x80\xa8", T}, {"&amp;", T}, {"\xcc\x81", T},
-      {"@DATA@", T}, {"\xe2", T}, {"\x82", T}, {"\xac", T}, {"\xef\xbb\xbf", T}, {"%s%n", T},
-      {" end", F}};
+  static const piece PIECES[] = {{"<s>", HETA_TOKEN_BOS},
+                                 {"</script><!--", T},
+                                 {"<script>", T},
+                                 {"\"quoted\\", T},
+                                 {"'", T},
+                                 {"\x1b[31mred", T},
+                                 {"\x01\x7f", T},
+                                 {"\xc2\x9b"
+                                  "31m",
+                                  T},
+                                 {"\r", T},
+                                 {"\n", T},
+                                 {"\xe2\x80\xae", T},
+                                 {"abc", T},
+                                 {"\xe2\x80\xa8", T},
+                                 {"&amp;", T},
+                                 {"\xcc\x81", T},
+                                 {"@DATA@", T},
+                                 {"\xe2", T},
+                                 {"\x82", T},
+                                 {"\xac", T},
+                                 {"\xef\xbb\xbf", T},
+                                 {"%s%n", T},
+                                 {" end", F}};
   set_tokens(s, PIECES, COUNT(PIECES));
   set_targets(s, 1, "forced", false);
 }
@@ -278,18 +392,32 @@ sample *sample_make(const char *name) {
   static const struct {
     const char *name;
     void (*make)(sample *);
-  } MAKERS[] = {{"tiny", make_tiny},       {"chat", make_chat},   {"long", make_long},
-                {"signed", make_signed},   {"partial", make_partial}, {"nasty", make_nasty},
+  } MAKERS[] = {{"tiny", make_tiny},     {"chat", make_chat},       {"long", make_long},
+                {"signed", make_signed}, {"partial", make_partial}, {"nasty", make_nasty},
                 {"empty", make_empty}};
   sample *s = calloc(1, sizeof *s);
   if (!s) abort();
-  s->a = (heta_attribution){
-      .model = &MODEL, .method = &METHOD, .option_count = COUNT(OPTIONS), .options = OPTIONS,
-      .seed = 42, .objective = "logprob", .component_count = COMPONENTS, .components = COMPONENT,
-      .cost_forwards = 60, .cost_reverses = 3, .cost_hvps = 600, .cost_flop = 1.25e12,
-      .check_count = COUNT(CHECKS), .checks = CHECKS, .complete = true, .seconds_total = 1.5,
-      .peak_bytes = 500000000, .threads = 2, .backend = "cpu", .precision = "f32",
-      .cpu = "some processor"};
+  s->a = (heta_attribution){.model = &MODEL,
+                            .method = &METHOD,
+                            .option_count = COUNT(OPTIONS),
+                            .options = OPTIONS,
+                            .seed = 42,
+                            .objective = "logprob",
+                            .component_count = COMPONENTS,
+                            .components = COMPONENT,
+                            .cost_forwards = 60,
+                            .cost_reverses = 3,
+                            .cost_hvps = 600,
+                            .cost_flop = 1.25e12,
+                            .check_count = COUNT(CHECKS),
+                            .checks = CHECKS,
+                            .complete = true,
+                            .seconds_total = 1.5,
+                            .peak_bytes = 500000000,
+                            .threads = 2,
+                            .backend = "cpu",
+                            .precision = "f32",
+                            .cpu = "some processor"};
   for (size_t i = 0; i < COUNT(MAKERS); i++) {
     if (strcmp(name, MAKERS[i].name)) continue;
     MAKERS[i].make(s);
