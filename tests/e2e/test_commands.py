@@ -4,9 +4,9 @@ import hashlib
 import json
 import pathlib
 
-from harness import DONE, FAILED, MODEL, TINY, USAGE, Case, main, run
+from harness import DONE, FAILED, MODEL, TINY, UNREADABLE, USAGE, Case, main, run
 
-MODELS = sorted(TINY.glob("*.gguf"))
+MODELS = sorted(TINY.glob("llama-*.gguf"))
 
 
 class ModelInfo(Case):
@@ -20,6 +20,9 @@ class ModelInfo(Case):
                 self.assertEqual((fixture["width"], fixture["vocabulary"]),
                                  (told["width"], told["vocabulary"]))
                 self.assertEqual("", run("model", "info", model).err)
+
+    def test_a_family_that_heta_does_not_know_is_named(self):
+        self.refuse(UNREADABLE, "model", "info", TINY / "gptj.gguf", said=["gptj", "llama"])
 
     def test_fingerprint_is_the_files_sha256(self):
         expected = hashlib.sha256(pathlib.Path(MODEL).read_bytes()).hexdigest()

@@ -26,15 +26,32 @@ class Limits(Case):
         self.assertEqual(timeless(free)["attributions"][0]["rows"],
                          timeless(held)["attributions"][0]["rows"])
 
-    def test_too_little_time_leaves_a_partial_result_to_continue(self):
-        long = [*BASE, "--probes", 512]
+    def test_too_little_time_names_what_may_suffice(self):
+        refused = self.refuse(BUDGET, *BASE, "--probes", 64, "--max-time", "0.001")
+        self.assertRegex(refused.err, r"\d+ (s|min)")
+
+    def test_little_time_means_fewer_probes_or_a_part_and_says_so(self):
+        """How long the work takes is an estimate, so what happens is not known beforehand; but each
+        outcome is whole in itself and well said."""
         path = self.path("a.json")
-        result = self.expect(BUDGET, run(*long, "--max-time", "0.2", "-o", path), "partial")
-        partial = read(path)
-        self.assertEqual(("partial", "time"), (partial["status"], partial["stopped_by"]))
-        self.assertEqual(timeless(partial), timeless(result.json))
-        whole = self.expect(DONE, run(*long, "--continue", path)).json
-        self.assertEqual(timeless(self.expect(DONE, run(*long)).json), timeless(whole))
+        for seconds in (0.3, 0.5, 0.8, 1.2, 2):
+            path.unlink(missing_ok=True)
+            result = run(*BASE, "--probes", 64, "--max-time", seconds, "-o", path)
+            self.expect(result.code, result)
+            self.assertIn(result.code, (DONE, BUDGET), str(result))
+            if not path.exists():
+                self.assertIn("smallest budget", result.err)
+                continue
+            written = read(path)
+            probes = written["attributions"][0]["options"]["probes"]
+            if probes != 64:
+                self.assertIn(f"{probes} probes per token instead of 64", result.err)
+            whole = self.expect(DONE, run(*BASE, "--probes", probes)).json
+            if result.code == BUDGET:
+                self.assertEqual(("partial", "time"), (written["status"], written["stopped_by"]))
+                self.assertEqual(timeless(written), timeless(result.json))
+                written = self.expect(DONE, run(*BASE, "--probes", probes, "--continue", path)).json
+            self.assertEqual(timeless(whole), timeless(written))
 
     def test_enough_of_both(self):
         result = self.expect(DONE, run(*BASE, "--probes", 2, "--max-time", "1h",
