@@ -87,7 +87,7 @@ static int continue_from(heta_job *job, const cli_list *files) {
   return CLI_DONE;
 }
 
-/* Options of the method that a budget has changed, as they must be given to go on: " --probes 20". */
+/* Options of the method that a budget has changed, as they are given to go on: " --probes 20". */
 static void changed_options(const cli_request *request, const heta_attribution *attribution,
                             char *room, size_t size) {
   size_t used = 0;

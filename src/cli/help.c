@@ -44,28 +44,31 @@ static void range_text(const heta_option_info *option, char *room, size_t size) 
   }
 }
 
+/* How a value is written: "X", "N", or the choices, "zero|mean|token:N". */
+static void value_text(const heta_option_info *option, char *room, size_t size) {
+  size_t used = 0;
+  snprintf(room, size, "%s", option->type == HETA_OPTION_NUMBER    ? " X"
+                             : option->type == HETA_OPTION_INTEGER ? " N"
+                                                                   : "");
+  if (option->type != HETA_OPTION_CHOICE) return;
+  room[used++] = ' ';
+  for (const char *c = option->choices; *c && used + 2 < size; c++) {
+    room[used++] = *c;
+    if (*c == ':') room[used++] = 'N'; /* "token:" takes an integer */
+  }
+  room[used] = 0;
+}
+
 void cli_help_method_options(const heta_method_info *method, FILE *stream) {
   for (size_t i = 0; i < method->option_count; i++) {
     const heta_option_info *option = &method->options[i];
-    char left[256], right[1024], range[96], choices[256] = "";
-    const char *value = option->type == HETA_OPTION_NUMBER    ? " X"
-                        : option->type == HETA_OPTION_INTEGER ? " N"
-                        : option->type == HETA_OPTION_FLAG    ? ""
-                                                              : " NAME";
+    char left[320], right[1024], range[96], value[256];
     range_text(option, range, sizeof range);
-    if (option->choices) {
-      size_t used = 0;
-      for (const char *c = option->choices; *c && used + 4 < sizeof choices; c++) {
-        if (*c == '|') memcpy(choices + used, ", ", 2), used += 2;
-        else choices[used++] = *c;
-        if (*c == ':') choices[used++] = 'N'; /* "token:" takes an integer */
-      }
-      memcpy(choices + used, "; ", 3);
-    }
+    value_text(option, value, sizeof value);
     snprintf(left, sizeof left, "      --%s%s", option->name, value);
-    snprintf(right, sizeof right, "%s (%s%sdefault %s%s%s)", option->text, choices, range,
-             option->default_value ? option->default_value : "none",
-             option->alias ? "; also --" : "", option->alias ? option->alias : "");
+    snprintf(right, sizeof right, "%s (%sdefault %s%s%s)", option->text, range,
+             option->default_value, option->alias ? "; also --" : "",
+             option->alias ? option->alias : "");
     entry(stream, left, right);
   }
 }

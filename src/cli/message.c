@@ -45,8 +45,8 @@ void cli_say(const char *format, ...) {
   va_end(arguments);
 }
 
-/* Why standard output failed. An earlier write may have been the one that did, and its errno is long
- * gone: another byte behind what is truncated anyway asks the system again. */
+/* Why standard output failed. An earlier write may have been the one that did, and its errno is
+ * long gone: another byte behind what is truncated anyway asks the system again. */
 static int reason_of_failure(void) {
   if (write(STDOUT_FILENO, "\n", 1) == 1) return EIO;
   return errno;

@@ -4,6 +4,7 @@
  * dimension, so that neither the number of threads nor the rows beside a row change a bit of it.
  * (dnnl_sgemm's rows are bit-identical from 17 rows on; batches are padded to 32.) */
 #include <dnnl.h>
+#include <omp.h>
 
 #include "backend/cpu/cpu.h"
 
@@ -12,8 +13,12 @@ enum { TILE_ROWS = 256, TILE_COLUMNS = 192 };
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
                         float *c, size_t ldc) {
+  /* Outside an active parallel region (a job of one thread) oneDNN would start threads of its own. */
+  int threads = omp_get_max_threads();
+  if (threads > 1) omp_set_num_threads(1);
   dnnl_sgemm(trans_a, trans_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, scale, a,
              (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, accumulate ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
+  if (threads > 1) omp_set_num_threads(threads);
 }
 
 static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
