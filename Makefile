@@ -1,7 +1,7 @@
 # The front door: each command below calls one script or one preset of CMakePresets.json.
 # `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build dev asan ubsan tsan cov fuzz bench lint install fresh-root clean
+.PHONY: help demo test check build dev asan ubsan tsan cov fuzz bench format lint install fresh-root clean
 
 PREFIX ?= /usr/local
 SECONDS ?= 30
@@ -58,6 +58,10 @@ bench: ## time and memory on the demo model
 	@scripts/packages.sh build model
 	@scripts/build.sh release
 	@scripts/bench.sh
+
+format: ## format the C sources
+	@scripts/packages.sh lint
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 lint: ## source rules, layers, formatting
 	@scripts/packages.sh build lint

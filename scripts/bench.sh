@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make bench`: time and peak memory of the demo's question on the demo model, by threads and method
-# options. Each line is one run on whatever machine this is; nothing is compared with a stored value.
+# `make bench`: time and peak memory of the demo's question on the demo model, by threads and
+# method options. Each line is one run on this machine; nothing is compared with a stored value.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"

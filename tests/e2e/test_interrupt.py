@@ -35,7 +35,7 @@ class Interrupt(Case):
         return process.returncode, out.decode(), err.decode()
 
     def stop_in_time(self, how, *arguments):
-        """Stops in the middle of the work; earlier, if the machine turns out faster than measured."""
+        """Stops in the middle of the work; earlier if it turns out to go faster than measured."""
         for part in (0.5, 0.3, 0.15, 0.05):
             code, out, err = self.stop(self.seconds * part, how, *arguments)
             if code != DONE:

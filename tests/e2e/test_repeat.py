@@ -77,9 +77,9 @@ class Repeat(Case):
     def test_only_the_same_question_is_continued(self):
         first = self.parts(2)[0]
         for change in (["--seed", 9], ["--beta", 0.25]):
-            self.refuse(FAILED, *BASE, *change, "--continue", first, said=[str(first)])
+            self.refuse(USAGE, *BASE, *change, "--continue", first, said=[str(first)])
         other = [word.replace("hat", "bat") if word == "hat" else word for word in BASE]
-        self.refuse(FAILED, *other, "--continue", first, said=[str(first)])
+        self.refuse(USAGE, *other, "--continue", first, said=[str(first)])
 
     def test_what_is_no_partial_result(self):
         for name, content in (("empty", ""), ("text", "hello"), ("cut", "{\"schema\": \"heta.at"),
