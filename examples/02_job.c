@@ -69,8 +69,8 @@ int main(int argc, char **argv) {
   heta_status status;
   int code = 1;
 
-  /* Options of the method are names and values, as on the command line: --probes 400. */
-  const heta_option method_options[] = {{"probes", "400"}};
+  /* Options of the method are names and values, as on the command line: --probes 100. */
+  const heta_option method_options[] = {{"probes", "100"}};
   heta_attribute_options options = heta_attribute_options_default();
   options.method_options = method_options;
   options.method_option_count = sizeof method_options / sizeof *method_options;

@@ -147,6 +147,10 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   /* The handler's own lines stand below a preview then, which is left where it is. */
   if (!cli_interrupt_signal()) cli_preview_clear();
   say_notes(run, heta_job_get_plan(job));
+  if (status == HETA_E_ARGUMENT && request->resume.count) {
+    /* Targets are compared when they are known, which takes a run. */
+    return cli_fail(CLI_USAGE, "--continue %s: %s", request->resume.items[0], error.message);
+  }
   if (status && !leaves_a_result(status)) {
     return cli_fail(cli_exit_code(status), "%s", error.message);
   }

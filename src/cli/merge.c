@@ -181,7 +181,7 @@ static int merge_files(heta_job *job, const cli_recorded *recorded,
     if (code) return code;
     heta_status status = heta_job_merge(job, json.bytes, json.size, &error);
     free(json.bytes);
-    if (status) return cli_fail(CLI_FAILED, "%s: %s", files->items[i], error.message);
+    if (status) return cli_fail(cli_exit_code(status), "%s: %s", files->items[i], error.message);
   }
   heta_status status = heta_job_run(job, &error);
   if (!status) status = heta_job_get_result(job, &attribution, &error);
