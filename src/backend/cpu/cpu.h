@@ -11,6 +11,12 @@
 #else
 #define HETA_CLONES
 #endif
+/* For what clones call: only a forced inline takes on its caller's instruction set. */
+#if defined(__GNUC__)
+#define HETA_INLINE static inline __attribute__((always_inline))
+#else
+#define HETA_INLINE static inline
+#endif
 
 void heta_i_cpu_gemm_nt(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
                         const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
@@ -40,10 +46,11 @@ void heta_i_cpu_add(const heta_i_rows_f32 *r);
 
 /* eˣ in float, about 2 units in the last place: 2ⁿ eʳ with |r| <= ln 2 / 2, eʳ by its Taylor sum to
  * r⁷; inline, so that loops over it vectorise. Arguments below -87 give 0 or nearly so. */
-static inline float heta_i_cpu_exp(float x) {
-  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-  float n = x * 1.44269504088896341f;
-  n = (float)(int)(n + (n < 0 ? -0.5f : 0.5f));
+HETA_INLINE float heta_i_cpu_exp(float x) {
+  const float round = 12582912.0f; /* 1.5 · 2²³: adding it leaves the nearest whole number */
+  x = x > -87.0f ? x : -87.0f;
+  x = x < 88.0f ? x : 88.0f;
+  float n = (x * 1.44269504088896341f + round) - round;
   float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.0f / 5040;
   p = p * r + 1.0f / 720;

@@ -1,6 +1,7 @@
 /* rows.c (cpu): RMS norm, SiLU-gated activation and sums in float32; the formulas stand in the
  * reference backend. */
 #include <math.h>
+#include <string.h>
 
 #include "backend/cpu/cpu.h"
 #include "backend/reference/reference.h"
@@ -106,45 +107,59 @@ void heta_i_cpu_rms_norm_vjp(const heta_i_rows_f32 *r) { EACH_ROW(norm_vjp) }
 void heta_i_cpu_rms_norm_jvp(const heta_i_rows_f32 *r) { EACH_ROW(norm_jvp) }
 void heta_i_cpu_rms_norm_vjp_tangent(const heta_i_rows_f32 *r) { EACH_ROW(norm_vjp_tangent) }
 
-static inline float sigmoid(float x) { return 1.0f / (1.0f + heta_i_cpu_exp(-x)); }
+HETA_INLINE float sigmoid(float x) { return 1.0f / (1.0f + heta_i_cpu_exp(-x)); }
 
 HETA_CLONES static void silu_forward(const row *x) {
-  for (size_t i = 0; i < x->width; i++) x->y[i] = x->a[i] * sigmoid(x->a[i]) * x->b[i];
+  const float *restrict a = x->a, *restrict b = x->b;
+  float *restrict y = x->y;
+  for (size_t i = 0; i < x->width; i++) y[i] = a[i] * sigmoid(a[i]) * b[i];
+}
+
+/* The accumulating maps read zeros where there is nothing to add to: one loop body each. */
+HETA_INLINE void clear_unless(bool accumulate, float *x, size_t width) {
+  if (!accumulate) memset(x, 0, width * sizeof *x);
 }
 
 HETA_CLONES static void silu_vjp(const row *x) {
+  const float *restrict a = x->a, *restrict b = x->b, *restrict gy = x->gy;
+  float *restrict ga = x->ga, *restrict gb = x->gb;
+  clear_unless(x->accumulate, ga, x->width);
+  clear_unless(x->accumulate_b, gb, x->width);
   for (size_t i = 0; i < x->width; i++) {
-    float s = sigmoid(x->a[i]), f = x->a[i] * s, f1 = s + f * (1 - s);
-    float ga = x->gy[i] * f1 * x->b[i], gb = x->gy[i] * f;
-    x->ga[i] = x->accumulate ? x->ga[i] + ga : ga;
-    x->gb[i] = x->accumulate_b ? x->gb[i] + gb : gb;
+    float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
+    ga[i] += gy[i] * f1 * b[i];
+    gb[i] += gy[i] * f;
   }
 }
 
 HETA_CLONES static void silu_jvp(const row *x) {
+  const float *restrict a = x->a, *restrict b = x->b, *restrict da = x->da, *restrict db = x->db;
+  float *restrict dy = x->dy;
   for (size_t i = 0; i < x->width; i++) {
-    float s = sigmoid(x->a[i]), f = x->a[i] * s, f1 = s + f * (1 - s);
-    x->dy[i] = f1 * x->da[i] * x->b[i] + f * x->db[i];
+    float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
+    dy[i] = f1 * da[i] * b[i] + f * db[i];
   }
 }
 
-HETA_CLONES static void silu_vjp_tangent(const row *restrict x) {
-  size_t n = x->width;
+HETA_CLONES static void silu_vjp_tangent(const row *x) {
   const float *restrict a = x->a, *restrict b = x->b, *restrict da = x->da, *restrict db = x->db;
   const float *restrict dgy = x->dgy, *restrict gy = x->gy;
   float *restrict dga = x->dga, *restrict dgb = x->dgb;
-  if (!x->accumulate)
-    for (size_t i = 0; i < n; i++) dga[i] = 0;
-  if (!x->accumulate_b)
-    for (size_t i = 0; i < n; i++) dgb[i] = 0;
-  for (size_t i = 0; i < n; i++) {
+  clear_unless(x->accumulate, dga, x->width);
+  clear_unless(x->accumulate_b, dgb, x->width);
+  if (!gy) { /* no adjoint: only the linear part is left */
+    for (size_t i = 0; i < x->width; i++) {
+      float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
+      dga[i] += dgy[i] * f1 * b[i];
+      dgb[i] += dgy[i] * f;
+    }
+    return;
+  }
+  for (size_t i = 0; i < x->width; i++) {
     float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
-    dga[i] += dgy[i] * f1 * b[i];
-    dgb[i] += dgy[i] * f;
-    if (!gy) continue;
     float f2 = s * (1 - s) * (2 + a[i] * (1 - 2 * s));
-    dga[i] += gy[i] * (f2 * da[i] * b[i] + f1 * db[i]);
-    dgb[i] += gy[i] * f1 * da[i];
+    dga[i] += dgy[i] * f1 * b[i] + gy[i] * (f2 * da[i] * b[i] + f1 * db[i]);
+    dgb[i] += dgy[i] * f + gy[i] * f1 * da[i];
   }
 }
 
