@@ -84,9 +84,8 @@ int main(int argc, char **argv) {
 
   /* The plan is known before any work: show it, or refuse the job if it is too much. */
   const heta_plan *plan = heta_job_get_plan(job);
-  printf("plan: %zu tokens, %llu Hessian-vector products, %.0f MiB, %.1f s\n",
-         plan->context_tokens, (unsigned long long)plan->hvps,
-         (double)plan->bytes / (1024 * 1024), plan->seconds);
+  printf("plan: %zu tokens, %llu Hessian-vector products, %.0f MiB, %.1f s\n", plan->context_tokens,
+         (unsigned long long)plan->hvps, (double)plan->bytes / (1024 * 1024), plan->seconds);
 
   status = run_with_alarm(job, strtod(argv[3], NULL), &error);
   if (status == HETA_E_CANCELLED) {

@@ -42,11 +42,11 @@ static void on_preview(void *context, const heta_attribution *attribution) {
 
 static void say_plan(const heta_plan *plan) {
   char line[256], memory[CLI_SHORT], time[CLI_SHORT];
-  int used = snprintf(line, sizeof line,
-                      "%zu token%s, %zu target%s; passes: %llu forward, %llu reverse",
-                      plan->context_tokens, plan->context_tokens == 1 ? "" : "s",
-                      plan->target_tokens, plan->target_tokens == 1 ? "" : "s",
-                      (unsigned long long)plan->forwards, (unsigned long long)plan->reverses);
+  int used =
+      snprintf(line, sizeof line, "%zu token%s, %zu target%s; passes: %llu forward, %llu reverse",
+               plan->context_tokens, plan->context_tokens == 1 ? "" : "s", plan->target_tokens,
+               plan->target_tokens == 1 ? "" : "s", (unsigned long long)plan->forwards,
+               (unsigned long long)plan->reverses);
   if (plan->hvps) {
     snprintf(line + used, sizeof line - (size_t)used, ", %llu Hessian",
              (unsigned long long)plan->hvps);
@@ -157,8 +157,8 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   heta_error failure = {0};
   heta_status got = heta_job_get_result(job, &attribution, &failure);
   if (got) return cli_fail(cli_exit_code(got), "%s", failure.message);
-  int written = cli_output_write(&request->output, attribution, request->parsed.argc,
-                                 request->parsed.argv);
+  int written =
+      cli_output_write(&request->output, attribution, request->parsed.argc, request->parsed.argv);
   cli_interrupt_finish();
   if (status) return say_stopped(request, run, status, attribution, written == CLI_DONE, &error);
   if (request->verbose) {
@@ -214,68 +214,67 @@ static int run(void *arguments) {
 #define FIELD(name) offsetof(cli_request, name)
 
 static const cli_option options[] = {
-  {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "Model and text",
-   "the model, a GGUF file"},
-  CLI_INPUT_OPTIONS(cli_request, input, NULL),
-  {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
-   "begin with the BOS token (auto: as the model says)"},
-  {0, "special", NULL, CLI_FLAG, FIELD(special), NULL, 0, 0, 0, NULL,
-   "read names such as <|im_end|> as special tokens"},
+    {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "Model and text",
+     "the model, a GGUF file"},
+    CLI_INPUT_OPTIONS(cli_request, input, NULL),
+    {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
+     "begin with the BOS token (auto: as the model says)"},
+    {0, "special", NULL, CLI_FLAG, FIELD(special), NULL, 0, 0, 0, NULL,
+     "read names such as <|im_end|> as special tokens"},
 
-  {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
-   "Target (default: the token the model would write next)",
-   "this continuation, each token of it"},
-  {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET, NULL,
-   "the N tokens the model would write"},
-  {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
-   "the text's own last token"},
-  {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
-   "why the target and not this, where they first differ"},
-  {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
-   "tokenise the text and --target as one"},
+    {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
+     "Target (default: the token the model would write next)",
+     "this continuation, each token of it"},
+    {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET,
+     NULL, "the N tokens the model would write"},
+    {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
+     "the text's own last token"},
+    {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
+     "why the target and not this, where they first differ"},
+    {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
+     "tokenise the text and --target as one"},
 
-  {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
-   "the attribution method; see heta methods"},
-  {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
-   "same seed, same result"},
+    {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
+     "the attribution method; see heta methods"},
+    {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
+     "same seed, same result"},
 
-  CLI_OUTPUT_OPTIONS(cli_request, output),
-  {0, "preview", NULL, CLI_FLAG, FIELD(preview), NULL, 0, 0, 0, NULL,
-   "show first colours on the terminal, also when the job is short"},
-  {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL,
-   "no plan, notes or progress"},
-  {'v', "verbose", NULL, CLI_FLAG, FIELD(verbose), NULL, 0, 0, 0, NULL,
-   "say more about the model and the work"},
-  {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "no progress"},
+    CLI_OUTPUT_OPTIONS(cli_request, output),
+    {0, "preview", NULL, CLI_FLAG, FIELD(preview), NULL, 0, 0, 0, NULL,
+     "show first colours on the terminal, also when the job is short"},
+    {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL, "no plan, notes or progress"},
+    {'v', "verbose", NULL, CLI_FLAG, FIELD(verbose), NULL, 0, 0, 0, NULL,
+     "say more about the model and the work"},
+    {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "no progress"},
 
-  {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 1024, 0, "Limits and long jobs",
-   "threads to use; default one per core"},
-  {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
-   "stay below 1.3G, 800M …, or refuse to start"},
-  {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
-   "stop after 90s, 2m, 1h … with a partial result"},
-  {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
-   "do part K of N; heta merge joins the parts"},
-  {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,
-   "take over the work of a partial result (.json)"},
-  {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
-   "reference is plain and slow, to compare with."},
-  {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,
-   "floating-point numbers to compute with"},
+    {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 1024, 0, "Limits and long jobs",
+     "threads to use; default one per core"},
+    {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
+     "stay below 1.3G, 800M …, or refuse to start"},
+    {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
+     "stop after 90s, 2m, 1h … with a partial result"},
+    {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
+     "do part K of N; heta merge joins the parts"},
+    {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,
+     "take over the work of a partial result (.json)"},
+    {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
+     "reference is plain and slow, to compare with"},
+    {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,
+     "floating-point numbers to compute with"},
 };
 
 const cli_command cli_attribute = {
-  .name = "attribute",
-  .summary = "Explains which words made a model write the next one.",
-  .usage = "-m FILE -p TEXT [options]",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .method_options = true,
-  .arguments_size = sizeof(cli_request),
-  .set_defaults = set_defaults,
-  .run = run,
-  .notes = "Examples\n\n"
-           "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"
-           "  heta attribute -m model.gguf -p 'The capital is' --target ' Paris' --foil ' Rome'\n"
-           "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
+    .name = "attribute",
+    .summary = "Explains which words made a model write the next one.",
+    .usage = "-m FILE -p TEXT [options]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .method_options = true,
+    .arguments_size = sizeof(cli_request),
+    .set_defaults = set_defaults,
+    .run = run,
+    .notes = "Examples\n\n"
+             "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"
+             "  heta attribute -m model.gguf -p 'The capital is' --target ' Paris' --foil ' Rome'\n"
+             "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
 };

@@ -60,27 +60,27 @@ static int run(void *untyped) {
 }
 
 static const cli_option options[] = {
-  {'m', "model", NULL, CLI_TEXT, offsetof(check_arguments, model), "FILE", 0, 0, 0, NULL,
-   "the model, a GGUF file"},
-  CLI_INPUT_OPTIONS(check_arguments, input, NULL),
-  {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
-   "same seed, same probes"},
-  {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 1024, 0, NULL,
-   "threads to use; default one per core"},
-  {0, "format", NULL, CLI_CHOICE, offsetof(check_arguments, format), "term|json", 0, 0, 0, NULL,
-   "for people or for programs"},
+    {'m', "model", NULL, CLI_TEXT, offsetof(check_arguments, model), "FILE", 0, 0, 0, NULL,
+     "the model, a GGUF file"},
+    CLI_INPUT_OPTIONS(check_arguments, input, NULL),
+    {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
+     "same seed, same probes"},
+    {'t', "threads", NULL, CLI_COUNT, offsetof(check_arguments, threads), "N", 1, 1024, 0, NULL,
+     "threads to use; default one per core"},
+    {0, "format", NULL, CLI_CHOICE, offsetof(check_arguments, format), "term|json", 0, 0, 0, NULL,
+     "for people or for programs"},
 };
 
 const cli_command cli_check = {
-  .name = "check",
-  .summary = "Proves the engine's numbers on a model.",
-  .usage = "-m FILE [-p TEXT]",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .arguments_size = sizeof(check_arguments),
-  .run = run,
-  .notes = "Gradient and Hessian-vector products are compared with finite differences, in double "
-           "precision; shortcuts with the plain computation. Without a text a short sentence is "
-           "used: time grows quickly with the length. Exit code 6 "
-           "when a check fails.",
+    .name = "check",
+    .summary = "Proves the engine's numbers on a model.",
+    .usage = "-m FILE [-p TEXT]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .arguments_size = sizeof(check_arguments),
+    .run = run,
+    .notes = "Gradient and Hessian-vector products are compared with finite differences, in double "
+             "precision; shortcuts with the plain computation. Without a text a short sentence is "
+             "used: time grows quickly with the length. Exit code 6 "
+             "when a check fails.",
 };

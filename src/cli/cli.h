@@ -32,10 +32,10 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What the terminal behind a stream can show. NO_COLOR, CLICOLOR_FORCE, COLORTERM, TERM and COLUMNS
  * are honoured. */
-bool cli_is_terminal(FILE *stream);      /* one whose cursor can be moved: TERM is not "dumb" */
+bool cli_is_terminal(FILE *stream); /* one whose cursor can be moved: TERM is not "dumb" */
 heta_color cli_color(FILE *stream);
-size_t cli_columns(FILE *stream);        /* 20 … 500 */
-size_t cli_lines(FILE *stream);          /* 0 when unknown */
+size_t cli_columns(FILE *stream); /* 20 … 500 */
+size_t cli_lines(FILE *stream);   /* 0 when unknown */
 
 /* "\033[1m" and "\033[0m" when the stream shows colours, else "". */
 const char *cli_bold(FILE *stream);
@@ -44,9 +44,9 @@ const char *cli_plain(FILE *stream);
 
 /* Text for people, each into room of 32 bytes, which is returned. */
 enum { CLI_SHORT = 32 };
-char *cli_bytes_text(uint64_t bytes, char *room);     /* "1.3 GiB" */
-char *cli_duration_text(double seconds, char *room);  /* "2 min 10 s" */
-char *cli_clock_text(double seconds, char *room);     /* "2:10" */
+char *cli_bytes_text(uint64_t bytes, char *room);    /* "1.3 GiB" */
+char *cli_duration_text(double seconds, char *room); /* "2 min 10 s" */
+char *cli_clock_text(double seconds, char *room);    /* "2:10" */
 
 /* Writes bytes of unknown content so that a terminal stays unharmed and a reader sees what they
  * are: control characters as \n or \x1b, bytes that are not UTF-8 as \xff. Returns the number of

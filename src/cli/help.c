@@ -47,9 +47,10 @@ static void range_text(const heta_option_info *option, char *room, size_t size) 
 /* How a value is written: "X", "N", or the choices, "zero|mean|token:N". */
 static void value_text(const heta_option_info *option, char *room, size_t size) {
   size_t used = 0;
-  snprintf(room, size, "%s", option->type == HETA_OPTION_NUMBER    ? " X"
-                             : option->type == HETA_OPTION_INTEGER ? " N"
-                                                                   : "");
+  snprintf(room, size, "%s",
+           option->type == HETA_OPTION_NUMBER    ? " X"
+           : option->type == HETA_OPTION_INTEGER ? " N"
+                                                 : "");
   if (option->type != HETA_OPTION_CHOICE) return;
   room[used++] = ' ';
   for (const char *c = option->choices; *c && used + 2 < size; c++) {

@@ -8,12 +8,14 @@ typedef struct cli_input {
   const char *prompt, *file; /* -p and -f */
 } cli_input;
 
+// clang-format off
 /* The two rows that every command with a text has. `field` is its cli_input in `type`. */
 #define CLI_INPUT_OPTIONS(type, field, heading)                                                   \
   {'p', "prompt", NULL, CLI_TEXT, offsetof(type, field.prompt), "TEXT", 0, 0, CLI_RIVAL_INPUT,    \
-   heading, "the text itself"},                                                                  \
+   heading, "the text itself"},                                                                   \
   {'f', "file", NULL, CLI_TEXT, offsetof(type, field.file), "FILE", 0, 0, CLI_RIVAL_INPUT, NULL,  \
    "read it from a file (-: standard input); one line break at the end is dropped"}
+// clang-format on
 
 enum { CLI_RIVAL_INPUT = 1 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const commands[] = {&cli_attribute, &cli_merge,    &cli_model_info,
+static const cli_command *const commands[] = {&cli_attribute, &cli_merge,   &cli_model_info,
                                               &cli_tokenize,  &cli_methods, &cli_check};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -116,7 +116,8 @@ static bool read_recorded(const json_t *root, cli_recorded *recorded, char messa
   }
   size_t count = json_array_size(command);
   if (count < 2) {
-    snprintf(message, CLI_MESSAGE, "the result does not record the command that made it; "
+    snprintf(message, CLI_MESSAGE,
+             "the result does not record the command that made it; "
              "heta attribute --continue takes it over when given the same options");
     return false;
   }
@@ -207,8 +208,8 @@ static int merge_job(const cli_recorded *recorded, const merge_arguments *argume
   options.threads = (int)arguments->threads;
   int code = cli_open_model(arguments->model ? arguments->model : recorded->model, &model);
   if (code) return code;
-  heta_status status = heta_job_create(model, recorded->text.bytes, recorded->text.size, &options,
-                                       &job, &error);
+  heta_status status =
+      heta_job_create(model, recorded->text.bytes, recorded->text.size, &options, &job, &error);
   if (status) {
     code = cli_fail(cli_exit_code(status), "%s", error.message);
   } else {
@@ -237,27 +238,28 @@ static int run(void *untyped) {
 }
 
 static const cli_option options[] = {
-  {'m', "model", NULL, CLI_TEXT, offsetof(merge_arguments, model), "FILE", 0, 0, 0, "Model",
-   "the model, if it was moved since"},
-  {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 1024, 0, NULL,
-   "threads to use; default one per core"},
-  CLI_OUTPUT_OPTIONS(merge_arguments, output),
-  {'q', "quiet", NULL, CLI_FLAG, offsetof(merge_arguments, quiet), NULL, 0, 0, 0, NULL,
-   "no notes; only errors"},
+    {'m', "model", NULL, CLI_TEXT, offsetof(merge_arguments, model), "FILE", 0, 0, 0, "Model",
+     "the model, if it was moved since"},
+    {'t', "threads", NULL, CLI_COUNT, offsetof(merge_arguments, threads), "N", 1, 1024, 0, NULL,
+     "threads to use; default one per core"},
+    CLI_OUTPUT_OPTIONS(merge_arguments, output),
+    {'q', "quiet", NULL, CLI_FLAG, offsetof(merge_arguments, quiet), NULL, 0, 0, 0, NULL,
+     "no notes; only errors"},
 };
 
 const cli_command cli_merge = {
-  .name = "merge",
-  .summary = "Joins the partial results of one job into one.",
-  .usage = "FILE.json... [-o FILE]",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .word = "FILE.json",
-  .least_words = 1,
-  .most_words = 1000000,
-  .arguments_size = sizeof(merge_arguments),
-  .run = run,
-  .notes = "Parts come from heta attribute --part, or from interrupted runs. The text, the method "
-           "and all options come from the files themselves; a file of another job is refused. The "
-           "union of all parts equals the undivided job bit for bit.",
+    .name = "merge",
+    .summary = "Joins the partial results of one job into one.",
+    .usage = "FILE.json... [-o FILE]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .word = "FILE.json",
+    .least_words = 1,
+    .most_words = 1000000,
+    .arguments_size = sizeof(merge_arguments),
+    .run = run,
+    .notes =
+        "Parts come from heta attribute --part, or from interrupted runs. The text, the method "
+        "and all options come from the files themselves; a file of another job is refused. The "
+        "union of all parts equals the undivided job bit for bit.",
 };

@@ -11,12 +11,12 @@
 
 int cli_exit_code(heta_status status) {
   switch (status) {
-    case HETA_OK: return CLI_DONE;
-    case HETA_E_ARGUMENT: return CLI_USAGE;
-    case HETA_E_UNSUPPORTED: return CLI_MODEL;
-    case HETA_E_BUDGET: return CLI_BUDGET;
-    case HETA_E_CHECK: return CLI_CHECK;
-    default: return CLI_FAILED;
+  case HETA_OK: return CLI_DONE;
+  case HETA_E_ARGUMENT: return CLI_USAGE;
+  case HETA_E_UNSUPPORTED: return CLI_MODEL;
+  case HETA_E_BUDGET: return CLI_BUDGET;
+  case HETA_E_CHECK: return CLI_CHECK;
+  default: return CLI_FAILED;
   }
 }
 

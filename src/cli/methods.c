@@ -95,18 +95,18 @@ static int run(void *untyped) {
 }
 
 static const cli_option options[] = {
-  {0, "format", NULL, CLI_CHOICE, offsetof(methods_arguments, format), "term|json", 0, 0, 0, NULL,
-   "for people or for programs"},
+    {0, "format", NULL, CLI_CHOICE, offsetof(methods_arguments, format), "term|json", 0, 0, 0, NULL,
+     "for people or for programs"},
 };
 
 const cli_command cli_methods = {
-  .name = "methods",
-  .summary = "Lists the attribution methods, or tells all about one.",
-  .usage = "[NAME]",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .word = "NAME",
-  .most_words = 1,
-  .arguments_size = sizeof(methods_arguments),
-  .run = run,
+    .name = "methods",
+    .summary = "Lists the attribution methods, or tells all about one.",
+    .usage = "[NAME]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .word = "NAME",
+    .most_words = 1,
+    .arguments_size = sizeof(methods_arguments),
+    .run = run,
 };

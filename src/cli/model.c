@@ -148,22 +148,22 @@ static int run(void *untyped) {
 }
 
 static const cli_option options[] = {
-  {'m', "model", NULL, CLI_TEXT, offsetof(model_arguments, model), "FILE", 0, 0, 0, NULL,
-   "the model; -m may be left out"},
-  {0, "hash", NULL, CLI_FLAG, offsetof(model_arguments, hash), NULL, 0, 0, 0, NULL,
-   "fingerprint the whole file, also above 2 GB"},
-  {0, "format", NULL, CLI_CHOICE, offsetof(model_arguments, format), "term|json", 0, 0, 0, NULL,
-   "for people or for programs"},
+    {'m', "model", NULL, CLI_TEXT, offsetof(model_arguments, model), "FILE", 0, 0, 0, NULL,
+     "the model; -m may be left out"},
+    {0, "hash", NULL, CLI_FLAG, offsetof(model_arguments, hash), NULL, 0, 0, 0, NULL,
+     "fingerprint the whole file, also above 2 GB"},
+    {0, "format", NULL, CLI_CHOICE, offsetof(model_arguments, format), "term|json", 0, 0, 0, NULL,
+     "for people or for programs"},
 };
 
 const cli_command cli_model_info = {
-  .name = "model info",
-  .summary = "Says what is in a model file.",
-  .usage = "FILE",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .word = "FILE",
-  .most_words = 1,
-  .arguments_size = sizeof(model_arguments),
-  .run = run,
+    .name = "model info",
+    .summary = "Says what is in a model file.",
+    .usage = "FILE",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .word = "FILE",
+    .most_words = 1,
+    .arguments_size = sizeof(model_arguments),
+    .run = run,
 };

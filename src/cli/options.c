@@ -14,9 +14,9 @@ typedef struct parser {
   cli_parsed *parsed; /* the head of the arguments */
   char *arguments;
   char *message;
-  int count, next;    /* words, and the next one to read */
+  int count, next; /* words, and the next one to read */
   char *const *words;
-  bool *seen;         /* per option of the table */
+  bool *seen; /* per option of the table */
 } parser;
 
 __attribute__((format(printf, 2, 3))) static bool refuse(parser *p, const char *format, ...) {
@@ -108,8 +108,10 @@ static bool refuse_choice(parser *p, const char *shown, const char *value, const
   char readable[160];
   size_t used = 0;
   for (const char *c = choices; *c && used + 3 < sizeof readable; c++) {
-    if (*c == '|') readable[used++] = ',', readable[used++] = ' ';
-    else readable[used++] = *c;
+    if (*c == '|')
+      readable[used++] = ',', readable[used++] = ' ';
+    else
+      readable[used++] = *c;
   }
   readable[used] = 0;
   return refuse(p, "%s: '%s' is not one of %s", shown, value, readable);
@@ -129,31 +131,31 @@ static bool store(parser *p, const cli_option *option, const char *shown, const 
   }
   p->seen[index] = true;
   switch (option->kind) {
-    case CLI_FLAG: *(bool *)field = true; return true;
-    case CLI_TEXT: *(const char **)field = value; return true;
-    case CLI_LIST: return list_add(p, field, value);
-    case CLI_COUNT:
-      if (cli_read_count(value, option->minimum, option->maximum, field)) return true;
-      if (option->maximum == UINT64_MAX) {
-        return refuse(p, "%s: '%s' is not a whole number below 2^64", shown, value);
-      }
-      return refuse(p, "%s: '%s' is not a whole number from %llu to %llu", shown, value,
-                    (unsigned long long)option->minimum, (unsigned long long)option->maximum);
-    case CLI_SIZE:
-      if (cli_read_size(value, field)) return true;
-      return refuse(p, "%s: '%s' is not a size such as 1.3G, 800M or 512MiB", shown, value);
-    case CLI_DURATION:
-      if (cli_read_duration(value, field)) return true;
-      return refuse(p, "%s: '%s' is not a duration such as 90s, 2m or 1h30m", shown, value);
-    case CLI_CHOICE: {
-      int choice = cli_read_choice(value, option->argument);
-      if (choice < 0) return refuse_choice(p, shown, value, option->argument);
-      *(int *)field = choice;
-      return true;
+  case CLI_FLAG: *(bool *)field = true; return true;
+  case CLI_TEXT: *(const char **)field = value; return true;
+  case CLI_LIST: return list_add(p, field, value);
+  case CLI_COUNT:
+    if (cli_read_count(value, option->minimum, option->maximum, field)) return true;
+    if (option->maximum == UINT64_MAX) {
+      return refuse(p, "%s: '%s' is not a whole number below 2^64", shown, value);
     }
-    case CLI_PART:
-      if (cli_read_part(value, field)) return true;
-      return refuse(p, "%s: '%s' is not a part such as 1/4 (the first of four)", shown, value);
+    return refuse(p, "%s: '%s' is not a whole number from %llu to %llu", shown, value,
+                  (unsigned long long)option->minimum, (unsigned long long)option->maximum);
+  case CLI_SIZE:
+    if (cli_read_size(value, field)) return true;
+    return refuse(p, "%s: '%s' is not a size such as 1.3G, 800M or 512MiB", shown, value);
+  case CLI_DURATION:
+    if (cli_read_duration(value, field)) return true;
+    return refuse(p, "%s: '%s' is not a duration such as 90s, 2m or 1h30m", shown, value);
+  case CLI_CHOICE: {
+    int choice = cli_read_choice(value, option->argument);
+    if (choice < 0) return refuse_choice(p, shown, value, option->argument);
+    *(int *)field = choice;
+    return true;
+  }
+  case CLI_PART:
+    if (cli_read_part(value, field)) return true;
+    return refuse(p, "%s: '%s' is not a part such as 1/4 (the first of four)", shown, value);
   }
   return false;
 }
@@ -251,8 +253,12 @@ static bool read_letters(parser *p, const char *word) {
 bool cli_parse(const cli_command *command, int count, char *const *words, int whole_count,
                char *const *whole, void *arguments, char message[CLI_MESSAGE]) {
   cli_parsed *parsed = arguments;
-  parser p = {.command = command, .parsed = parsed, .arguments = arguments, .message = message,
-              .count = count, .words = words};
+  parser p = {.command = command,
+              .parsed = parsed,
+              .arguments = arguments,
+              .message = message,
+              .count = count,
+              .words = words};
   bool fine = true, options_over = false;
   parsed->argc = whole_count;
   parsed->argv = whole;

@@ -28,16 +28,16 @@ typedef struct cli_part {
 } cli_part;
 
 typedef struct cli_option {
-  char letter;          /* 'm' for -m, or 0 */
-  const char *name;     /* "model" for --model */
-  const char *alias;    /* a second long name, or NULL */
+  char letter;       /* 'm' for -m, or 0 */
+  const char *name;  /* "model" for --model */
+  const char *alias; /* a second long name, or NULL */
   cli_kind kind;
-  size_t offset;        /* of the field in the command's struct of arguments */
-  const char *argument; /* how the help names the value: "FILE"; a choice: "auto|yes|no" */
+  size_t offset;             /* of the field in the command's struct of arguments */
+  const char *argument;      /* how the help names the value: "FILE"; a choice: "auto|yes|no" */
   uint64_t minimum, maximum; /* CLI_COUNT */
-  int rivals;           /* options with the same non-zero number exclude one another */
-  const char *group;    /* a heading of the help, which begins with this option; or NULL */
-  const char *text;     /* the help's sentence */
+  int rivals;                /* options with the same non-zero number exclude one another */
+  const char *group;         /* a heading of the help, which begins with this option; or NULL */
+  const char *text;          /* the help's sentence */
 } cli_option;
 
 /* What parsing yields besides the options' fields: the first member of every argument struct. */
@@ -46,7 +46,7 @@ typedef struct cli_parsed {
   cli_list words;              /* arguments that are no options */
   heta_option *method_options; /* owned list of borrowed strings */
   size_t method_option_count;
-  int argc;                    /* as given, for the record in the result */
+  int argc; /* as given, for the record in the result */
   char *const *argv;
 } cli_parsed;
 
@@ -56,13 +56,13 @@ typedef struct cli_command {
   const char *usage;   /* what follows the name: "-m MODEL -p TEXT [options]" */
   const cli_option *options;
   size_t option_count;
-  const char *word;    /* what its words are: "FILE", or NULL when it takes none */
+  const char *word; /* what its words are: "FILE", or NULL when it takes none */
   size_t least_words, most_words;
   bool method_options; /* it takes the options of attribution methods */
   size_t arguments_size;
   void (*set_defaults)(void *arguments); /* on zeroed arguments; or NULL */
   int (*run)(void *arguments);           /* returns the exit code */
-  const char *notes;   /* the end of its help, or NULL */
+  const char *notes;                     /* the end of its help, or NULL */
 } cli_command;
 
 /* Reads the arguments after the command's name into a zeroed struct. `whole` and `whole_count` are

@@ -29,7 +29,10 @@ int cli_write_stream(void *context, const void *bytes, size_t size) {
 static const char *format_of(const char *path) {
   static const struct {
     const char *extension, *format;
-  } known[] = {{".json", "json"}, {".jsonl", "jsonl"}, {".html", "html"}, {".htm", "html"},
+  } known[] = {{".json", "json"},
+               {".jsonl", "jsonl"},
+               {".html", "html"},
+               {".htm", "html"},
                {".txt", "term"}};
   const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
   if (!dot || (slash && dot < slash)) return NULL;
@@ -123,8 +126,8 @@ static int write_whole(FILE *stream, const char *path, const heta_attribution *a
                        const heta_report_options *options) {
   heta_error error = {0};
   errno = 0;
-  heta_status status = heta_report_write(attribution, format_of(path), options, cli_write_stream,
-                                         stream, &error);
+  heta_status status =
+      heta_report_write(attribution, format_of(path), options, cli_write_stream, stream, &error);
   if (status == HETA_E_IO || ferror(stream)) return errno ? errno : EIO;
   if (status) {
     cli_fail(0, "'%s' was not written: %s", path, error.message);

@@ -22,16 +22,18 @@ typedef struct cli_output {
   const char *title;
 } cli_output;
 
+// clang-format off
 /* The rows of the commands that write results. `field` is their cli_output in `type`. */
 #define CLI_OUTPUT_OPTIONS(type, field)                                                           \
   {'o', "output", NULL, CLI_LIST, offsetof(type, field.files), "FILE", 0, 0, 0, "Output",         \
-   "write the result to FILE, a .html, .json, .jsonl or .txt; may be repeated"},                 \
+   "write the result to FILE, a .html, .json, .jsonl or .txt; may be repeated"},                  \
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
   {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|none", 0,   \
    0, 0, NULL, "what standard output gets; auto: term on a terminal, else json"},                 \
   {0, "title", NULL, CLI_TEXT, offsetof(type, field.title), "TEXT", 0, 0, 0, NULL,                \
    "title of the HTML page"}
+// clang-format on
 
 /* Checks, before any long work, that every file can be written: a known extension, a directory that
  * takes new files, nothing there that must not be replaced, no file named twice. Returns CLI_DONE

@@ -16,14 +16,14 @@ typedef struct cli_request {
   const char *foil;
   const char *method;
   uint64_t seed;
-  int bos;            /* a heta_bos */
+  int bos; /* a heta_bos */
   bool special;
-  uint64_t threads;   /* 0: all */
+  uint64_t threads; /* 0: all */
   uint64_t max_memory;
   double max_seconds;
   int backend, precision;
   cli_part part;
-  cli_list resume;    /* --continue */
+  cli_list resume; /* --continue */
   cli_output output;
   bool no_progress, preview, quiet, verbose;
 } cli_request;

@@ -119,8 +119,11 @@ static size_t print_visible(FILE *stream, const char *bytes, size_t size, bool b
       width += 1, i += length;
       continue;
     }
-    const char *named = byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r"
-                        : byte == '\\' ? "\\\\" : NULL;
+    const char *named = byte == '\n'   ? "\\n"
+                        : byte == '\t' ? "\\t"
+                        : byte == '\r' ? "\\r"
+                        : byte == '\\' ? "\\\\"
+                                       : NULL;
     if (named) {
       width += (size_t)fprintf(stream, "%s", named);
     } else {

@@ -91,7 +91,7 @@ static int run(void *untyped) {
       code = cli_fail(cli_exit_code(status), "%s", error.message);
     } else {
       code = (arguments->format ? print_json : print_table)(model, heta_tokens_data(tokens),
-                                                           heta_tokens_count(tokens));
+                                                            heta_tokens_count(tokens));
       heta_tokens_free(tokens);
     }
   }
@@ -101,23 +101,23 @@ static int run(void *untyped) {
 }
 
 static const cli_option options[] = {
-  {'m', "model", NULL, CLI_TEXT, offsetof(tokenize_arguments, model), "FILE", 0, 0, 0, NULL,
-   "the model, a GGUF file"},
-  CLI_INPUT_OPTIONS(tokenize_arguments, input, NULL),
-  {0, "bos", NULL, CLI_CHOICE, offsetof(tokenize_arguments, bos), "auto|yes|no", 0, 0, 0, NULL,
-   "begin with the BOS token (auto: as the model says)"},
-  {0, "special", NULL, CLI_FLAG, offsetof(tokenize_arguments, special), NULL, 0, 0, 0, NULL,
-   "read names such as <|im_end|> as special tokens"},
-  {0, "format", NULL, CLI_CHOICE, offsetof(tokenize_arguments, format), "term|json", 0, 0, 0, NULL,
-   "for people or for programs"},
+    {'m', "model", NULL, CLI_TEXT, offsetof(tokenize_arguments, model), "FILE", 0, 0, 0, NULL,
+     "the model, a GGUF file"},
+    CLI_INPUT_OPTIONS(tokenize_arguments, input, NULL),
+    {0, "bos", NULL, CLI_CHOICE, offsetof(tokenize_arguments, bos), "auto|yes|no", 0, 0, 0, NULL,
+     "begin with the BOS token (auto: as the model says)"},
+    {0, "special", NULL, CLI_FLAG, offsetof(tokenize_arguments, special), NULL, 0, 0, 0, NULL,
+     "read names such as <|im_end|> as special tokens"},
+    {0, "format", NULL, CLI_CHOICE, offsetof(tokenize_arguments, format), "term|json", 0, 0, 0,
+     NULL, "for people or for programs"},
 };
 
 const cli_command cli_tokenize = {
-  .name = "tokenize",
-  .summary = "Shows how a model splits a text into tokens.",
-  .usage = "-m FILE -p TEXT",
-  .options = options,
-  .option_count = sizeof options / sizeof *options,
-  .arguments_size = sizeof(tokenize_arguments),
-  .run = run,
+    .name = "tokenize",
+    .summary = "Shows how a model splits a text into tokens.",
+    .usage = "-m FILE -p TEXT",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .arguments_size = sizeof(tokenize_arguments),
+    .run = run,
 };

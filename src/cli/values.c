@@ -68,7 +68,7 @@ bool cli_read_duration(const char *text, double *seconds) {
       if (strncmp(text, units[i].name, length) == 0) unit = units[i].seconds, text += length;
     }
     if (!unit && (*text || largest < INFINITY)) return false;
-    if (!unit) unit = 1;             /* a bare number is seconds */
+    if (!unit) unit = 1;               /* a bare number is seconds */
     if (unit >= largest) return false; /* "2m1h" and "1m1m" are slips */
     largest = unit;
     total += number * unit;

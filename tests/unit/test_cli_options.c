@@ -23,24 +23,24 @@ typedef struct sample {
 } sample;
 
 static const cli_option sample_options[] = {
-  {'f', "flag", NULL, CLI_FLAG, offsetof(sample, flag), NULL, 0, 0, 1, NULL, ""},
-  {'o', "other", NULL, CLI_FLAG, offsetof(sample, other), NULL, 0, 0, 0, NULL, ""},
-  {'t', "text", "words", CLI_TEXT, offsetof(sample, text), "TEXT", 0, 0, 1, NULL, ""},
-  {'l', "list", NULL, CLI_LIST, offsetof(sample, list), "FILE", 0, 0, 0, NULL, ""},
-  {'n', "max-count", NULL, CLI_COUNT, offsetof(sample, count), "N", 1, 9, 0, NULL, ""},
-  {0, "size", NULL, CLI_SIZE, offsetof(sample, size), "SIZE", 0, 0, 0, NULL, ""},
-  {0, "duration", NULL, CLI_DURATION, offsetof(sample, duration), "TIME", 0, 0, 0, NULL, ""},
-  {0, "choice", NULL, CLI_CHOICE, offsetof(sample, choice), "red|green", 0, 0, 0, NULL, ""},
-  {0, "part", NULL, CLI_PART, offsetof(sample, part), "K/N", 0, 0, 0, NULL, ""},
+    {'f', "flag", NULL, CLI_FLAG, offsetof(sample, flag), NULL, 0, 0, 1, NULL, ""},
+    {'o', "other", NULL, CLI_FLAG, offsetof(sample, other), NULL, 0, 0, 0, NULL, ""},
+    {'t', "text", "words", CLI_TEXT, offsetof(sample, text), "TEXT", 0, 0, 1, NULL, ""},
+    {'l', "list", NULL, CLI_LIST, offsetof(sample, list), "FILE", 0, 0, 0, NULL, ""},
+    {'n', "max-count", NULL, CLI_COUNT, offsetof(sample, count), "N", 1, 9, 0, NULL, ""},
+    {0, "size", NULL, CLI_SIZE, offsetof(sample, size), "SIZE", 0, 0, 0, NULL, ""},
+    {0, "duration", NULL, CLI_DURATION, offsetof(sample, duration), "TIME", 0, 0, 0, NULL, ""},
+    {0, "choice", NULL, CLI_CHOICE, offsetof(sample, choice), "red|green", 0, 0, 0, NULL, ""},
+    {0, "part", NULL, CLI_PART, offsetof(sample, part), "K/N", 0, 0, 0, NULL, ""},
 };
 
 static const cli_command sample_command = {
-  .name = "sample",
-  .options = sample_options,
-  .option_count = sizeof sample_options / sizeof *sample_options,
-  .word = "FILE",
-  .most_words = 2,
-  .arguments_size = sizeof(sample),
+    .name = "sample",
+    .options = sample_options,
+    .option_count = sizeof sample_options / sizeof *sample_options,
+    .word = "FILE",
+    .most_words = 2,
+    .arguments_size = sizeof(sample),
 };
 
 enum { MOST = 32 };
@@ -82,8 +82,11 @@ static void expect_refusal(const cli_command *command, const char *line, const c
 static void reads_every_spelling(void **state) {
   (void)state;
   static const char *const same[] = {
-    "-o -t a~b -n 3", "-ota~b -n3", "--other --text a~b --max-count 3",
-    "--text=a~b --max-count=3 -o", "--words a~b --max_count=3 --other",
+      "-o -t a~b -n 3",
+      "-ota~b -n3",
+      "--other --text a~b --max-count 3",
+      "--text=a~b --max-count=3 -o",
+      "--words a~b --max_count=3 --other",
   };
   for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
     sample s;
@@ -134,27 +137,27 @@ static void help_stops_reading(void **state) {
 static void refuses_with_a_sentence(void **state) {
   (void)state;
   static const char *const cases[][2] = {
-    {"--tekst a", "unknown option --tekst: did you mean --text?"},
-    {"--dur 2", "unknown option --dur: did you mean --duration?"},
-    {"--wrods a", "unknown option --wrods: did you mean --words?"},
-    {"--nonsense", "unknown option --nonsense"},
-    {"-z", "unknown option -z"},
-    {"-oz", "unknown option -z"},
-    {"-zeta 1", "unknown option -zeta (long options begin with two dashes)"},
-    {"--text", "--text needs a value: TEXT"},
-    {"-on", "-n needs a value: N"},
-    {"--flag=yes", "--flag takes no value"},
-    {"-t a --text b", "--text is given twice"},
-    {"-f --text b", "--text and --flag exclude each other"},
-    {"-n 0", "-n: '0' is not a whole number from 1 to 9"},
-    {"-n 10", "-n: '10' is not a whole number from 1 to 9"},
-    {"--max-count=-1", "--max-count: '-1' is not a whole number from 1 to 9"},
-    {"-n 3x", "-n: '3x' is not a whole number from 1 to 9"},
-    {"--size 12Q", "--size: '12Q' is not a size such as 1.3G, 800M or 512MiB"},
-    {"--duration 1x", "--duration: '1x' is not a duration such as 90s, 2m or 1h30m"},
-    {"--choice re", "--choice: 're' is not one of red, green"},
-    {"--part 3/2", "--part: '3/2' is not a part such as 1/4 (the first of four)"},
-    {"a b c", "'c' is one argument too many"},
+      {"--tekst a", "unknown option --tekst: did you mean --text?"},
+      {"--dur 2", "unknown option --dur: did you mean --duration?"},
+      {"--wrods a", "unknown option --wrods: did you mean --words?"},
+      {"--nonsense", "unknown option --nonsense"},
+      {"-z", "unknown option -z"},
+      {"-oz", "unknown option -z"},
+      {"-zeta 1", "unknown option -zeta (long options begin with two dashes)"},
+      {"--text", "--text needs a value: TEXT"},
+      {"-on", "-n needs a value: N"},
+      {"--flag=yes", "--flag takes no value"},
+      {"-t a --text b", "--text is given twice"},
+      {"-f --text b", "--text and --flag exclude each other"},
+      {"-n 0", "-n: '0' is not a whole number from 1 to 9"},
+      {"-n 10", "-n: '10' is not a whole number from 1 to 9"},
+      {"--max-count=-1", "--max-count: '-1' is not a whole number from 1 to 9"},
+      {"-n 3x", "-n: '3x' is not a whole number from 1 to 9"},
+      {"--size 12Q", "--size: '12Q' is not a size such as 1.3G, 800M or 512MiB"},
+      {"--duration 1x", "--duration: '1x' is not a duration such as 90s, 2m or 1h30m"},
+      {"--choice re", "--choice: 're' is not one of red, green"},
+      {"--part 3/2", "--part: '3/2' is not a part such as 1/4 (the first of four)"},
+      {"a b c", "'c' is one argument too many"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     expect_refusal(&sample_command, cases[i][0], cases[i][1]);
@@ -174,8 +177,8 @@ static void reads_counts(void **state) {
   assert_int_equal(n, 31);
   assert_true(cli_read_count("010", 0, 100, &n)); /* no octal surprise */
   assert_int_equal(n, 10);
-  static const char *const bad[] = {"", " 1", "+1", "-1", "1 ", "1.0", "0x",
-                                    "18446744073709551616"};
+  static const char *const bad[] = {"",   " 1",  "+1", "-1",
+                                    "1 ", "1.0", "0x", "18446744073709551616"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     if (cli_read_count(bad[i], 0, UINT64_MAX, &n)) fail_msg("'%s' was read as a count", bad[i]);
   }
@@ -186,10 +189,17 @@ static void reads_sizes(void **state) {
   static const struct {
     const char *text;
     uint64_t bytes;
-  } good[] = {{"1", 1}, {"800M", 800ull << 20}, {"1.5G", 3ull << 29}, {"2GiB", 2ull << 30},
-              {"2GB", 2000000000}, {"3 kb", 3000}, {"4k", 4096}, {"10B", 10}, {".5K", 512}};
-  static const char *const bad[] = {"", "G", "-1G", "1e3", "1GG", "1iB", "0", "0.1", "9999999P",
-                                    "1G ", "1GiBs"};
+  } good[] = {{"1", 1},
+              {"800M", 800ull << 20},
+              {"1.5G", 3ull << 29},
+              {"2GiB", 2ull << 30},
+              {"2GB", 2000000000},
+              {"3 kb", 3000},
+              {"4k", 4096},
+              {"10B", 10},
+              {".5K", 512}};
+  static const char *const bad[] = {"",  "G",   "-1G",      "1e3", "1GG",  "1iB",
+                                    "0", "0.1", "9999999P", "1G ", "1GiBs"};
   uint64_t bytes = 0;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     if (!cli_read_size(good[i].text, &bytes)) fail_msg("'%s' was not read", good[i].text);
@@ -205,10 +215,10 @@ static void reads_durations(void **state) {
   static const struct {
     const char *text;
     double seconds;
-  } good[] = {{"90", 90}, {"90s", 90}, {"2m", 120}, {"2min", 120}, {"1h", 3600}, {"1h30m", 5400},
-              {"1h 5s", 3605}, {"1.5m", 90}, {"250ms", 0.25}, {"1d", 86400}};
-  static const char *const bad[] = {"", "0", "s", "-1", "1x", "1m1h", "1m1m", "1m30", "5 5",
-                                    "1e9d"};
+  } good[] = {{"90", 90},      {"90s", 90},     {"2m", 120},  {"2min", 120},   {"1h", 3600},
+              {"1h30m", 5400}, {"1h 5s", 3605}, {"1.5m", 90}, {"250ms", 0.25}, {"1d", 86400}};
+  static const char *const bad[] = {"",     "0",    "s",    "-1",  "1x",
+                                    "1m1h", "1m1m", "1m30", "5 5", "1e9d"};
   double seconds = 0;
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     if (!cli_read_duration(good[i].text, &seconds)) fail_msg("'%s' was not read", good[i].text);
@@ -295,17 +305,17 @@ static void request_targets(void **state) {
 static void request_refusals(void **state) {
   (void)state;
   static const char *const cases[][2] = {
-    {"-m m -p t --target a --last", "--last and --target exclude each other"},
-    {"-m m -p t -n 2 --target a", "--target and --predict exclude each other"},
-    {"-m m -p t -f t", "-f and --prompt exclude each other"},
-    {"-m m -p t --join", "--join joins the text with --target TEXT, which is not given"},
-    {"-m m -p t -a hetta", "there is no method 'hetta': did you mean heta?"},
-    {"-m m -p t -a zzzzzzz", "there is no method 'zzzzzzz': heta methods lists all"},
-    {"-m m -p t --bta 1", "unknown option --bta: did you mean --beta?"},
-    {"-m m -p t --beta 1 --beta=2", "--beta is given twice"},
-    {"-m m -p t --probes 1 --hvp-samples 2", "--hvp-samples is given twice"},
-    {"-m m -p t --beta", "--beta needs a value: a number"},
-    {"-m m text", "'text' belongs to no option: a text is given with -p TEXT"},
+      {"-m m -p t --target a --last", "--last and --target exclude each other"},
+      {"-m m -p t -n 2 --target a", "--target and --predict exclude each other"},
+      {"-m m -p t -f t", "-f and --prompt exclude each other"},
+      {"-m m -p t --join", "--join joins the text with --target TEXT, which is not given"},
+      {"-m m -p t -a hetta", "there is no method 'hetta': did you mean heta?"},
+      {"-m m -p t -a zzzzzzz", "there is no method 'zzzzzzz': heta methods lists all"},
+      {"-m m -p t --bta 1", "unknown option --bta: did you mean --beta?"},
+      {"-m m -p t --beta 1 --beta=2", "--beta is given twice"},
+      {"-m m -p t --probes 1 --hvp-samples 2", "--hvp-samples is given twice"},
+      {"-m m -p t --beta", "--beta needs a value: a number"},
+      {"-m m text", "'text' belongs to no option: a text is given with -p TEXT"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     expect_refusal(&cli_attribute, cases[i][0], cases[i][1]);
@@ -377,18 +387,24 @@ static void last_keeps_the_whole_text(void **state) {
 
 static void refuses_other_json(void **state) {
   (void)state;
-#define RESULT(schema, command, end, options)                                                   \
-  "{\"schema\":\"heta.attribution/" schema "\",\"command\":[\"heta\"," command                   \
+#define RESULT(schema, command, end, options)                                                      \
+  "{\"schema\":\"heta.attribution/" schema "\",\"command\":[\"heta\"," command                     \
   "],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":" end                     \
   "},\"attributions\":[{\"method\":\"heta\",\"options\":" options "}]}"
   static const char good[] = RESULT("1", "\"-m\",\"m\"", "1", "{}");
   static const char *const bad[] = {
-    "", "[]", "{}", "{\"schema\":\"heta.attribution/1\"}",
-    RESULT("2", "\"-m\",\"m\"", "1", "{}"),          RESULT("1", "\"-m\",3", "1", "{}"),
-    RESULT("1", "\"-m\",\"m\"", "2", "{}"),          RESULT("1", "\"-m\",\"m\"", "-1", "{}"),
-    RESULT("1", "\"--nonsense\",\"m\"", "1", "{}"),  RESULT("1", "\"-m\",\"m\"", "1", "[]"),
-    RESULT("1", "\"-m\",\"m\"", "1", "{\"x\":1}"),
-    RESULT("1", "\"-m\",\"m\"", "1", "{\"beta\":[]}"),
+      "",
+      "[]",
+      "{}",
+      "{\"schema\":\"heta.attribution/1\"}",
+      RESULT("2", "\"-m\",\"m\"", "1", "{}"),
+      RESULT("1", "\"-m\",3", "1", "{}"),
+      RESULT("1", "\"-m\",\"m\"", "2", "{}"),
+      RESULT("1", "\"-m\",\"m\"", "-1", "{}"),
+      RESULT("1", "\"--nonsense\",\"m\"", "1", "{}"),
+      RESULT("1", "\"-m\",\"m\"", "1", "[]"),
+      RESULT("1", "\"-m\",\"m\"", "1", "{\"x\":1}"),
+      RESULT("1", "\"-m\",\"m\"", "1", "{\"beta\":[]}"),
   };
   char first[CLI_MESSAGE];
   cli_recorded whole;
@@ -424,9 +440,18 @@ static void knows_characters(void **state) {
   static const struct {
     const char *bytes;
     size_t length;
-  } cases[] = {{"a", 1}, {"é", 2}, {"€", 3}, {"😀", 4}, {"\x80", 0}, {"\xC0\xAF", 0},
-               {"\xE0\x80\x80", 0}, {"\xED\xA0\x80", 0}, {"\xF4\x90\x80\x80", 0}, {"\xE2\x82", 0},
-               {"\xFF", 0}, {"", 0}};
+  } cases[] = {{"a", 1},
+               {"é", 2},
+               {"€", 3},
+               {"😀", 4},
+               {"\x80", 0},
+               {"\xC0\xAF", 0},
+               {"\xE0\x80\x80", 0},
+               {"\xED\xA0\x80", 0},
+               {"\xF4\x90\x80\x80", 0},
+               {"\xE2\x82", 0},
+               {"\xFF", 0},
+               {"", 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     assert_int_equal(cli_character(cases[i].bytes, strlen(cases[i].bytes)), cases[i].length);
   }
@@ -459,25 +484,25 @@ static void wraps_paragraphs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(reads_every_spelling),
-    cmocka_unit_test(reads_words_and_lists),
-    cmocka_unit_test(help_stops_reading),
-    cmocka_unit_test(refuses_with_a_sentence),
-    cmocka_unit_test(reads_counts),
-    cmocka_unit_test(reads_sizes),
-    cmocka_unit_test(reads_durations),
-    cmocka_unit_test(reads_parts_and_choices),
-    cmocka_unit_test(request_becomes_library_options),
-    cmocka_unit_test(request_targets),
-    cmocka_unit_test(request_refusals),
-    cmocka_unit_test(method_options_do_not_collide),
-    cmocka_unit_test(reads_a_recorded_request),
-    cmocka_unit_test(last_keeps_the_whole_text),
-    cmocka_unit_test(refuses_other_json),
-    cmocka_unit_test(writes_amounts),
-    cmocka_unit_test(knows_characters),
-    cmocka_unit_test(escapes_what_acts_on_terminals),
-    cmocka_unit_test(wraps_paragraphs),
+      cmocka_unit_test(reads_every_spelling),
+      cmocka_unit_test(reads_words_and_lists),
+      cmocka_unit_test(help_stops_reading),
+      cmocka_unit_test(refuses_with_a_sentence),
+      cmocka_unit_test(reads_counts),
+      cmocka_unit_test(reads_sizes),
+      cmocka_unit_test(reads_durations),
+      cmocka_unit_test(reads_parts_and_choices),
+      cmocka_unit_test(request_becomes_library_options),
+      cmocka_unit_test(request_targets),
+      cmocka_unit_test(request_refusals),
+      cmocka_unit_test(method_options_do_not_collide),
+      cmocka_unit_test(reads_a_recorded_request),
+      cmocka_unit_test(last_keeps_the_whole_text),
+      cmocka_unit_test(refuses_other_json),
+      cmocka_unit_test(writes_amounts),
+      cmocka_unit_test(knows_characters),
+      cmocka_unit_test(escapes_what_acts_on_terminals),
+      cmocka_unit_test(wraps_paragraphs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
