@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+enum { NAME = 256 }; /* room for a file name */
+
 typedef struct fixture {
   heta_model *model;
   heta_result *result;
@@ -43,14 +45,14 @@ static int tear_down(void **state) {
 }
 
 /* The names in the working folder but for `known`; the last one is copied to `name`. */
-static size_t others(const char *known, char name[64]) {
+static size_t others(const char *known, char name[NAME]) {
   size_t count = 0;
   DIR *folder = opendir(".");
   assert_non_null(folder);
   for (struct dirent *entry; (entry = readdir(folder));) {
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
     if (!strcmp(entry->d_name, known)) continue;
-    snprintf(name, 64, "%s", entry->d_name);
+    snprintf(name, NAME, "%s", entry->d_name);
     count++;
   }
   closedir(folder);
@@ -81,7 +83,7 @@ static int write_output(const fixture *f, const char *path, bool overwrite) {
 }
 
 static void writes_and_replaces(void **state) {
-  char text[32], name[64];
+  char text[32], name[NAME];
   assert_int_equal(write_output(*state, "a.json", false), CLI_DONE);
   read_text("a.json", text, sizeof text);
   assert_memory_equal(text, "{", 1);
@@ -95,7 +97,7 @@ static void writes_and_replaces(void **state) {
 
 /* A file that appears while the work goes on is not replaced, and the work is not lost either. */
 static void keeps_a_file_that_appeared(void **state) {
-  char text[32], name[64];
+  char text[32], name[NAME];
   write_text("a.json", "theirs");
   assert_int_equal(write_output(*state, "a.json", false), CLI_FAILED);
   read_text("a.json", text, sizeof text);
@@ -108,7 +110,7 @@ static void keeps_a_file_that_appeared(void **state) {
 }
 
 static void leaves_nothing_when_it_cannot_write(void **state) {
-  char name[64];
+  char name[NAME];
   assert_int_equal(write_output(*state, "missing/a.json", false), CLI_FAILED);
   assert_int_equal(others("", name), 0);
 }
@@ -116,7 +118,7 @@ static void leaves_nothing_when_it_cannot_write(void **state) {
 static void checks_leave_nothing_behind(void **state) {
   (void)state;
   const char *path = "a.json";
-  char name[64];
+  char name[NAME];
   cli_output output = {.files = {.items = &path, .count = 1}};
   assert_int_equal(cli_output_check(&output), CLI_DONE);
   assert_int_equal(others("", name), 0);
