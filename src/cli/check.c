@@ -15,7 +15,7 @@ typedef struct check_arguments {
 
 static void print_item(void *context, const heta_check_item *item) {
   (void)context;
-  printf("%s%-6s%s %-14s error %8.2e, limit %8.2e  %s\n", cli_bold(stdout),
+  printf("%s%-6s%s %-16s  error %8.2e, limit %8.2e  %s\n", cli_bold(stdout),
          item->passed ? "ok" : "FAILED", cli_plain(stdout), item->name, item->error, item->limit,
          item->text);
   fflush(stdout); /* each check takes a while */
@@ -50,6 +50,7 @@ static int run(void *untyped) {
       cli_json_set(object, "checks", items);
       code = cli_json_print(object);
     } else {
+      if (!status) printf("all checks passed\n");
       code = cli_close_output(CLI_DONE);
     }
     if (status) code = cli_fail(cli_exit_code(status), "%s", error.message);

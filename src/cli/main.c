@@ -61,6 +61,10 @@ static const cli_command *find_topic(const char *word) {
 
 static int refuse_command(const char *word) {
   cli_nearest nearest = {.name = word, .length = strlen(word)};
+  const char *dot = strrchr(word, '.');
+  if (dot && strcmp(dot, ".gguf") == 0) {
+    return cli_fail(CLI_USAGE, "a model file is named with -m: heta -m %s -p TEXT", word);
+  }
   for (size_t i = 0; i < COMMANDS; i++) cli_nearest_try(&nearest, commands[i]->name);
   cli_nearest_try(&nearest, "help");
   if (strcmp(word, "model") == 0) nearest.best = "model info";
