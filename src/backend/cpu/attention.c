@@ -23,7 +23,9 @@ static size_t heads_at_once(size_t heads, size_t kv_heads, size_t n) {
 size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
                                     size_t root_rows, size_t lane_rows, int threads) {
   size_t group = heads / kv_heads, n = root_rows;
-  size_t tables = TABLES * heads_at_once(heads, kv_heads, n) * group * n * n;
+  /* A shorter root takes more heads at a time: what any root of at most n rows may fill. */
+  size_t tables = TABLES * heads * n * n, one = TABLES * group * n * n;
+  if (tables > TABLE_NUMBERS) tables = one > TABLE_NUMBERS ? one : TABLE_NUMBERS;
   size_t reference = heta_i_reference_attention_scratch_f32(heads, kv_heads, head_width, root_rows,
                                                             lane_rows, threads);
   size_t own = tables + (size_t)threads * THREAD_MATRICES * n * n;
