@@ -21,6 +21,7 @@ from double import Double
 
 TEXT = 'The quick brown fox jumps over the lazy dog, because it is'
 QUESTION, ANSWER = 'The capital of France is', ' Paris'
+ASKED = 'Welche Stadt ist die Hauptstadt von Österreich? 🙂'
 PROBES = 2
 
 
@@ -59,6 +60,15 @@ def logits(subject, tokenizer):
             'top': [{'id': i, 'logit': value} for i, value in best],
             'sample': [{'id': int(i), 'logit': row[i].item()} for i in np.sort(sample)],
             'logprobs': [{'id': i, 'logprob': log_p[i].item()} for i in words]}
+
+
+def chat(tokenizer):
+    """A question as the model's chat template sets it, and its tokens."""
+    text = tokenizer.apply_chat_template([{'role': 'user', 'content': ASKED}], tokenize=False,
+                                         add_generation_prompt=True)
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    return {'text': text, 'ids': ids,
+            'special': [at for at, i in enumerate(ids) if i in tokenizer.all_special_ids]}
 
 
 def attribution(subject, tokenizer):
@@ -105,7 +115,8 @@ def main():
     fixture.write(arguments.out / 'logits.json', {
         'file': arguments.model.name,
         'sha256': hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
-        'logits': logits(subject, tokenizer), 'attribution': attribution(subject, tokenizer)})
+        'chat': chat(tokenizer), 'logits': logits(subject, tokenizer),
+        'attribution': attribution(subject, tokenizer)})
 
 
 if __name__ == '__main__':
