@@ -11,7 +11,8 @@
 static const char MERGES[] = "tokenizer.ggml.merges";
 
 #define NONE UINT32_MAX   /* no symbol */
-#define UNKNOWN INT32_MAX /* the id of a byte without a token, in no merge, until merging is done */
+#define UNKNOWN INT32_MAX /* the id of a byte without a token, in no merge, until merging is done  \
+                           */
 
 static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
@@ -29,7 +30,7 @@ static heta_status read_merge(const heta_i_vocabulary *vocabulary, const char *t
   char shown[HETA_QUOTE];
   const char *space = size ? memchr(text, ' ', size) : NULL;
   size_t cut = space ? (size_t)(space - text) : 0, left, right;
-  if (!cut || cut + 1 == size || memchr(space + 1, ' ', size - cut - 1) ||
+  if (!cut || cut + 1 == size || /* a second space is no letter either */
       !heta_i_alphabet_decode(text, cut, scratch, &left) ||
       !heta_i_alphabet_decode(space + 1, size - cut - 1, scratch + left, &right))
     return heta_i_fail(error, HETA_E_FORMAT,

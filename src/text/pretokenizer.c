@@ -81,7 +81,7 @@ static heta_status compile(heta_i_pretokenizer *pretokenizer, heta_error *error)
     PCRE2_SIZE offset;
     pretokenizer->codes[i] =
         pcre2_compile((PCRE2_SPTR)pretokenizer->definition->patterns[i], PCRE2_ZERO_TERMINATED,
-                      PCRE2_UTF | PCRE2_UCP, &code, &offset, context);
+                      PCRE2_UTF, &code, &offset, context);
     if (pretokenizer->codes[i])
       pretokenizer->count++;
     else if (code == PCRE2_ERROR_HEAP_FAILED)

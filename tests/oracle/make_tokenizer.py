@@ -55,6 +55,7 @@ TEXTS = [
     'The quick brown fox jumps over the lazy dog.',
     "I'm sure they've said we'll go, it's fine, you're right, he'd know, don't.",
     "I'M SURE THEY'VE SAID WE'LL GO, IT'S FINE, YOU'RE RIGHT, HE'D KNOW, DON'T. O'S'T'RE''ll",
+    "IT'SNOT WE'REGONE 'Tis 'LLama 'VErbose 'ſx 'DOn't'Sx",
     "it\u2019s they\u2019ll 'tis 'twas rock 'n' roll 's 't 're'Ve'lL'D",
     "long s: 'ſ 'S, kelvin \u212a, dotless ı'm, ligature 'ﬆ",
     '注意机制如何解释语言模型?我们测量每个词元的贡献。',
@@ -75,7 +76,7 @@ TEXTS = [
     'nbsp\u00a0x \u00a0 \u00a0y', 'wide\u3000x\u3000\u3000y \u3000z\u3000',
     'thin\u2009x\u2002\u2003y line\u2028x\u2029\u2028y ogham\u1680\u1680z nnbsp\u202f1\u205f2',
     'next\u0085line\u0085\u0085x vt\x0b\x0cff \x1c\x1d\x1e\x1f sep',
-    'not spaces: \u180e\u180ea \u200b\u200bb \u200c\u200dc \u2060d \ufeffe',
+    'not spaces:  \u180e  \u180ea \u200b\u200bb \u200c\u200dc \u2060d \ufeffe',
     'e\u0301 cafe\u0301 A\u030a n\u0303o\u0308 \u1112\u1161\u11ab \u0915\u093c q\u0307\u0323 '
     '\u212b',
     'Zalgo: t\u0300\u0301\u0302\u0327e\u0308\u0304\u0323x\u0338t \u0344 \u0958 \U0001d15e \u2adc',
@@ -134,6 +135,12 @@ def encode(tokenizer, texts, drops):
                for text in texts]
     return {'plain': plain,
             'special': {k: ids for k, ids in enumerate(special) if ids != plain[k]}}
+
+
+def pieces(pre, texts):
+    """For each text the sizes in bytes of the pieces that the pre-tokeniser cuts it into."""
+    return [[len(text[start:end].encode())
+             for _, (start, end) in PRETOKENIZERS[pre].pre_tokenize_str(text)] for text in texts]
 
 
 def letters():
@@ -214,7 +221,8 @@ def cases(smollm2):
         vocabularies[f'tiny-{pre}'] = encode(make(pre, tokens, types, merges, unknown), texts,
                                              lambda text: False)
     with open(DATA / 'cases.json', 'w', encoding='utf-8') as out:
-        json.dump({'texts': texts, 'vocabularies': vocabularies}, out, separators=(',', ':'))
+        json.dump({'texts': texts, 'pieces': {pre: pieces(pre, texts) for pre in PRETOKENIZERS},
+                   'vocabularies': vocabularies}, out, separators=(',', ':'))
         out.write('\n')
 
 

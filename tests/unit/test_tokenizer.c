@@ -446,11 +446,33 @@ static void added_tokens(void **state) {
   gguf_free(&image);
 }
 
+/* Tokens that only look like the one that is meant. */
+static void look_alikes(void **state) {
+  (void)state;
+  made m = sound();
+  m.tokens[9] = "ab"; /* an added token with the bytes of a trained one is not what merges make */
+  assert_encodes(&m, "<|x|>ab", true, IDS(6, 9));
+  m.types[9] = 3;
+  assert_encodes(&m, "ab", false, IDS(4));
+  m = sound(), m.pre = "llama-bpe";
+  m.tokens[9] = "cab", m.types[9] = 3; /* a control token is not found by looking whole pieces up */
+  assert_encodes(&m, "cab", false, IDS(2, 4));
+  assert_encodes(&m, "cab", true, IDS(9));
+  m = sound(); /* the three bytes of a euro sign, and a name that is the last two of them */
+  m.tokens[0] = "â", m.tokens[1] = "Ĥ", m.tokens[2] = "¬", m.tokens[9] = "\x82\xac";
+  m.tokens[4] = "âĤ", m.tokens[5] = "Ĥ¬", m.merges[0] = "â Ĥ", m.merges[1] = "Ĥ ¬";
+  assert_encodes(&m, "\xe2\x82\xac", true, IDS(4, 2));
+}
+
 static void unknown_bytes(void **state) {
   (void)state;
   made m = sound();
   m.unk = 10;
   assert_encodes(&m, "a?cé", false, IDS(0, 10, 2, 10, 10));
+  m.tokens[10] = "b", m.tokens[1] = "d"; /* "b" may merge, a byte that it stands for may not */
+  assert_encodes(&m, "ab", false, IDS(4));
+  assert_encodes(&m, "aé", false, IDS(0, 10, 10));
+  m = sound();
   m.unk = 6; /* a control token is no stand-in */
   gguf_image image = build(&m);
   opened o;
@@ -731,15 +753,16 @@ static void refused_types(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parity_gpt2),    cmocka_unit_test(parity_tiny),
-      cmocka_unit_test(parity_smollm2), cmocka_unit_test(vectors_gpt2),
-      cmocka_unit_test(vectors_others), cmocka_unit_test(random_texts),
-      cmocka_unit_test(long_words),     cmocka_unit_test(added_tokens),
-      cmocka_unit_test(unknown_bytes),  cmocka_unit_test(invalid_text),
-      cmocka_unit_test(composed_spans), cmocka_unit_test(token_bytes),
-      cmocka_unit_test(settings),       cmocka_unit_test(fingerprints),
-      cmocka_unit_test(refused_kinds),  cmocka_unit_test(refused_vocabularies),
-      cmocka_unit_test(refused_merges), cmocka_unit_test(refused_types),
+      cmocka_unit_test(parity_gpt2),          cmocka_unit_test(parity_tiny),
+      cmocka_unit_test(parity_smollm2),       cmocka_unit_test(vectors_gpt2),
+      cmocka_unit_test(vectors_others),       cmocka_unit_test(random_texts),
+      cmocka_unit_test(long_words),           cmocka_unit_test(added_tokens),
+      cmocka_unit_test(look_alikes),          cmocka_unit_test(unknown_bytes),
+      cmocka_unit_test(invalid_text),         cmocka_unit_test(composed_spans),
+      cmocka_unit_test(token_bytes),          cmocka_unit_test(settings),
+      cmocka_unit_test(fingerprints),         cmocka_unit_test(refused_kinds),
+      cmocka_unit_test(refused_vocabularies), cmocka_unit_test(refused_merges),
+      cmocka_unit_test(refused_types),
   };
   return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
