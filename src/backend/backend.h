@@ -19,6 +19,14 @@
 #include "engine/real.h"
 #include "model/architecture.h"
 
+/* Compiles a row function for several instruction sets and picks one when the program starts. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HETA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HETA_CLONES
+#endif
+
 /* What elementwise and norm kernels need. Pointers a kernel does not use may be NULL. */
 typedef struct X(rows) {
   size_t rows, width;
@@ -90,8 +98,9 @@ typedef struct X(attention) {
 
 typedef struct X(backend) {
   const char *name;
-  /* C [m × n] = A [m × k] · Bᵀ (B is n × k), or · B (B is k × n); accumulate: C += …. m is a multiple
-   * of 32. */
+  bool whole_tiles; /* wants m padded to 32 rows; else products of the rows there are */
+  /* C [m × n] = A [m × k] · Bᵀ (B is n × k), or · B (B is k × n); accumulate: C += …. With
+   * whole_tiles m is a multiple of 32. */
   void (*gemm_nt)(int threads, size_t m, size_t n, size_t k, const real *a, size_t lda,
                   const real *b, size_t ldb, bool accumulate, real *c, size_t ldc);
   void (*gemm_nn)(int threads, size_t m, size_t n, size_t k, const real *a, size_t lda,

@@ -174,7 +174,8 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
       first + columns > weight->source->cols)
     return heta_i_fail(error, HETA_E_INTERNAL, "site '%s' is not a projection of this size",
                        heta_i_site_name(site));
-  size_t n = weight->source->rows, k = weight->source->cols, padded = pad_rows(rows);
+  size_t n = weight->source->rows, k = weight->source->cols;
+  size_t padded = engine->backend->whole_tiles ? pad_rows(rows) : rows;
   real *in = X(take)(engine, padded * columns, sizeof(real));
   real *product = X(take)(engine, padded * n, sizeof(real));
   if (in && product) {

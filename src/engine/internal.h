@@ -126,10 +126,6 @@ typedef struct X(op_maps) {
 const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind);
 extern const X(op_maps) X(norm_maps), X(linear_maps), X(rotary_maps), X(attention_maps),
     X(gated_maps), X(activation_maps), X(add_maps);
-void X(linear_forward)(X(engine) *engine, const X(weight) *weight, size_t padded, size_t rows,
-                       const real *x, bool bias, real *y);
-void X(linear_vjp)(X(engine) *engine, const X(weight) *weight, size_t padded, const real *gy,
-                   bool accumulate, real *gx);
 
 /* memory.c */
 void *X(take)(X(engine) *engine, size_t count, size_t size);

@@ -2,47 +2,50 @@
  * so jvp is the forward map without bias and vjp′ is vjp. */
 #include "engine/internal.h"
 
-void X(linear_forward)(X(engine) *engine, const X(weight) *weight, size_t padded, size_t rows,
-                       const real *x, bool bias, real *y) {
+static size_t rows_of(const X(engine) *engine, const X(batch) *batch) {
+  return engine->backend->whole_tiles ? batch->padded : batch->rows;
+}
+
+static void linear_forward(X(engine) *engine, const X(weight) *weight, const X(batch) *batch,
+                           const real *x, bool bias, real *y) {
   size_t n = weight->source->rows, k = weight->source->cols, panel = X(panel_rows)(weight);
+  size_t rows = rows_of(engine, batch);
   for (size_t first = 0; first < n; first += panel) {
     size_t count = n - first < panel ? n - first : panel;
-    engine->backend->gemm_nt(engine->settings.threads, padded, count, k, x, k,
+    engine->backend->gemm_nt(engine->settings.threads, rows, count, k, x, k,
                              X(weight_panel)(engine, weight, first, count), k, false, y + first, n);
   }
   if (bias && weight->bias)
-    engine->backend->add_bias(&(X(rows)){.rows = rows, .width = n, .bias = weight->bias, .y = y,
+    engine->backend->add_bias(&(X(rows)){.rows = batch->rows, .width = n, .bias = weight->bias, .y = y,
                                          .threads = engine->settings.threads});
 }
 
-void X(linear_vjp)(X(engine) *engine, const X(weight) *weight, size_t padded, const real *gy,
-                   bool accumulate, real *gx) {
+static void linear_vjp(X(engine) *engine, const X(weight) *weight, const X(batch) *batch,
+                       const real *gy, bool accumulate, real *gx) {
   size_t n = weight->source->rows, k = weight->source->cols, panel = X(panel_rows)(weight);
   for (size_t first = 0; first < n; first += panel) {
     size_t count = n - first < panel ? n - first : panel;
-    engine->backend->gemm_nn(engine->settings.threads, padded, k, count, gy + first, n,
+    engine->backend->gemm_nn(engine->settings.threads, rows_of(engine, batch), k, count, gy + first, n,
                              X(weight_panel)(engine, weight, first, count), k,
                              accumulate || first > 0, gx, k);
   }
 }
 
 static void forward_linear(const X(call) *c) {
-  X(linear_forward)(c->engine, c->weight, c->batch->padded, c->batch->rows,
-                    c->values->b[c->op->in[0]], true, c->values->b[c->op->out]);
+  linear_forward(c->engine, c->weight, c->batch, c->values->b[c->op->in[0]], true, c->values->b[c->op->out]);
 }
 
 static void vjp_linear(const X(call) *c) {
-  X(linear_vjp)(c->engine, c->weight, c->batch->padded, c->adjoints->b[c->op->out],
+  linear_vjp(c->engine, c->weight, c->batch, c->adjoints->b[c->op->out],
                 c->accumulate[0], c->adjoints->b[c->op->in[0]]);
 }
 
 static void jvp_linear(const X(call) *c) {
-  X(linear_forward)(c->engine, c->weight, c->batch->padded, c->batch->rows,
-                    c->tangents->b[c->op->in[0]], false, c->tangents->b[c->op->out]);
+  linear_forward(c->engine, c->weight, c->batch, c->tangents->b[c->op->in[0]], false, c->tangents->b[c->op->out]);
 }
 
 static void vjp_tangent_linear(const X(call) *c) {
-  X(linear_vjp)(c->engine, c->weight, c->batch->padded, c->adjoint_tangents->b[c->op->out],
+  linear_vjp(c->engine, c->weight, c->batch, c->adjoint_tangents->b[c->op->out],
                 c->accumulate[0], c->adjoint_tangents->b[c->op->in[0]]);
 }
 

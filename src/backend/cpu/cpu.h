@@ -4,13 +4,6 @@
 
 #include "backend/backend.h"
 
-/* Compiles a row function for several instruction sets and picks one when the program starts. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HETA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define HETA_CLONES
-#endif
 /* For what clones call: only a forced inline takes on its caller's instruction set. */
 #if defined(__GNUC__)
 #define HETA_INLINE static inline __attribute__((always_inline))

@@ -5,6 +5,7 @@
 const heta_i_backend_f32 *heta_i_backend_cpu_f32(void) {
   static const heta_i_backend_f32 TABLE = {
       .name = "cpu",
+      .whole_tiles = true,
       .gemm_nt = heta_i_cpu_gemm_nt,
       .gemm_nn = heta_i_cpu_gemm_nn,
       .rms_norm = {heta_i_cpu_rms_norm_forward, heta_i_cpu_rms_norm_vjp, heta_i_cpu_rms_norm_jvp,
