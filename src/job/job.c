@@ -212,12 +212,10 @@ static void read_target(heta_job *job, size_t t, const double *logprobs) {
   const heta_i_target *target = &job->targets[t];
   heta_target *fact = &job->facts[t];
   size_t vocabulary = job->model->hyper.vocabulary;
-  fact->position = target->position;
-  fact->id = target->id;
-  fact->origin = job->input.origin;
   fact->logprob = logprobs[target->id];
   fact->rank = 1;
   fact->entropy = 0;
+  fact->top_count = 0;
   for (size_t i = 0; i < vocabulary; i++) {
     if (logprobs[i] > fact->logprob) fact->rank++;
     fact->entropy -= exp(logprobs[i]) * logprobs[i];
@@ -262,6 +260,8 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   for (size_t t = 0; t < s->target_count; t++) {
     size_t position = input->first_target + t;
     job->targets[t] = (heta_i_target){position, input->tokens[position].id, input->foil};
+    job->facts[t] = (heta_target){.position = position, .id = job->targets[t].id,
+                                  .origin = input->origin, .logprob = NAN, .entropy = NAN};
     if (job->targets[t].id == input->foil)
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "the foil is the very token that is explained; choose another foil");
@@ -291,7 +291,6 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
   heta_i_lane lane = heta_i_lane_of(s->tokens, s->length);
   HETA_GO(s->engine->api->run(s->engine, &lane, 0, rows, s->target_count, &s->run, error));
   for (size_t t = 0; t < s->target_count; t++) {
-    job->facts[t] = (heta_target){0};
     s->engine->api->logprobs(s->run, t, logprobs);
     read_target(job, t, logprobs);
   }
@@ -361,7 +360,6 @@ static heta_status run_all(heta_job *job, heta_error *error) {
 }
 
 heta_status heta_job_run(heta_job *job, heta_error *error) {
-  atomic_store(&job->cancelled, 0);
   job->started = heta_i_now();
   job->stopped_by = NULL;
   job->last_progress = 0;
@@ -372,6 +370,7 @@ heta_status heta_job_run(heta_job *job, heta_error *error) {
     status = heta_i_fail(error, HETA_E_BUDGET,
                          "the time budget of %g s was used up; the result is partial",
                          job->options.max_seconds);
+  if (status == HETA_E_CANCELLED) atomic_store(&job->cancelled, 0); /* the next call continues */
   if (status == HETA_E_MEMORY) job->stopped_by = "memory";
   return status;
 }

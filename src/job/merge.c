@@ -50,7 +50,8 @@ static heta_status check(heta_job *job, const json_t *root, heta_error *error) {
     return refuse(error, "method");
   if (!same_seed(path(attribution, "seed", NULL), job->options.seed)) return refuse(error, "seed");
   for (size_t i = 0; i < s->method->info.option_count; i++)
-    if (!same_option(path(attribution, "options", s->values[i].info->name), &s->values[i])) {
+    if (strcmp(s->values[i].info->name, "probes") && /* probes are keyed: any number fits */
+        !same_option(path(attribution, "options", s->values[i].info->name), &s->values[i])) {
       char what[128];
       snprintf(what, sizeof what, "option %s", s->values[i].info->name);
       return refuse(error, what);
@@ -67,16 +68,18 @@ static heta_status check(heta_job *job, const json_t *root, heta_error *error) {
 static heta_status apply_series(heta_job *job, const json_t *list, heta_i_series *series,
                                 heta_error *error) {
   const heta_i_session *s = &job->session;
-  size_t size = s->target_count * s->length * series->samples;
+  size_t rows = s->target_count * s->length;
   for (size_t i = 0; i < json_array_size(list); i++) {
     const json_t *entry = json_array_get(list, i), *values = path(entry, "values", NULL);
     if (!same_string(path(entry, "name", NULL), series->name)) continue;
-    if (json_array_size(values) != size)
-      return refuse(error, "number of targets, tokens or probes");
-    for (size_t k = 0; k < size; k++) {
-      const json_t *value = json_array_get(values, k);
-      if (json_is_number(value)) series->values[k] = json_number_value(value);
-    }
+    size_t samples = (size_t)json_integer_value(path(entry, "samples", NULL));
+    if (!samples || json_array_size(values) != rows * samples)
+      return refuse(error, "number of targets or tokens");
+    for (size_t row = 0; row < rows; row++)
+      for (size_t r = 0; r < samples && r < series->samples; r++) {
+        const json_t *value = json_array_get(values, row * samples + r);
+        if (json_is_number(value)) series->values[row * series->samples + r] = json_number_value(value);
+      }
     return HETA_OK;
   }
   return refuse(error, series->name);

@@ -50,21 +50,21 @@ static heta_status parse(const heta_i_method *method, const heta_option_info *in
           value->number > info->maximum ||
           (info->type == HETA_OPTION_INTEGER && value->number != floor(value->number)))
         return heta_i_fail(error, HETA_E_ARGUMENT,
-                           "%s: option %s is '%s'; it takes a %s from %g to %g", method->info.name,
-                           info->name, text,
+                           "option %s of method %s is '%s'; it takes a %s from %g to %g", info->name,
+                           method->info.name, text,
                            info->type == HETA_OPTION_INTEGER ? "whole number" : "number",
                            info->minimum, info->maximum);
       return HETA_OK;
     case HETA_OPTION_FLAG:
       value->number = !strcmp(text, "yes");
       if (strcmp(text, "yes") && strcmp(text, "no"))
-        return heta_i_fail(error, HETA_E_ARGUMENT, "%s: option %s is '%s'; it takes yes or no",
-                           method->info.name, info->name, text);
+        return heta_i_fail(error, HETA_E_ARGUMENT, "option %s of method %s is '%s'; it takes yes or no",
+                           info->name, method->info.name, text);
       return HETA_OK;
     case HETA_OPTION_CHOICE:
       if (!match_choice(info->choices, text, &value->argument))
-        return heta_i_fail(error, HETA_E_ARGUMENT, "%s: option %s is '%s'; it takes one of %s",
-                           method->info.name, info->name, text, info->choices);
+        return heta_i_fail(error, HETA_E_ARGUMENT, "option %s of method %s is '%s'; it takes one of %s",
+                           info->name, method->info.name, text, info->choices);
       return HETA_OK;
   }
   return heta_i_fail(error, HETA_E_INTERNAL, "option %s has no type", info->name);

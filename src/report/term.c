@@ -67,9 +67,11 @@ static bool strong_token(heta_i_screen *s, const heta_row *row, heta_i_scale sca
   }
   heta_i_puts(s->w, tied ? " ≈" : "  ");
   for (size_t j = 0; j < components; j++) {
+    double value = row->components[j][token];
+    bool large = fabs(value) >= 100 && fabs(value) < 1e7;
     char format[16];
-    snprintf(format, sizeof format, "%%%d.3g", width[j]);
-    heta_i_screen_number(s, format, row->components[j][token]);
+    snprintf(format, sizeof format, large ? "%%%d.0f" : "%%%d.3g", width[j]);
+    heta_i_screen_number(s, format, value);
   }
   heta_i_puts(s->w, "\n");
   return tied;
@@ -168,7 +170,7 @@ static void say_candidates(heta_i_screen *s, const heta_target *target) {
   char list[HETA_TOP_CANDIDATES * (sizeof(heta_i_label) + 16)] = "";
   for (size_t i = 0, used = 0; i < target->top_count; i++) {
     const heta_candidate *c = &target->top[i];
-    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s %.12s %%", i ? ", " : "",
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s\x1f%.12s\x1f%%", i ? ", " : "",
                              heta_i_label_word(c->bytes, c->byte_count, c->id).text,
                              known("%.2f", 100 * exp(c->logprob)).text);
   }

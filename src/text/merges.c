@@ -10,9 +10,9 @@
 
 static const char MERGES[] = "tokenizer.ggml.merges";
 
-#define NONE UINT32_MAX   /* no symbol */
-#define UNKNOWN INT32_MAX /* the id of a byte without a token, in no merge, until merging is done  \
-                           */
+#define NONE UINT32_MAX /* no symbol */
+/* A byte without a token, until merging is done: an id that is in no merge. */
+#define UNKNOWN INT32_MAX
 
 static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;

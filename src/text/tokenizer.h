@@ -22,7 +22,7 @@ void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer);
 const heta_i_tokenizer_info *heta_i_tokenizer_get_info(const heta_i_tokenizer *tokenizer);
 
 /* Tokens of a text, without BOS. `start` and `end` are byte offsets into the text: they tile it
- * exactly, and each token stands for the bytes it covers, unless the tokenizer normalises (qwen2) or
+ * exactly, and each token stands for the bytes it covers unless the tokenizer normalises (qwen2) or
  * the token is the unknown one. With parse_special the names of control tokens are read as such
  * (kind SPECIAL); those of user-defined tokens always are. *out is heta_i_allocate'd and owned by
  * the caller. Errors: HETA_E_ARGUMENT with the offset of a byte that is not UTF-8 or that the
