@@ -193,31 +193,48 @@ static heta_status make_edits(const heta_i_lane *lane, size_t block, X(probabili
   return HETA_OK;
 }
 
-static heta_status check_sites(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
+/* Whether a lane over blocks [begin, layers) has this site; row and head may be SIZE_MAX. */
+static bool has_site(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
+                     heta_i_site site, size_t block, size_t row, size_t head) {
   const heta_model *model = engine->base.model;
+  size_t heads = model->hyper.heads;
+  if (site != HETA_SITE_PROBABILITIES) {
+    if (site >= HETA_SITE_NORM_FINAL || !model->widths[site]) return false;
+    heads = model->widths[site] / model->hyper.head_width;
+  }
+  return block >= begin && block < model->hyper.layers && (row == SIZE_MAX || row < lane->length) &&
+         (head == SIZE_MAX || head < heads);
+}
+
+static heta_status check_sites(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
+                               heta_error *error) {
   for (size_t i = 0; i < lane->override_count; i++) {
     const heta_i_override *change = &lane->overrides[i];
-    bool buffer = change->site < HETA_SITE_NORM_FINAL && model->widths[change->site];
-    if ((!buffer && change->site != HETA_SITE_PROBABILITIES) || change->block >= model->hyper.layers)
-      return heta_i_fail(error, HETA_E_ARGUMENT, "block %zu of this model has no site '%s' to change",
+    if (!has_site(engine, lane, begin, change->site, change->block, change->row, change->head))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "block %zu of this run has no site '%s' with such a row or head to change",
                          change->block, heta_i_site_name(change->site));
   }
   for (size_t i = 0; i < lane->capture_count; i++) {
     const heta_i_capture *wanted = &lane->captures[i];
-    bool buffer = wanted->site < HETA_SITE_NORM_FINAL && model->widths[wanted->site];
-    if ((!buffer && wanted->site != HETA_SITE_PROBABILITIES) || wanted->block >= model->hyper.layers)
-      return heta_i_fail(error, HETA_E_ARGUMENT, "block %zu of this model has no site '%s' to read",
+    if (!has_site(engine, lane, begin, wanted->site, wanted->block, SIZE_MAX, SIZE_MAX))
+      return heta_i_fail(error, HETA_E_ARGUMENT, "block %zu of this run has no site '%s' to read",
                          wanted->block, heta_i_site_name(wanted->site));
   }
   return HETA_OK;
 }
 
-static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, heta_error *error) {
-  if (lane->first >= lane->length || lane->length > engine->settings.positions ||
-      (!lane->tokens && !lane->input) || (lane->first && !lane->parent))
+static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
+                              heta_error *error) {
+  const X(run) *parent = (const X(run) *)lane->parent;
+  bool fits = lane->first < lane->length && lane->length <= engine->settings.positions &&
+              (lane->tokens || lane->input) && lane->first <= (parent ? parent->length : 0);
+  for (size_t row = lane->first; fits && lane->positions && row < lane->length; row++)
+    fits = lane->positions[row] < engine->settings.positions;
+  if (!fits)
     return heta_i_fail(error, HETA_E_INTERNAL, "a lane of rows %zu … %zu does not fit its engine",
                        lane->first, lane->length);
-  return check_sites(engine, lane, error);
+  return check_sites(engine, lane, begin, error);
 }
 
 /* Reads the output distributions at the run's target rows. */
@@ -245,19 +262,46 @@ uint32_t X(lane_sites)(const heta_model *model) {
   return keep;
 }
 
+/* Numbers an override adds to one row. */
+static size_t added_numbers(const X(engine) *engine, const heta_i_lane *lane,
+                            const heta_i_override *change) {
+  size_t first, count;
+  if (change->site == HETA_SITE_PROBABILITIES) return lane->length;
+  columns_of(engine, change->site, change->head, &first, &count);
+  return count;
+}
+
+/* The run's own overrides, with the numbers they add. */
+static heta_status copy_overrides(X(run) *run, const heta_i_lane *lane, heta_error *error) {
+  size_t numbers = 0;
+  for (size_t i = 0; i < lane->override_count; i++)
+    numbers += added_numbers(run->engine, lane, &lane->overrides[i]);
+  heta_i_override *copy = heta_i_allocate(lane->override_count, sizeof *copy);
+  double *add = run->added = heta_i_allocate(numbers, sizeof *add);
+  run->lane.overrides = copy;
+  if (!copy || !add) return heta_i_no_memory(error, "overrides", numbers * sizeof *add);
+  for (size_t i = 0; i < lane->override_count; i++) {
+    size_t count = added_numbers(run->engine, lane, &lane->overrides[i]);
+    copy[i] = lane->overrides[i];
+    if (!copy[i].add) continue;
+    memcpy(add, copy[i].add, count * sizeof *add);
+    copy[i].add = add;
+    add += count;
+  }
+  run->lane.override_count = lane->override_count;
+  return HETA_OK;
+}
+
 static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *error) {
   run->lane = (heta_i_lane){.length = lane->length, .edit_row = SIZE_MAX,
                             .hidden_key = lane->hidden_key};
   const heta_model *model = run->engine->base.model;
-  heta_i_override *copy = heta_i_allocate(lane->override_count, sizeof *copy);
   run->edits = heta_i_allocate(model->hyper.layers, sizeof *run->edits);
   run->edit_counts = heta_i_allocate(model->hyper.layers, sizeof *run->edit_counts);
   run->edit_numbers = heta_i_allocate(model->hyper.layers, sizeof *run->edit_numbers);
-  run->lane.overrides = copy;
-  if (!copy || !run->edits || !run->edit_counts || !run->edit_numbers)
+  if (!run->edits || !run->edit_counts || !run->edit_numbers)
     return heta_i_no_memory(error, "a run", model->hyper.layers * sizeof *run->edits);
-  if (lane->override_count) memcpy(copy, lane->overrides, lane->override_count * sizeof *copy);
-  run->lane.override_count = lane->override_count;
+  HETA_TRY(copy_overrides(run, lane, error));
   for (size_t block = 0; block < model->hyper.layers; block++)
     HETA_TRY(make_edits(lane, block, &run->edits[block], &run->edit_numbers[block],
                         &run->edit_counts[block], error));
@@ -276,7 +320,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   X(engine) *engine = (X(engine) *)base;
   const heta_model *model = base->model;
   heta_status status = HETA_OK;
-  HETA_TRY(check_lane(engine, lane, error));
+  HETA_TRY(check_lane(engine, lane, begin, error));
   for (size_t i = 0; i < target_count; i++)
     if (target_rows[i] >= lane->length || (i && target_rows[i] <= target_rows[i - 1]))
       return heta_i_fail(error, HETA_E_INTERNAL, "target rows must be sorted and inside the run");
@@ -357,6 +401,7 @@ void X(run_free)(heta_i_run *base) {
   heta_i_free(run->edit_counts);
   heta_i_free(run->edit_numbers);
   heta_i_free((void *)run->lane.overrides);
+  heta_i_free(run->added);
   heta_i_free(run);
 }
 
@@ -379,7 +424,7 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t 
   heta_i_lane watched = run->lane;
   watched.captures = captures;
   watched.capture_count = count;
-  HETA_TRY(check_sites(engine, &watched, error));
+  HETA_TRY(check_sites(engine, &watched, run->begin, error));
   if (run->tape->rows > engine->work->rows || block < run->begin)
     return heta_i_fail(error, HETA_E_INTERNAL, "a run of %zu rows cannot be read at block %zu",
                        run->length, block);
@@ -398,13 +443,19 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t 
   return status;
 }
 
-/* Packs lanes from `from` on into the batch; returns how many fit. */
+/* The first block of a lane: its parent's. */
+static size_t begin_of(const heta_i_lane *lane) {
+  return lane->parent ? ((const X(run) *)lane->parent)->begin : 0;
+}
+
+/* Packs lanes from `from` on into the batch; returns how many fit and begin at the same block. */
 static size_t pack(X(engine) *engine, const heta_i_lane *lanes, size_t from, size_t count) {
   X(batch) *batch = &engine->batch;
   size_t rows = 0, used = 0;
   for (size_t i = from; i < count; i++) {
     size_t own = lanes[i].length - lanes[i].first;
-    if (rows + own > engine->settings.lane_rows) break;
+    if (rows + own > engine->settings.lane_rows || begin_of(&lanes[i]) != begin_of(&lanes[from]))
+      break;
     batch->placed[used++] = (X(placed)){&lanes[i], rows, lanes[i].first, own};
     rows += own;
   }
@@ -511,23 +562,21 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
                      const heta_i_readout *readout, heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   for (size_t i = 0; i < count; i++) {
-    HETA_TRY(check_lane(engine, &lanes[i], error));
+    HETA_TRY(check_lane(engine, &lanes[i], begin_of(&lanes[i]), error));
     if (lanes[i].length - lanes[i].first > engine->settings.lane_rows)
       return heta_i_fail(error, HETA_E_INTERNAL, "a lane of %zu rows is longer than a batch",
                          lanes[i].length - lanes[i].first);
   }
   for (size_t from = 0; from < count;) {
-    size_t used = 1;
-    size_t begin = lanes[from].parent ? ((const X(run) *)lanes[from].parent)->begin : 0;
     /* A capture of probabilities needs a batch of its own. */
-    used = pack(engine, lanes, from, lanes[from].capture_count ? from + 1 : count);
+    size_t used = pack(engine, lanes, from, lanes[from].capture_count ? from + 1 : count);
     for (size_t l = 1; l < used; l++)
       if (engine->batch.placed[l].lane->capture_count) {
         used = pack(engine, lanes, from, from + l);
         break;
       }
     X(frame) last = {{NULL}};
-    HETA_TRY(run_batch(engine, begin, &last, error));
+    HETA_TRY(run_batch(engine, begin_of(&lanes[from]), &last, error));
     pending rows[HEAD_ROWS];
     size_t waiting = 0;
     for (size_t l = 0; l < used; l++)

@@ -78,6 +78,7 @@ typedef struct X(run) {
   X(tape) *tape;
   X(batch) batch;           /* its one lane */
   heta_i_lane lane;         /* own copies of overrides; no captures */
+  double *added;            /* the numbers that its overrides add */
   X(probability_edit) **edits; /* [layers], NULL where there are none */
   size_t *edit_counts;
   real **edit_numbers;

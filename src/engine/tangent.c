@@ -158,6 +158,21 @@ static heta_status pull_back(X(engine) *engine, X(adjoint) *adjoint, const X(tap
   return HETA_OK;
 }
 
+static heta_status check_probes(const X(engine) *engine, const X(run) *run,
+                                const heta_i_probe *probes, size_t count, heta_error *error) {
+  if (run->length > engine->settings.lane_rows)
+    return heta_i_fail(error, HETA_E_INTERNAL, "a probe of %zu rows is longer than a batch",
+                       run->length);
+  for (size_t i = 0; i < count; i++) {
+    const heta_i_probe *probe = &probes[i];
+    if (probe->first >= run->length || probe->direction_rows > run->length - probe->first ||
+        probe->result_rows > run->length - probe->first)
+      return heta_i_fail(error, HETA_E_INTERNAL, "a probe from row %zu on does not fit its run of %zu",
+                         probe->first, run->length);
+  }
+  return HETA_OK;
+}
+
 heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run, heta_i_adjoint *const *adjoints,
                       size_t adjoint_count, const heta_i_probe *probes, size_t count,
                       bool gauss_newton, heta_error *error) {
@@ -165,9 +180,7 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run, heta_i_a
   X(run) *run = (X(run) *)base_run;
   const heta_model *model = base->model;
   size_t width = model->hyper.width;
-  if (run->length > engine->settings.lane_rows)
-    return heta_i_fail(error, HETA_E_INTERNAL, "a probe of %zu rows is longer than a batch",
-                       run->length);
+  HETA_TRY(check_probes(engine, run, probes, count, error));
   if (!engine->tangents)
     HETA_TRY(X(tape_open)(engine, engine->settings.lane_rows, 0,
                           engine->settings.recompute ? 0 : engine->keep_values,
