@@ -284,6 +284,7 @@ heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *at
   HETA_TRY(heta_i_cells_create(&screen, &cells, error));
   header(&screen);
   overview(&screen);
+  if (!attribution->row_count) heta_i_puts(writer, "\n No token is explained yet.\n");
   for (size_t i = 0; i < attribution->row_count; i++) section(&screen, &cells, i);
   heta_i_cells_free(&cells);
   return HETA_OK;

@@ -8,7 +8,8 @@
 
 #include "base/random.h"
 
-const char *const SAMPLES[] = {"tiny", "chat", "long", "signed", "partial", "nasty", "empty", NULL};
+const char *const SAMPLES[] = {"tiny",  "chat",  "long", "signed", "partial",
+                               "nasty", "empty", "bare", NULL};
 
 enum { GATE, CURVATURE, INFORMATION, ENVELOPE, CHANGE, COMPONENTS };
 
@@ -388,13 +389,20 @@ static void make_empty(sample *s) {
   set_targets(s, 1, "own", false);
 }
 
+static void make_bare(sample *s) {
+  static const piece PIECES[] = {{"Hello", T}, {" world", T}};
+  set_tokens(s, PIECES, COUNT(PIECES));
+  s->a.complete = false;
+  s->a.stopped_by = "time";
+}
+
 sample *sample_make(const char *name) {
   static const struct {
     const char *name;
     void (*make)(sample *);
   } MAKERS[] = {{"tiny", make_tiny},     {"chat", make_chat},       {"long", make_long},
                 {"signed", make_signed}, {"partial", make_partial}, {"nasty", make_nasty},
-                {"empty", make_empty}};
+                {"empty", make_empty},   {"bare", make_bare}};
   sample *s = calloc(1, sizeof *s);
   if (!s) abort();
   s->a = (heta_attribution){.model = &MODEL,

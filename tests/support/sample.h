@@ -19,7 +19,8 @@ typedef struct sample {
  *  signed   values of both signs, exact
  *  partial  stopped in the middle: rows complete, partial and pending, raw series
  *  nasty    control bytes, quotes, markup, direction overrides, broken characters
- *  empty    a target without context */
+ *  empty    a target without context
+ *  bare     stopped before its targets were known */
 extern const char *const SAMPLES[];
 
 /* Terminates the program for an unknown name. */
