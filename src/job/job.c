@@ -317,6 +317,24 @@ static heta_status preview(heta_job *job, const heta_i_item *last, const heta_i_
   return HETA_OK;
 }
 
+/* Numbers that cannot be right are not handed out. An item that ran has all its values; NaN, which
+ * means "not computed", and infinity are overflow. */
+static heta_status check_finite(const heta_job *job, const heta_i_item *item, heta_error *error) {
+  const heta_i_session *s = &job->session;
+  for (size_t k = 0; k < s->series_count; k++) {
+    if (!(item->fills >> k & 1)) continue;
+    for (size_t t = item->target; t < item->target_end; t++)
+      for (size_t i = item->token; i < item->token_end; i++)
+        for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++)
+          if (!isfinite(heta_i_series_at(s, k, t, i)[r]))
+            return heta_i_fail(error, HETA_E_NONFINITE,
+                               "%s of token %zu is not a finite number: the weights are damaged, or "
+                               "overflow float32 (try --precision f64 --backend reference)",
+                               s->series[k].name, i);
+  }
+  return HETA_OK;
+}
+
 static heta_status run_items(heta_job *job, heta_error *error) {
   heta_i_session *s = &job->session;
   const heta_i_item *last = NULL;
@@ -328,22 +346,10 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     job->phase = item->name;
     if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
     HETA_TRY(s->method->run(s, item, error));
+    HETA_TRY(check_finite(job, item, error));
     job->flop_done += item->flop;
     last = item;
   }
-  return HETA_OK;
-}
-
-/* Numbers that cannot be right are not handed out. */
-static heta_status check_finite(const heta_job *job, heta_error *error) {
-  const heta_i_session *s = &job->session;
-  for (size_t k = 0; k < s->series_count; k++)
-    for (size_t i = 0; i < s->target_count * s->length * s->series[k].samples; i++)
-      if (isinf(s->series[k].values[i]))
-        return heta_i_fail(error, HETA_E_NONFINITE,
-                           "%s of token %zu is infinite; the model's weights are damaged or overflow "
-                           "float32 (try --precision f64 --backend reference)",
-                           s->series[k].name, i / s->series[k].samples % s->length);
   return HETA_OK;
 }
 
@@ -355,8 +361,7 @@ static heta_status run_all(heta_job *job, heta_error *error) {
     HETA_TRY(lay_out(job, error));
   }
   if (!job->session.run) HETA_TRY(run_clean(job, error));
-  HETA_TRY(run_items(job, error));
-  return check_finite(job, error);
+  return run_items(job, error);
 }
 
 heta_status heta_job_run(heta_job *job, heta_error *error) {

@@ -61,10 +61,7 @@ static heta_status add_text(builder *b, heta_attribution *a) {
     tokens[i] = (heta_result_token){.id = token->id, .kind = token->kind, .start = map[token->start],
                                     .end = map[token->end],
                                     .segment = token->kind >= HETA_TOKEN_FORCED ? a->segment_count - 1 : 0};
-    if (token->kind != HETA_TOKEN_BOS)
-      tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
-    else
-      tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
+    tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
   }
   a->tokens = tokens;
   a->token_count = input->count;

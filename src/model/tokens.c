@@ -28,12 +28,7 @@ heta_status heta_tokenize(const heta_model *model, const char *text, size_t size
     return heta_i_no_memory(error, "the tokens", (count + 1) * sizeof *data);
   }
   if (want) data[tokens->count++] = (heta_token){model->info.bos, HETA_TOKEN_BOS, 0, 0};
-  for (size_t i = 0; i < count; i++) {
-    data[tokens->count] = body[i];
-    data[tokens->count++].kind = parse_special && heta_i_tokenizer_is_special(model->tokenizer, body[i].id)
-                                     ? HETA_TOKEN_SPECIAL
-                                     : HETA_TOKEN_TEXT;
-  }
+  for (size_t i = 0; i < count; i++) data[tokens->count++] = body[i];
   heta_i_free(body);
   tokens->data = data;
   *out = tokens;
