@@ -407,7 +407,7 @@ typedef enum heta_color { HETA_COLOR_NONE = 0, HETA_COLOR_256 = 1, HETA_COLOR_TR
 typedef struct heta_report_options {
   size_t struct_size;
   heta_color color;  /* "term" */
-  size_t columns;    /* "term": line width, 0: 80 */
+  size_t columns;    /* "term": line width, 0: 80; at least 60 */
   const char *title; /* "html": page title, or NULL */
   const char *const *command; /* the command line to record, or NULL */
   size_t command_count;
@@ -417,7 +417,8 @@ HETA_API heta_report_options heta_report_options_default(void);
 
 /* Writes an attribution as "term", "json", "jsonl" or "html". Equal attributions give equal bytes,
  * but for the "timing" and "environment" objects of the JSON forms.
- * Errors: HETA_E_ARGUMENT (unknown format), HETA_E_IO (the write function failed), HETA_E_MEMORY. */
+ * Errors: HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO (the
+ * write function failed), HETA_E_MEMORY. */
 HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
                                        const heta_report_options *options, heta_write_fn write,
                                        void *context, heta_error *error);

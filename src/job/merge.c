@@ -24,7 +24,7 @@ static bool same_string(const json_t *value, const char *text) {
 /* The result file writes numbers as numbers and flags as booleans. */
 static bool same_option(const json_t *value, const heta_i_value *mine) {
   if (json_is_boolean(value)) return json_is_true(value) == (mine->number != 0);
-  if (json_is_number(value)) return json_number_value(value) == strtod(mine->text, NULL);
+  if (json_is_number(value)) return json_number_value(value) == mine->number;
   return same_string(value, mine->text);
 }
 
@@ -102,7 +102,7 @@ static heta_status apply(heta_job *job, const json_t *root, heta_error *error) {
 
 heta_status heta_job_merge(heta_job *job, const char *json, size_t size, heta_error *error) {
   json_error_t problem;
-  json_t *root = json_loadb(json, size, 0, &problem);
+  json_t *root = json_loadb(json, size, JSON_ALLOW_NUL, &problem);
   if (!root)
     return heta_i_fail_at(error, HETA_E_FORMAT, (uint64_t)problem.position,
                           "the partial result is not JSON: %s (line %d, column %d)", problem.text,
