@@ -22,3 +22,4 @@ install(FILES ${PROJECT_BINARY_DIR}/hetaConfigVersion.cmake DESTINATION ${packag
 
 configure_file(cmake/heta.pc.in heta.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/heta.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES schema/heta.attribution-1.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/heta)
