@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_model_real.py: the demo model as a person would use it: right words, equal results, budgets,
+"""test_real_model.py: the demo model as a person would use it: right words, equal results, budgets,
 and Ctrl-C in the middle of real work. Needs HETA_TEST_MODEL."""
 import random
 import re
