@@ -1,6 +1,6 @@
 /* attention.c (cpu): the four maps of attention as small matrix products per lane and head, by
  * oneDNN. The shape of each product depends on its own lane only, so that batching changes no bit.
- * Formulas and names: the reference backend's attention.c; runs with edited probabilities use that. */
+ * Formulas and names: the reference backend's attention.c; edited probabilities are left to that. */
 #include <math.h>
 #include <string.h>
 
@@ -40,11 +40,8 @@ static int thread_index(void) {
 #endif
 }
 
-static bool edited(const heta_i_attention_f32 *c) {
-  bool any = c->root && c->root->edit_count;
-  for (size_t l = 0; l < c->lane_count; l++) any |= c->lanes[l].edit_count > 0;
-  return any;
-}
+/* Whether the root run's probabilities are edited; tangent lanes have no edits of their own. */
+static bool edited(const heta_i_attention_f32 *c) { return c->root->edit_count > 0; }
 
 HETA_CLONES static void softmax(float *a, size_t visible, size_t keys, size_t hidden) {
   if (hidden < visible) a[hidden] = -INFINITY;
@@ -69,11 +66,7 @@ static size_t hidden_from(const heta_i_attention_lane_f32 *lane, size_t row) {
   return row > lane->hidden ? lane->hidden : SIZE_MAX;
 }
 
-void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
-  if (edited(c)) {
-    heta_i_reference_attention_forward_f32(c);
-    return;
-  }
+static void forward_plain(const heta_i_attention_f32 *c) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
   size_t most = 0;
   for (size_t l = 0; l < c->lane_count; l++) {
@@ -104,6 +97,26 @@ void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
         heta_i_cpu_product('N', 'N', lane->rows, hw, lane->first, 1.0f, a, keys,
                            lane->parent_v + at, kw, true, y, qw);
     }
+}
+
+/* Edited lanes run on the reference's kernel, each lane by itself: which kernel a lane runs on must
+ * not depend on the lanes beside it. */
+void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
+  bool any = false;
+  for (size_t l = 0; l < c->lane_count; l++) any |= c->lanes[l].edit_count > 0;
+  if (!any) {
+    forward_plain(c);
+    return;
+  }
+  for (size_t l = 0; l < c->lane_count; l++) {
+    heta_i_attention_f32 one = *c;
+    one.lanes = &c->lanes[l];
+    one.lane_count = 1;
+    if (c->lanes[l].edit_count)
+      heta_i_reference_attention_forward_f32(&one);
+    else
+      forward_plain(&one);
+  }
 }
 
 /* What the root run contributes for one head: n × n each. */
