@@ -20,6 +20,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/hetaConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/hetaConfigVersion.cmake DESTINATION ${package})
 
+# heta.pc finds everything from where it lies, so an installed tree can be moved.
+file(RELATIVE_PATH HETA_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/heta.pc.in heta.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/heta.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES schema/heta.attribution-1.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/heta)
