@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_source_rules.py: the two tools that hold the source rules see each kind of broken rule."""
+"""test_source_rules.py: the three tools that hold the source rules see each kind of broken rule."""
 import subprocess
 import sys
 
@@ -81,6 +81,22 @@ class SourceRules(Case):
         self.rule("src/base/x.c", FINE + "int x;", False, "no line break")
         self.rule("src/base/x.c", FINE + "int x;\n" * 800, False, "801 lines")
         self.rule("src/base/x.c", FINE + "int x;\n" * 799, True)
+
+    def document(self, text, *said):
+        self.write("docs/x.md", text)
+        self.check("check_documents.py", not said, *said)
+
+    def test_documents(self):
+        self.document("[here](x.md), `base/base.h`, `base.h`, `include/heta/heta.h`\n")
+        self.document("[there](y.md)\n", "x.md:1: the link y.md")
+        self.document("\n![a picture](y.png)\n", "x.md:2: the link y.png")
+        self.document("`base/none.h`\n", "x.md:1: there is no file base/none.h")
+        self.document("`none.h`\n", "none.h")
+        self.document("`heta_none`\n", "there is no heta_none")
+        self.write("src/base/x.c", FINE + "void X(some)(void);\nvoid heta_one(void);\n")
+        self.document("`heta_one()`, `heta_i_some`, `heta_i_some_f32`\n")
+        self.document("```\n`none.h`\n```\n")
+        self.document("```\n", "x.md:1: this code block has no end")
 
 
 if __name__ == "__main__":

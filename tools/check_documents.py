@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Fails when a document names a file or function that does not exist: check_documents.py [ROOT]
+
+Checked in every .md file outside tests/data: relative links and pictures; `path/file.c` and the
+like, from the root, from src/ or include/, or as a bare name found anywhere; `heta_…` functions and
+types; the fences of code blocks.
+"""
+import pathlib
+import re
+import sys
+
+NAMED = re.compile(r"`([A-Za-z0-9_./-]+\.(?:c|h|py|sh|json|html|txt|md|cmake))`")
+SYMBOL = re.compile(r"`(heta_[a-z0-9_]+)(?:\(\))?`")
+SKIPPED = {"build", ".git"}
+# Names of a reader's own files, in explanations.
+EXAMPLES = {"demo.html"}
+
+
+def documents(root):
+    for path in sorted(root.rglob("*.md")):
+        parts = path.relative_to(root).parts
+        if parts[0] not in SKIPPED and parts[:2] != ("tests", "data"):
+            yield path
+
+
+def symbols(root):
+    """Every identifier in the sources; X(name) stands for heta_i_name_f32 and _f64."""
+    found = set()
+    for path in [*root.glob("src/**/*.[ch]"), *root.glob("include/**/*.h")]:
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r"\bheta_\w+", text))
+        found |= {"heta_i_" + name for name in re.findall(r"\bX\((\w+)\)", text)}
+    return found
+
+
+def check(root, path, names, known):
+    """(line number, what is wrong)."""
+    inside = 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("```"):
+            inside = 0 if inside else number
+        if inside:
+            continue
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", line):
+            if "://" not in target and not (path.parent / target).exists():
+                yield number, f"the link {target} leads nowhere"
+        for name in NAMED.findall(line):
+            there = any((root / base / name).exists() for base in ("", "src", "include"))
+            if not there and not ("/" not in name and name in names) and name not in EXAMPLES:
+                yield number, f"there is no file {name}"
+        for name in SYMBOL.findall(line):
+            if re.sub(r"_f(32|64)$", "", name) not in known and name not in known:
+                yield number, f"there is no {name} in the sources"
+    if inside:
+        yield inside, "this code block has no end"
+
+
+def main(root):
+    names = {path.name for path in root.rglob("*") if path.relative_to(root).parts[0] not in SKIPPED}
+    known, files, problems = symbols(root), 0, []
+    for path in documents(root):
+        files += 1
+        problems += [f"{path}:{number}: {what}" for number, what in check(root, path, names, known)]
+    print("\n".join(problems + [f"{files} documents, {len(problems)} broken references"]))
+    return 1 if problems or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1
+                  else pathlib.Path(__file__).resolve().parents[1]))
