@@ -16,14 +16,14 @@ say "2/4  Build (first time: about a minute)"
 scripts/build.sh release heta
 say "3/4  Model (first time: a download of 93 MB)"
 model=$(scripts/model.sh)
-say "4/4  Attribution: why would the model write '$answer' here? (a few minutes on two cores)"
+say "4/4  Attribution: why would the model write '$answer' here? (a minute or two on two free cores)"
 say ""
 "$heta" attribute -m "$model" -f "$question" --special --target "$answer" \
   --format term --preview -o "$page" --overwrite
 
 cat <<END
 
-The stronger a word is coloured, the more it made the model write '$answer'.
+The words that stand out are those that made the model write '$answer'.
 The same with every number behind it: open $ROOT/$page in a browser.
 
 Try it on a model of your own (any GGUF file of the LLaMA family):
