@@ -78,17 +78,18 @@ typedef struct heta_weight_count {
 
 /* What is known about an open model. All pointers are borrowed from the model. */
 typedef struct heta_model_info {
-  const char *file;         /* as given to heta_model_open */
-  const char *format;       /* "gguf" */
-  uint64_t bytes;           /* size of the file, all parts */
-  const char *fingerprint_kind;  /* "sha256" (whole file) or "header-sha256" (header and tensor table) */
-  const char *fingerprint;       /* lower-case hexadecimal */
+  const char *file;   /* as given to heta_model_open */
+  const char *format; /* "gguf" */
+  uint64_t bytes;     /* size of the file, all parts */
+  const char
+      *fingerprint_kind;    /* "sha256" (whole file) or "header-sha256" (header and tensor table) */
+  const char *fingerprint;  /* lower-case hexadecimal */
   const char *architecture; /* "llama" */
   const char *name;         /* as the file says, or "" */
   uint64_t parameters;      /* number of weights */
   size_t layers, heads, kv_heads, head_width, width, feed_forward_width, vocabulary, context;
   size_t weight_count;
-  const heta_weight_count *weights; /* weight_count entries, sorted by type name */
+  const heta_weight_count *weights;  /* weight_count entries, sorted by type name */
   const char *tokenizer_model;       /* "gpt2" (byte-level BPE) */
   const char *tokenizer_pre;         /* "smollm" */
   const char *tokenizer_fingerprint; /* SHA-256 of vocabulary, merges and settings */
@@ -112,12 +113,12 @@ HETA_API heta_status heta_model_hash(heta_model *model, heta_error *error);
 /* ---- Tokens -------------------------------------------------------------------------------- */
 
 typedef enum heta_token_kind {
-  HETA_TOKEN_TEXT = 0,      /* from the prompt's text */
-  HETA_TOKEN_BOS = 1,       /* begin-of-sequence, added by the tokenizer; covers no bytes */
-  HETA_TOKEN_SPECIAL = 2,   /* a special token written in the prompt (parsed on request) */
-  HETA_TOKEN_TEMPLATE = 3,  /* set by a chat template */
-  HETA_TOKEN_FORCED = 4,    /* part of a forced continuation */
-  HETA_TOKEN_GENERATED = 5  /* written by the model */
+  HETA_TOKEN_TEXT = 0,     /* from the prompt's text */
+  HETA_TOKEN_BOS = 1,      /* begin-of-sequence, added by the tokenizer; covers no bytes */
+  HETA_TOKEN_SPECIAL = 2,  /* a special token written in the prompt (parsed on request) */
+  HETA_TOKEN_TEMPLATE = 3, /* set by a chat template */
+  HETA_TOKEN_FORCED = 4,   /* part of a forced continuation */
+  HETA_TOKEN_GENERATED = 5 /* written by the model */
 } heta_token_kind;
 
 typedef struct heta_token {
@@ -154,13 +155,13 @@ typedef enum heta_option_type {
 
 /* One row of a method's option table: the parser, the help and the result file read it. */
 typedef struct heta_option_info {
-  const char *name;         /* "probes", the command line's --probes */
-  const char *alias;        /* a second name, or NULL */
+  const char *name;  /* "probes", the command line's --probes */
+  const char *alias; /* a second name, or NULL */
   heta_option_type type;
-  double minimum, maximum;  /* for numbers and integers */
-  const char *choices;      /* "block|row|gradsq|gauss-newton", or NULL */
+  double minimum, maximum; /* for numbers and integers */
+  const char *choices;     /* "block|row|gradsq|gauss-newton", or NULL */
   const char *default_value;
-  const char *text;         /* one line of help */
+  const char *text; /* one line of help */
 } heta_option_info;
 
 /* What a method is. Static. */
@@ -205,20 +206,22 @@ typedef enum heta_precision { HETA_PRECISION_F32 = 0, HETA_PRECISION_F64 = 1 } h
 
 typedef struct heta_attribute_options {
   size_t struct_size;
-  const char *method;                /* "heta" */
-  const heta_option *method_options; /* borrowed during heta_job_create; the method's own table checks them */
+  const char *method; /* "heta" */
+  const heta_option
+      *method_options; /* borrowed during heta_job_create; the method's own table checks them */
   size_t method_option_count;
   heta_target_mode target;
-  const char *target_text;  /* HETA_TARGET_TEXT: NUL-terminated */
-  size_t target_count;      /* HETA_TARGET_GENERATE: how many tokens */
-  const char *foil_text;    /* explain log P(target) - log P(foil); NULL for none. Its first token counts. */
-  bool join;                /* tokenise prompt and target as one text */
+  const char *target_text; /* HETA_TARGET_TEXT: NUL-terminated */
+  size_t target_count;     /* HETA_TARGET_GENERATE: how many tokens */
+  const char
+      *foil_text; /* explain log P(target) - log P(foil); NULL for none. Its first token counts. */
+  bool join;      /* tokenise prompt and target as one text */
   heta_bos bos;
-  bool parse_special;       /* read special-token names in the prompt as those tokens */
+  bool parse_special; /* read special-token names in the prompt as those tokens */
   uint64_t seed;
-  int threads;              /* 0: one per core this process may use */
-  uint64_t max_memory;      /* bytes the process may use for this job, 0: no limit */
-  double max_seconds;       /* wall-clock budget of heta_job_run, 0: no limit */
+  int threads;         /* 0: one per core this process may use */
+  uint64_t max_memory; /* bytes the process may use for this job, 0: no limit */
+  double max_seconds;  /* wall-clock budget of heta_job_run, 0: no limit */
   heta_backend backend;
   heta_precision precision;
   /* Called at least a few times a second from the thread that runs the job; may be NULL. Returning
@@ -228,7 +231,7 @@ typedef struct heta_attribute_options {
    * attribution is borrowed for the call. */
   void (*preview)(void *context, const struct heta_attribution *attribution);
   void *context;
-  size_t part, parts;       /* do work items part of parts (0-based); parts 0 or 1: all */
+  size_t part, parts; /* do work items part of parts (0-based); parts 0 or 1: all */
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -236,17 +239,17 @@ HETA_API heta_attribute_options heta_attribute_options_default(void);
 /* What a job will do, known before it runs. Pointers are borrowed from the job. */
 typedef struct heta_plan {
   size_t context_tokens, target_tokens;
-  size_t probes;        /* per token; 0 when the method uses none */
-  uint64_t forwards;    /* passes over (part of) the context, forward */
-  uint64_t reverses;    /* reverse passes */
-  uint64_t hvps;        /* Hessian-vector products */
-  double flop;          /* floating-point operations in matrix products */
-  uint64_t bytes;       /* expected peak memory of the process */
-  double seconds;       /* expected duration, from a short calibration of this machine */
-  size_t lane_rows;     /* rows of a batch of lanes */
-  bool expand_weights;  /* weights are expanded once, not panel by panel */
-  bool recompute;       /* activations are recomputed block by block */
-  size_t note_count;    /* things the user should know, e.g. a split that depends on --join */
+  size_t probes;       /* per token; 0 when the method uses none */
+  uint64_t forwards;   /* passes over (part of) the context, forward */
+  uint64_t reverses;   /* reverse passes */
+  uint64_t hvps;       /* Hessian-vector products */
+  double flop;         /* floating-point operations in matrix products */
+  uint64_t bytes;      /* expected peak memory of the process */
+  double seconds;      /* expected duration, from a short calibration of this machine */
+  size_t lane_rows;    /* rows of a batch of lanes */
+  bool expand_weights; /* weights are expanded once, not panel by panel */
+  bool recompute;      /* activations are recomputed block by block */
+  size_t note_count;   /* things the user should know, e.g. a split that depends on --join */
   const char *const *notes;
 } heta_plan;
 
@@ -266,7 +269,8 @@ HETA_API void heta_job_cancel(heta_job *job);
 /* Takes over the finished work recorded in a partial result (JSON written by heta_report_write) of
  * the same model, text, options and seed; anything else is refused. Results merge by key, so the
  * union of all parts equals the undivided job bit for bit. */
-HETA_API heta_status heta_job_merge(heta_job *job, const char *json, size_t size, heta_error *error);
+HETA_API heta_status heta_job_merge(heta_job *job, const char *json, size_t size,
+                                    heta_error *error);
 /* The result so far, complete or partial. Borrowed from the job until its next call. */
 HETA_API heta_status heta_job_get_result(heta_job *job, const struct heta_attribution **out,
                                          heta_error *error);
@@ -277,10 +281,10 @@ HETA_API void heta_job_free(heta_job *job);
 typedef struct heta_result_token {
   int32_t id;
   heta_token_kind kind;
-  size_t start, end;  /* bytes of heta_attribution.text */
-  const char *bytes;  /* what the token stands for, not always whole characters */
+  size_t start, end; /* bytes of heta_attribution.text */
+  const char *bytes; /* what the token stands for, not always whole characters */
   size_t byte_count;
-  size_t segment;     /* index into segments */
+  size_t segment; /* index into segments */
 } heta_result_token;
 
 typedef struct heta_segment {
@@ -298,7 +302,7 @@ typedef struct heta_candidate {
 #define HETA_TOP_CANDIDATES 5
 
 typedef struct heta_target {
-  size_t position;    /* index in tokens; its context is tokens [0, position) */
+  size_t position; /* index in tokens; its context is tokens [0, position) */
   int32_t id;
   const char *origin; /* "forced", "generated", "own" or "top" */
   double logprob;     /* NaN until known */
@@ -330,12 +334,12 @@ typedef struct heta_row {
   size_t length; /* = targets[target].position */
   heta_row_status status;
   const double *score;
-  const double *score_se;             /* NULL when the score is exact */
-  const double *signed_score;         /* NULL when the method has no sign */
-  const double *const *components;    /* component_count arrays */
-  const double *const *component_se;  /* component_count entries, each an array or NULL */
-  const uint32_t *probes;             /* probes behind each token's estimate, or NULL */
-  const bool *tied_with_next;         /* not separable from the next lower score; NULL when exact */
+  const double *score_se;            /* NULL when the score is exact */
+  const double *signed_score;        /* NULL when the method has no sign */
+  const double *const *components;   /* component_count arrays */
+  const double *const *component_se; /* component_count entries, each an array or NULL */
+  const uint32_t *probes;            /* probes behind each token's estimate, or NULL */
+  const bool *tied_with_next;        /* not separable from the next lower score; NULL when exact */
 } heta_row;
 
 typedef struct heta_resolved_option {
@@ -406,9 +410,9 @@ typedef enum heta_color { HETA_COLOR_NONE = 0, HETA_COLOR_256 = 1, HETA_COLOR_TR
 
 typedef struct heta_report_options {
   size_t struct_size;
-  heta_color color;  /* "term" */
-  size_t columns;    /* "term": line width, 0: 80; at least 60 */
-  const char *title; /* "html": page title, or NULL */
+  heta_color color;           /* "term" */
+  size_t columns;             /* "term": line width, 0: 80; at least 60 */
+  const char *title;          /* "html": page title, or NULL */
   const char *const *command; /* the command line to record, or NULL */
   size_t command_count;
 } heta_report_options;
@@ -417,8 +421,8 @@ HETA_API heta_report_options heta_report_options_default(void);
 
 /* Writes an attribution as "term", "json", "jsonl" or "html". Equal attributions give equal bytes,
  * but for the "timing" and "environment" objects of the JSON forms.
- * Errors: HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO (the
- * write function failed), HETA_E_MEMORY. */
+ * Errors: HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO
+ * (the write function failed), HETA_E_MEMORY. */
 HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
                                        const heta_report_options *options, heta_write_fn write,
                                        void *context, heta_error *error);
@@ -426,9 +430,9 @@ HETA_API heta_status heta_report_write(const heta_attribution *attribution, cons
 /* ---- Self-check ---------------------------------------------------------------------------- */
 
 typedef struct heta_check_item {
-  const char *name;     /* "gradient", "hvp", "symmetry", "lane", … */
-  const char *text;     /* what was compared */
-  double error, limit;  /* relative */
+  const char *name;    /* "gradient", "hvp", "symmetry", "lane", … */
+  const char *text;    /* what was compared */
+  double error, limit; /* relative */
   bool passed;
 } heta_check_item;
 

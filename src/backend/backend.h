@@ -1,10 +1,9 @@
 /* backend.h: the kernels, behind one table of functions. Only a backend touches numbers.
  *
  * Legend: rows are tokens (of one run, or of many lanes stacked); all matrices are row-major with
- * the stated width as leading dimension unless one is given. For each op the four maps stand side by
- * side: forward x -> y, vjp (x, ȳ) -> x̄, jvp (x, ẋ) -> ẏ, and vjp′, the tangent of vjp:
- * (x, ẋ, ȳ, ȳ̇) -> x̄̇. In code: x y, gx gy (adjoints), dx dy (tangents), dgx dgy (tangents of
- * adjoints).
+ * the stated width as leading dimension unless one is given. For each op the four maps stand side
+ * by side: forward x -> y, vjp (x, ȳ) -> x̄, jvp (x, ẋ) -> ẏ, and vjp′, the tangent of vjp: (x, ẋ,
+ * ȳ, ȳ̇) -> x̄̇. In code: x y, gx gy (adjoints), dx dy (tangents), dgx dgy (tangents of adjoints).
  *
  * `primal` maps a row of the tangents to the row of x and ȳ it belongs to (lanes share one run's
  * values); NULL: the same row. `accumulate`: += instead of =. Every row's result depends on that
@@ -20,7 +19,7 @@
 #include "model/architecture.h"
 
 /* Compiles a row function for several instruction sets and picks one when the program starts. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define HETA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -32,18 +31,18 @@ typedef struct X(rows) {
   size_t rows, width;
   const uint32_t *primal;
   int threads;
-  bool accumulate;                     /* into the (first) output */
-  bool accumulate_b;                   /* into the second output of a two-input op */
-  const real *weight, *bias;           /* [width]; bias may be NULL */
+  bool accumulate;           /* into the (first) output */
+  bool accumulate_b;         /* into the second output of a two-input op */
+  const real *weight, *bias; /* [width]; bias may be NULL */
   real epsilon;
   heta_i_activation activation;
-  const real *a, *b;                   /* inputs x (b: second input) */
-  const real *da, *db;                 /* their tangents */
-  const real *gy;                      /* adjoint of the output */
-  const real *dgy;                     /* its tangent */
-  real *y, *dy;                        /* output, its tangent */
-  real *ga, *gb;                       /* adjoints of the inputs */
-  real *dga, *dgb;                     /* their tangents */
+  const real *a, *b;   /* inputs x (b: second input) */
+  const real *da, *db; /* their tangents */
+  const real *gy;      /* adjoint of the output */
+  const real *dgy;     /* its tangent */
+  real *y, *dy;        /* output, its tangent */
+  real *ga, *gb;       /* adjoints of the inputs */
+  real *dga, *dgb;     /* their tangents */
 } X(rows);
 
 /* Rotation of pairs within each head: y = R(position) x, or its transpose. Linear, so that one
@@ -52,14 +51,14 @@ typedef struct X(rotary) {
   size_t rows, heads, head_width, dims;
   bool interleaved, transpose, accumulate;
   int threads;
-  const uint32_t *position; /* of each row */
+  const uint32_t *position;  /* of each row */
   const real *cosine, *sine; /* [positions × dims/2] */
   const real *x;
   real *y;
 } X(rotary);
 
-/* A change to attention probabilities after the softmax: A' = scale A + add, for one head and row of
- * a run (SIZE_MAX: all), or everywhere. */
+/* A change to attention probabilities after the softmax: A' = scale A + add, for one head and row
+ * of a run (SIZE_MAX: all), or everywhere. */
 typedef struct X(probability_edit) {
   size_t head, row;
   real scale;
@@ -88,12 +87,12 @@ typedef struct X(attention) {
   real *probabilities; /* forward, one lane: [heads × rows × (first + rows)] after edits, or NULL */
   const real *gy;      /* adjoint of the root's mix */
   real *gq, *gk, *gv;
-  bool accumulate[3];  /* of gq gk gv (or dgq dgk dgv) */
+  bool accumulate[3];       /* of gq gk gv (or dgq dgk dgv) */
   const real *dq, *dk, *dv; /* tangents, of the batch */
   real *dy;
   const real *dgy;
   real *dgq, *dgk, *dgv;
-  real *scratch;       /* X(backend).attention_scratch() numbers */
+  real *scratch; /* X(backend).attention_scratch() numbers */
 } X(attention);
 
 typedef struct X(backend) {

@@ -8,7 +8,8 @@
 /* 64-byte aligned, zeroed, NULL when the system refuses. count * size is checked. A zero-sized
  * request gives a unique pointer. */
 void *heta_i_allocate(size_t count, size_t size);
-/* Grows (keeping `old` bytes) or shrinks; NULL leaves the old block as it is. New bytes are zero. */
+/* Grows (keeping `old` bytes) or shrinks; NULL leaves the old block as it is. New bytes are zero.
+ */
 void *heta_i_reallocate(void *block, size_t old_bytes, size_t count, size_t size);
 void heta_i_free(void *block);
 

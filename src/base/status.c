@@ -37,17 +37,17 @@ const char *heta_version(void) { return HETA_VERSION; }
 
 const char *heta_status_name(heta_status status) {
   switch (status) {
-    case HETA_OK: return "ok";
-    case HETA_E_ARGUMENT: return "bad argument";
-    case HETA_E_MEMORY: return "out of memory";
-    case HETA_E_IO: return "input or output";
-    case HETA_E_FORMAT: return "damaged file";
-    case HETA_E_UNSUPPORTED: return "not supported";
-    case HETA_E_BUDGET: return "over budget";
-    case HETA_E_NONFINITE: return "not finite";
-    case HETA_E_CANCELLED: return "cancelled";
-    case HETA_E_CHECK: return "self-check failed";
-    case HETA_E_INTERNAL: return "internal error";
+  case HETA_OK: return "ok";
+  case HETA_E_ARGUMENT: return "bad argument";
+  case HETA_E_MEMORY: return "out of memory";
+  case HETA_E_IO: return "input or output";
+  case HETA_E_FORMAT: return "damaged file";
+  case HETA_E_UNSUPPORTED: return "not supported";
+  case HETA_E_BUDGET: return "over budget";
+  case HETA_E_NONFINITE: return "not finite";
+  case HETA_E_CANCELLED: return "cancelled";
+  case HETA_E_CHECK: return "self-check failed";
+  case HETA_E_INTERNAL: return "internal error";
   }
   return "unknown status";
 }

@@ -60,18 +60,17 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   const heta_i_engine_settings *s = &engine->settings;
   size_t width = model->hyper.width;
   size_t rows = s->lane_rows > pad_rows(s->positions) ? s->lane_rows : pad_rows(s->positions);
-  size_t attention =
-      engine->backend->attention_scratch(model->hyper.heads, model->hyper.kv_heads,
-                                         model->hyper.head_width, s->positions, s->lane_rows,
-                                         s->threads);
+  size_t attention = engine->backend->attention_scratch(model->hyper.heads, model->hyper.kv_heads,
+                                                        model->hyper.head_width, s->positions,
+                                                        s->lane_rows, s->threads);
   engine->embedding_row = X(take)(engine, width, sizeof(float));
   engine->attention_scratch = X(take)(engine, attention, sizeof(real));
   engine->head = X(take)(engine, X(head_elements)(model), sizeof(real));
   engine->gathered = X(take)(engine, 2 * HEAD_ROWS * width, sizeof(real));
   engine->primal = X(take)(engine, s->lane_rows, sizeof *engine->primal);
   engine->recomputed = s->recompute ? X(take)(engine, rows * width, sizeof(real)) : NULL;
-  if (!engine->embedding_row || !engine->attention_scratch || !engine->head || !engine->gathered || !engine->primal ||
-      (s->recompute && !engine->recomputed))
+  if (!engine->embedding_row || !engine->attention_scratch || !engine->head || !engine->gathered ||
+      !engine->primal || (s->recompute && !engine->recomputed))
     return heta_i_no_memory(error, "the engine's scratch memory", attention * sizeof(real));
   HETA_TRY(X(batch_open)(engine, s->lane_rows, s->lane_rows, &engine->batch, error));
   return X(tape_open)(engine, s->lane_rows, 0, 0, 2, &engine->work, error);
@@ -124,8 +123,8 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
                                                 s->positions, s->lane_rows, s->threads);
   numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */
   numbers += load->adjoints * load->targets * width;
-  numbers += rows * (hyper->head_width + width);                  /* a projection in flight */
-  numbers += load->length * load->length * hyper->heads;          /* captured probabilities */
+  numbers += rows * (hyper->head_width + width);         /* a projection in flight */
+  numbers += load->length * load->length * hyper->heads; /* captured probabilities */
   if (s->recompute) numbers += (rows > s->lane_rows ? rows : s->lane_rows) * width;
   uint64_t bytes = numbers * sizeof(real) + X(weights_bytes)(model, s->expand);
   bytes += s->lane_rows * (sizeof(X(placed)) + sizeof(X(attention_lane)) + 2 * sizeof(uint32_t));
@@ -189,9 +188,8 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
     }
     for (size_t e = 0; e < rows * n; e++) out[e] = (double)product[e];
   }
-  heta_status status = in && product
-                           ? HETA_OK
-                           : heta_i_no_memory(error, "a projection", padded * n * sizeof(real));
+  heta_status status =
+      in && product ? HETA_OK : heta_i_no_memory(error, "a projection", padded * n * sizeof(real));
   X(give)(engine, in, padded * columns, sizeof(real));
   X(give)(engine, product, padded * n, sizeof(real));
   return status;

@@ -1,11 +1,11 @@
 /* engine.h: passes over a model, the same interface for both precisions.
  *
  * A *run* is one sequence pushed forward with everything the other passes need kept. A *lane* is a
- * variant of a run that owns rows first … length-1 and reads the keys and values of earlier rows from
- * its parent; many lanes are stacked into one row matrix, so that each weight is one matrix product
- * for all of them. A *probe* is a tangent lane: the derivative of a run along a direction, which is
- * zero before row `first`, carried forward and then back through the reverse pass: a Hessian-vector
- * product. Numbers cross this interface as double in both precisions.
+ * variant of a run that owns rows first … length-1 and reads the keys and values of earlier rows
+ * from its parent; many lanes are stacked into one row matrix, so that each weight is one matrix
+ * product for all of them. A *probe* is a tangent lane: the derivative of a run along a direction,
+ * which is zero before row `first`, carried forward and then back through the reverse pass: a
+ * Hessian-vector product. Numbers cross this interface as double in both precisions.
  *
  * The engine knows nothing of attribution methods. An engine belongs to one thread at a time. */
 #ifndef HETA_ENGINE_ENGINE_H
@@ -14,30 +14,31 @@
 #include "model/model.h"
 
 typedef struct heta_i_engine heta_i_engine;
-typedef struct heta_i_run heta_i_run;         /* owned by the caller; keeps its engine busy with memory */
+typedef struct heta_i_run heta_i_run; /* owned by the caller; keeps its engine busy with memory */
 typedef struct heta_i_adjoint heta_i_adjoint; /* a run's reverse pass for one objective */
 
 typedef struct heta_i_engine_settings {
   const heta_model *model;
   heta_backend backend;
-  int threads;        /* at least 1 */
-  size_t positions;   /* longest sequence of any run or lane */
-  size_t lane_rows;   /* rows of a batch of lanes; a multiple of 32, at least the longest lane */
-  bool expand;        /* expand all weights at open; else panel by panel at every use */
-  bool recompute;     /* keep only each block's input; recompute the rest when it is needed */
+  int threads;      /* at least 1 */
+  size_t positions; /* longest sequence of any run or lane */
+  size_t lane_rows; /* rows of a batch of lanes; a multiple of 32, at least the longest lane */
+  bool expand;      /* expand all weights at open; else panel by panel at every use */
+  bool recompute;   /* keep only each block's input; recompute the rest when it is needed */
   bool (*stop)(void *context); /* polled in every pass; true ends it with HETA_E_CANCELLED */
   void *context;
 } heta_i_engine_settings;
 
 /* A change to a run: site' = scale site + add, at one block, for one row or all of the lane's own
- * rows, for one head or all. set: scale 0; add: scale 1; blend: scale 1-w. The derivative maps follow
- * it. */
+ * rows, for one head or all. set: scale 0; add: scale 1; blend: scale 1-w. The derivative maps
+ * follow it. */
 typedef struct heta_i_override {
   heta_i_site site;
   size_t block;
-  size_t row, head;  /* SIZE_MAX: all */
+  size_t row, head; /* SIZE_MAX: all */
   double scale;
-  const double *add; /* the site's row (or one head's part of it; probabilities: one per key), or NULL */
+  const double
+      *add; /* the site's row (or one head's part of it; probabilities: one per key), or NULL */
 } heta_i_override;
 
 /* Copies a site of a block while the lane runs: [own rows × width], for the probabilities
@@ -49,14 +50,14 @@ typedef struct heta_i_capture {
 } heta_i_capture;
 
 typedef struct heta_i_lane {
-  const heta_i_run *parent;    /* NULL: the lane owns every row */
-  size_t first, length;        /* own rows [first, length) */
-  const int32_t *tokens;       /* of rows 0 … length-1; only own rows are read */
-  const double *input;         /* instead of tokens: own rows × width, entering the first block */
-  size_t edit_row;             /* row whose input is `edit` (width numbers) instead; SIZE_MAX: none */
+  const heta_i_run *parent; /* NULL: the lane owns every row */
+  size_t first, length;     /* own rows [first, length) */
+  const int32_t *tokens;    /* of rows 0 … length-1; only own rows are read */
+  const double *input;      /* instead of tokens: own rows × width, entering the first block */
+  size_t edit_row;          /* row whose input is `edit` (width numbers) instead; SIZE_MAX: none */
   const double *edit;
-  const uint32_t *positions;   /* of rows 0 … length-1; NULL: 0, 1, … */
-  size_t hidden_key;           /* rows after it may not attend to it; SIZE_MAX: none */
+  const uint32_t *positions; /* of rows 0 … length-1; NULL: 0, 1, … */
+  size_t hidden_key;         /* rows after it may not attend to it; SIZE_MAX: none */
   const heta_i_override *overrides;
   size_t override_count;
   const heta_i_capture *captures;
@@ -67,10 +68,10 @@ typedef struct heta_i_lane {
 heta_i_lane heta_i_lane_of(const int32_t *tokens, size_t length);
 
 typedef enum heta_i_seed_kind {
-  HETA_SEED_LOGPROB,    /* log p(token) */
-  HETA_SEED_LOGIT,      /* z(token) */
-  HETA_SEED_PROB,       /* p(token) */
-  HETA_SEED_LOGIT_PROB  /* log p(token) - log(1 - p(token)) */
+  HETA_SEED_LOGPROB,   /* log p(token) */
+  HETA_SEED_LOGIT,     /* z(token) */
+  HETA_SEED_PROB,      /* p(token) */
+  HETA_SEED_LOGIT_PROB /* log p(token) - log(1 - p(token)) */
 } heta_i_seed_kind;
 
 /* An objective is a weighted sum of seeds; several rows and tokens are several seeds. */
@@ -82,7 +83,8 @@ typedef struct heta_i_seed {
 } heta_i_seed;
 
 /* What to read from the output distributions of lanes, at rows `row[0 … rows-1]` (each < length).
- * Outputs are [lanes × rows]; entries of rows before a lane's first are left alone. NULL: not wanted. */
+ * Outputs are [lanes × rows]; entries of rows before a lane's first are left alone. NULL: not
+ * wanted. */
 typedef struct heta_i_readout {
   size_t rows;
   const size_t *row;
@@ -90,29 +92,30 @@ typedef struct heta_i_readout {
   const int32_t *foil;         /* one per row, or NULL */
   const heta_i_run *reference; /* for kl: a run with the same target rows, in the same order */
   double *logprob, *foil_logprob;
-  double *kl;                  /* KL(reference ‖ lane), nats, at least 0 */
+  double *kl; /* KL(reference ‖ lane), nats, at least 0 */
 } heta_i_readout;
 
 typedef struct heta_i_probe {
-  size_t first;                /* the direction is zero before this row */
-  size_t direction_rows;       /* rows of `direction`, from `first`; later ones are zero */
-  const double *direction;     /* [direction_rows × width], on the input of the run's first block */
-  size_t result_rows;          /* rows of the product wanted, from `first` */
-  double *result;              /* [adjoints × result_rows × width] */
+  size_t first;            /* the direction is zero before this row */
+  size_t direction_rows;   /* rows of `direction`, from `first`; later ones are zero */
+  const double *direction; /* [direction_rows × width], on the input of the run's first block */
+  size_t result_rows;      /* rows of the product wanted, from `first` */
+  double *result;          /* [adjoints × result_rows × width] */
 } heta_i_probe;
 
 /* What is held at the same time, at most. */
 typedef struct heta_i_load {
-  size_t length;    /* rows of the run */
-  size_t targets;   /* target rows of the run */
+  size_t length;  /* rows of the run */
+  size_t targets; /* target rows of the run */
   size_t adjoints;
-  bool probes;      /* whether there are any */
+  bool probes; /* whether there are any */
 } heta_i_load;
 
 typedef enum heta_i_rule { HETA_RULE_PLAIN } heta_i_rule; /* of the reverse pass */
 
 typedef struct heta_i_engine_api {
-  heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out, heta_error *error);
+  heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out,
+                      heta_error *error);
   void (*close)(heta_i_engine *engine);
   /* Bytes taken from the system so far, at most. */
   size_t (*peak_bytes)(const heta_i_engine *engine);
@@ -146,12 +149,13 @@ typedef struct heta_i_engine_api {
   heta_status (*lanes)(heta_i_engine *engine, const heta_i_lane *lanes, size_t count,
                        const heta_i_readout *readout, heta_error *error);
   /* Hessian-vector products of each adjoint's objective, batched; the tangent's forward half is
-   * shared by all adjoints. gauss_newton: only the objective's curvature in the logits, Jᵀ∇²_z g J. */
+   * shared by all adjoints. gauss_newton: only the objective's curvature in the logits, Jᵀ∇²_z g J.
+   */
   heta_status (*probes)(heta_i_engine *engine, heta_i_run *run, heta_i_adjoint *const *adjoints,
                         size_t adjoint_count, const heta_i_probe *probes, size_t count,
                         bool gauss_newton, heta_error *error);
-  /* out [rows × outputs] = x [rows × columns] · W[:, first … first+columns)ᵀ without bias, for the op
-   * of `block` that writes `site`. */
+  /* out [rows × outputs] = x [rows × columns] · W[:, first … first+columns)ᵀ without bias, for the
+   * op of `block` that writes `site`. */
   heta_status (*project)(heta_i_engine *engine, size_t block, heta_i_site site, size_t first,
                          size_t columns, size_t rows, const double *x, double *out,
                          heta_error *error);
@@ -165,7 +169,8 @@ struct heta_i_engine {
 const heta_i_engine_api *heta_i_engine_api_f32(void);
 const heta_i_engine_api *heta_i_engine_api_f64(void);
 
-/* Matrix-product operations of passing one row through all blocks and of one output distribution. */
+/* Matrix-product operations of passing one row through all blocks and of one output distribution.
+ */
 double heta_i_block_flop(const heta_model *model);
 double heta_i_head_flop(const heta_model *model);
 

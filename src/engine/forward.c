@@ -86,7 +86,8 @@ static const heta_i_capture *wants_probabilities(const X(batch) *batch, size_t b
   return NULL;
 }
 
-/* Room for captured probabilities, when a lane of the batch wants them; such a batch has one lane. */
+/* Room for captured probabilities, when a lane of the batch wants them; such a batch has one lane.
+ */
 static heta_status open_probabilities(X(batch) *batch, heta_error *error) {
   const heta_i_lane *lane = batch->placed[0].lane;
   for (size_t i = 0; i < lane->capture_count; i++) {
@@ -115,13 +116,14 @@ void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, co
   for (size_t i = 0; i < model->block_ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
     bool observed = wanted && op->kind == HETA_OP_ATTENTION;
-    X(call) call = {.engine = engine,
-                    .op = op,
-                    .weight = &engine->block_weights[block * model->block_ops + i],
-                    .batch = batch,
-                    .block = block,
-                    .values = frame,
-                    .probabilities = observed ? batch->probabilities : NULL};
+    X(call)
+    call = {.engine = engine,
+            .op = op,
+            .weight = &engine->block_weights[block * model->block_ops + i],
+            .batch = batch,
+            .block = block,
+            .values = frame,
+            .probabilities = observed ? batch->probabilities : NULL};
     X(op_maps_of)(op->kind)->forward(&call);
     if (observed) {
       size_t count = model->hyper.heads * batch->placed[0].rows * batch->placed[0].lane->length;
@@ -153,8 +155,8 @@ static void load_positions(X(batch) *batch) {
   for (size_t l = 0; l < batch->count; l++) {
     const X(placed) *at = &batch->placed[l];
     for (size_t r = 0; r < at->rows; r++)
-      batch->position[at->offset + r] = at->lane->positions ? at->lane->positions[at->first + r]
-                                                            : (uint32_t)(at->first + r);
+      batch->position[at->offset + r] =
+          at->lane->positions ? at->lane->positions[at->first + r] : (uint32_t)(at->first + r);
   }
 }
 
@@ -162,7 +164,8 @@ static void load_positions(X(batch) *batch) {
 static size_t count_edits(const heta_i_lane *lane, size_t block) {
   size_t count = 0;
   for (size_t i = 0; i < lane->override_count; i++)
-    count += lane->overrides[i].site == HETA_SITE_PROBABILITIES && lane->overrides[i].block == block;
+    count +=
+        lane->overrides[i].site == HETA_SITE_PROBABILITIES && lane->overrides[i].block == block;
   return count;
 }
 
@@ -293,8 +296,8 @@ static heta_status copy_overrides(X(run) *run, const heta_i_lane *lane, heta_err
 }
 
 static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *error) {
-  run->lane = (heta_i_lane){.length = lane->length, .edit_row = SIZE_MAX,
-                            .hidden_key = lane->hidden_key};
+  run->lane =
+      (heta_i_lane){.length = lane->length, .edit_row = SIZE_MAX, .hidden_key = lane->hidden_key};
   const heta_model *model = run->engine->base.model;
   run->edits = heta_i_allocate(model->hyper.layers, sizeof *run->edits);
   run->edit_counts = heta_i_allocate(model->hyper.layers, sizeof *run->edit_counts);
@@ -310,13 +313,15 @@ static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *e
 
 /* The root lane at a block, for the attention kernels. */
 X(attention_lane) X(run_attention)(const X(run) *run, size_t block) {
-  return (X(attention_lane)){.rows = run->length, .hidden = run->lane.hidden_key,
-                             .edits = run->edits[block], .edit_count = run->edit_counts[block]};
+  return (X(attention_lane)){.rows = run->length,
+                             .hidden = run->lane.hidden_key,
+                             .edits = run->edits[block],
+                             .edit_count = run->edit_counts[block]};
 }
 
 heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
-                   const size_t *target_rows, size_t target_count, heta_i_run **out,
-                   heta_error *error) {
+                          const size_t *target_rows, size_t target_count, heta_i_run **out,
+                          heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   const heta_model *model = base->model;
   heta_status status = HETA_OK;
@@ -340,14 +345,15 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   load_positions(&run->batch);
   HETA_GO(open_probabilities(&run->batch, error));
   uint32_t keep = engine->settings.recompute ? X(lane_sites)(model) : engine->keep_values;
-  HETA_GO(X(tape_open)(engine, padded, begin, keep | X(lane_sites)(model), model->hyper.layers - begin + 1,
-                       &run->tape, error));
+  HETA_GO(X(tape_open)(engine, padded, begin, keep | X(lane_sites)(model),
+                       model->hyper.layers - begin + 1, &run->tape, error));
   run->target_rows = X(take)(engine, target_count, sizeof *run->target_rows);
   run->final = X(take)(engine, target_count * model->hyper.width, sizeof(real));
   run->logits = X(take)(engine, target_count * vocabulary, sizeof(real));
   run->log_sum = X(take)(engine, target_count, sizeof(double));
   if (!run->target_rows || !run->final || !run->logits || !run->log_sum) {
-    status = heta_i_no_memory(error, "output distributions", target_count * vocabulary * sizeof(real));
+    status =
+        heta_i_no_memory(error, "output distributions", target_count * vocabulary * sizeof(real));
     goto done;
   }
   memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
@@ -409,7 +415,8 @@ X(frame) X(run_frame)(X(run) *run, size_t block) {
   X(engine) *engine = run->engine;
   X(frame) frame = X(tape_frame)(engine, run->tape, block);
   if (!engine->settings.recompute) return frame;
-  /* The kept residual after the block already holds overrides of the next block's input: leave it. */
+  /* The kept residual after the block already holds overrides of the next block's input: leave it.
+   */
   X(frame) again = frame;
   again.b[HETA_SITE_RESIDUAL_AFTER] = engine->recomputed;
   run->batch.attention[0] = X(run_attention)(run, block);
@@ -478,11 +485,12 @@ static heta_status load_attention(X(batch) *batch, size_t block, lane_edits *edi
   for (size_t l = 0; l < batch->count; l++) {
     const X(placed) *at = &batch->placed[l];
     X(attention_lane) *view = &batch->attention[l];
-    *view = (X(attention_lane)){.offset = at->offset, .first = at->first, .rows = at->rows,
-                                .hidden = at->lane->hidden_key};
+    *view = (X(attention_lane)){
+        .offset = at->offset, .first = at->first, .rows = at->rows, .hidden = at->lane->hidden_key};
     heta_i_free(edits[l].edits);
     heta_i_free(edits[l].numbers);
-    HETA_TRY(make_edits(at->lane, block, &edits[l].edits, &edits[l].numbers, &edits[l].count, error));
+    HETA_TRY(
+        make_edits(at->lane, block, &edits[l].edits, &edits[l].numbers, &edits[l].count, error));
     view->edits = edits[l].edits;
     view->edit_count = edits[l].count;
     if (!at->first) continue;
@@ -559,7 +567,7 @@ static void read_rows(X(engine) *engine, const heta_i_readout *readout, const pe
 }
 
 heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
-                     const heta_i_readout *readout, heta_error *error) {
+                            const heta_i_readout *readout, heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   for (size_t i = 0; i < count; i++) {
     HETA_TRY(check_lane(engine, &lanes[i], begin_of(&lanes[i]), error));

@@ -67,12 +67,13 @@ void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const rea
   copy_in(engine, RESIDUAL, residual, rows);
   X(batch) batch = {.rows = rows, .padded = pad_rows(rows)};
   X(frame) values = frame_of(scratch(engine, RESIDUAL), NULL, NULL);
-  X(frame) adjoints = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B),
-                               X(head_logits)(engine));
+  X(frame)
+  adjoints = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), X(head_logits)(engine));
   if (logits_adjoint != X(head_logits)(engine))
     memcpy(X(head_logits)(engine), logits_adjoint,
            rows * engine->base.model->hyper.vocabulary * sizeof(real));
-  pass(engine, &(X(call)){.batch = &batch, .values = &values, .adjoints = &adjoints}, BACKWARD, vjp);
+  pass(engine, &(X(call)){.batch = &batch, .values = &values, .adjoints = &adjoints}, BACKWARD,
+       vjp);
   copy_out(engine, norm_adjoint, NORM_B, rows);
   copy_out(engine, residual_adjoint, RESIDUAL_B, rows);
 }
@@ -82,7 +83,8 @@ void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const r
   copy_in(engine, RESIDUAL_B, tangent, rows);
   X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
   X(frame) values = frame_of((real *)residual, NULL, NULL);
-  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits_tangent);
+  X(frame)
+  tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits_tangent);
   pass(engine, &(X(call)){.batch = &batch, .values = &values, .tangents = &tangents}, FORWARD, jvp);
 }
 
@@ -94,11 +96,15 @@ void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
   X(frame) values = frame_of((real *)residual, NULL, NULL);
   X(frame) adjoints = frame_of(NULL, (real *)norm_adjoint, NULL);
   X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, NULL);
-  X(frame) adjoint_tangents = frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM),
-                                       (real *)logits_adjoint_tangent);
+  X(frame)
+  adjoint_tangents =
+      frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM), (real *)logits_adjoint_tangent);
   pass(engine,
-       &(X(call)){.batch = &batch, .values = &values, .adjoints = norm_adjoint ? &adjoints : NULL,
-                  .tangents = &tangents, .adjoint_tangents = &adjoint_tangents},
+       &(X(call)){.batch = &batch,
+                  .values = &values,
+                  .adjoints = norm_adjoint ? &adjoints : NULL,
+                  .tangents = &tangents,
+                  .adjoint_tangents = &adjoint_tangents},
        BACKWARD, vjp_tangent);
   copy_out(engine, out, RESIDUAL, rows);
 }

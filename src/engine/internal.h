@@ -12,8 +12,8 @@ static inline size_t pad_rows(size_t rows) { return (rows + ROW_PAD - 1) / ROW_P
 
 typedef struct X(weight) {
   const heta_i_weight *source;
-  real *expanded;       /* [rows × cols], or NULL: expanded panel by panel */
-  real *vector, *bias;  /* [rows], or NULL */
+  real *expanded;      /* [rows × cols], or NULL: expanded panel by panel */
+  real *vector, *bias; /* [rows], or NULL */
 } X(weight);
 
 /* One row matrix per buffer; NULL where there is none. */
@@ -21,8 +21,8 @@ typedef struct X(frame) {
   real *b[HETA_SITE_BUFFERS];
 } X(frame);
 
-/* The rows of one pass, block by block. Buffers in `keep` have a slot per block; the others share one
- * slot, overwritten by each block. Residuals have blocks + 1 slots (values, tangents) or 2. */
+/* The rows of one pass, block by block. Buffers in `keep` have a slot per block; the others share
+ * one slot, overwritten by each block. Residuals have blocks + 1 slots (values, tangents) or 2. */
 typedef struct X(tape) {
   size_t rows, begin, blocks, residual_slots;
   uint32_t keep;
@@ -43,8 +43,8 @@ typedef struct X(batch) {
   size_t rows, padded;
   size_t count;
   X(placed) *placed;
-  uint32_t *position; /* [padded] */
-  const uint32_t *primal; /* [padded] row of the root run, borrowed; NULL in forward passes */
+  uint32_t *position;           /* [padded] */
+  const uint32_t *primal;       /* [padded] row of the root run, borrowed; NULL in forward passes */
   X(attention_lane) *attention; /* [count] */
   size_t heads;
   real *probabilities; /* [heads × rows × length] of the one lane that captures them, or NULL */
@@ -56,19 +56,19 @@ typedef struct X(engine) {
   const X(backend) *backend;
   X(weight) *block_weights; /* [layers][block_ops] */
   X(weight) head_weights[HETA_MAX_OPS];
-  real *cosine, *sine;      /* [positions × dims/2] */
-  float *embedding_row;     /* [width]: one row on its way from the file */
-  real *panel;              /* PANEL_ELEMENTS (at least one row), unless all is expanded */
-  float *panel_f32;         /* the same, for expansion to float before double */
+  real *cosine, *sine;  /* [positions × dims/2] */
+  float *embedding_row; /* [width]: one row on its way from the file */
+  real *panel;          /* PANEL_ELEMENTS (at least one row), unless all is expanded */
+  float *panel_f32;     /* the same, for expansion to float before double */
   real *attention_scratch;
   uint32_t keep_values, keep_adjoints; /* buffers the derivative maps read, bit per site */
-  X(tape) *work;            /* [lane_rows]: forward lanes, tangents of adjoints */
-  X(tape) *tangents;        /* [lane_rows] */
-  real *head;               /* scratch of the head: see head.c */
-  real *gathered;           /* [2 × HEAD_ROWS × width]: rows on their way to the head and back */
-  real *recomputed;         /* [rows × width]: where a recomputed block leaves its last residual */
-  X(batch) batch;           /* [lane_rows] rows and lanes */
-  uint32_t *primal;         /* [lane_rows]: the batch's map of probes to rows of their run */
+  X(tape) *work;                       /* [lane_rows]: forward lanes, tangents of adjoints */
+  X(tape) *tangents;                   /* [lane_rows] */
+  real *head;                          /* scratch of the head: see head.c */
+  real *gathered;   /* [2 × HEAD_ROWS × width]: rows on their way to the head and back */
+  real *recomputed; /* [rows × width]: where a recomputed block leaves its last residual */
+  X(batch) batch;   /* [lane_rows] rows and lanes */
+  uint32_t *primal; /* [lane_rows]: the batch's map of probes to rows of their run */
   size_t bytes, peak;
 } X(engine);
 
@@ -76,27 +76,27 @@ typedef struct X(run) {
   X(engine) *engine;
   size_t length, begin;
   X(tape) *tape;
-  X(batch) batch;           /* its one lane */
-  heta_i_lane lane;         /* own copies of overrides; no captures */
-  double *added;            /* the numbers that its overrides add */
+  X(batch) batch;              /* its one lane */
+  heta_i_lane lane;            /* own copies of overrides; no captures */
+  double *added;               /* the numbers that its overrides add */
   X(probability_edit) **edits; /* [layers], NULL where there are none */
   size_t *edit_counts;
   real **edit_numbers;
   size_t target_count;
   size_t *target_rows;
-  real *final;              /* [targets × width]: residual after the last block */
-  real *logits;             /* [targets × vocabulary] */
-  double *log_sum;          /* [targets]: log Σ exp(logits) */
+  real *final;     /* [targets × width]: residual after the last block */
+  real *logits;    /* [targets × vocabulary] */
+  double *log_sum; /* [targets]: log Σ exp(logits) */
 } X(run);
 
 typedef struct X(adjoint) {
   X(run) *run;
-  X(tape) *tape;            /* keeps what vjp′ reads */
+  X(tape) *tape; /* keeps what vjp′ reads */
   size_t seed_count;
   heta_i_seed *seeds;
-  size_t row_count;         /* distinct rows of the seeds, sorted, as indices into target_rows */
+  size_t row_count; /* distinct rows of the seeds, sorted, as indices into target_rows */
   size_t *rows;
-  real *norm;               /* [row_count × width]: adjoint of the final norm's output */
+  real *norm; /* [row_count × width]: adjoint of the final norm's output */
 } X(adjoint);
 
 /* Everything one map of one op needs. Frames not used by a map are NULL. */
@@ -104,23 +104,23 @@ typedef struct X(call) {
   X(engine) *engine;
   const heta_i_op *op;
   const X(weight) *weight;
-  const X(batch) *batch;    /* of y, dy, dgx */
+  const X(batch) *batch; /* of y, dy, dgx */
   size_t block;
   const X(frame) *values;   /* forward: being filled; derivatives: the root run's */
   const X(frame) *adjoints; /* vjp: being filled; vjp′: the root run's, or NULL for none */
   const X(frame) *tangents; /* jvp: being filled */
   const X(frame) *adjoint_tangents; /* vjp′: being filled */
-  bool accumulate[3];       /* whether the adjoint of input i was written by a later op already */
+  bool accumulate[3]; /* whether the adjoint of input i was written by a later op already */
   heta_i_rule rule;
   const X(attention_lane) *root;
-  real *probabilities;      /* forward attention: where to leave them, or NULL */
+  real *probabilities; /* forward attention: where to leave them, or NULL */
 } X(call);
 
 typedef struct X(op_maps) {
   void (*forward)(const X(call) *), (*vjp)(const X(call) *), (*jvp)(const X(call) *),
       (*vjp_tangent)(const X(call) *);
-  bool reads_values;   /* derivative maps read the inputs' values and tangents */
-  bool reads_adjoint;  /* vjp′ reads the root's adjoint of the output */
+  bool reads_values;  /* derivative maps read the inputs' values and tangents */
+  bool reads_adjoint; /* vjp′ reads the root's adjoint of the output */
 } X(op_maps);
 
 /* ops_*.c */
@@ -161,11 +161,11 @@ X(attention_lane) X(run_attention)(const X(run) *run, size_t block);
 X(frame) X(run_frame)(X(run) *run, size_t block);
 bool X(accumulates)(const heta_i_op *ops, size_t count, size_t op, size_t input);
 heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
-                   const size_t *target_rows, size_t target_count, heta_i_run **out,
-                   heta_error *error);
+                          const size_t *target_rows, size_t target_count, heta_i_run **out,
+                          heta_error *error);
 void X(run_free)(heta_i_run *run);
 heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
-                     const heta_i_readout *readout, heta_error *error);
+                            const heta_i_readout *readout, heta_error *error);
 heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *run, size_t block,
                               const heta_i_capture *captures, size_t count, heta_error *error);
 /* The sites a run keeps even when blocks are recomputed: what lanes read. */
@@ -176,12 +176,12 @@ void X(scale_overrides)(const X(run) *run, const X(batch) *batch, size_t block, 
 
 /* reverse.c, tangent.c */
 heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *run, const heta_i_seed *seeds,
-                       size_t seed_count, heta_i_rule rule, double *value, double *gradient,
-                       heta_i_adjoint **out, heta_error *error);
+                              size_t seed_count, heta_i_rule rule, double *value, double *gradient,
+                              heta_i_adjoint **out, heta_error *error);
 void X(adjoint_free)(heta_i_adjoint *adjoint);
 heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoint *const *adjoints,
-                      size_t adjoint_count, const heta_i_probe *probes, size_t count,
-                      bool gauss_newton, heta_error *error);
+                             size_t adjoint_count, const heta_i_probe *probes, size_t count,
+                             bool gauss_newton, heta_error *error);
 
 /* head.c: the final norm and the output projection, HEAD_ROWS rows at a time. */
 size_t X(head_elements)(const heta_model *model);
@@ -207,7 +207,7 @@ void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
 /* In place: the tangent of the logits becomes the tangent of their adjoint. */
 void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabulary,
                               const heta_i_seed *seeds, size_t count, size_t row, real *tangent);
-double X(divergence)(const real *reference, double reference_sum, const real *logits, double log_sum,
-                     size_t size);
+double X(divergence)(const real *reference, double reference_sum, const real *logits,
+                     double log_sum, size_t size);
 
 #endif

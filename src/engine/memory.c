@@ -84,7 +84,8 @@ X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t bloc
     frame.b[site] = tape->slots[site] + slot * tape->rows * model->widths[site];
   }
   frame.b[HETA_SITE_RESIDUAL_BEFORE] = tape->residual + index % tape->residual_slots * residual;
-  frame.b[HETA_SITE_RESIDUAL_AFTER] = tape->residual + (index + 1) % tape->residual_slots * residual;
+  frame.b[HETA_SITE_RESIDUAL_AFTER] =
+      tape->residual + (index + 1) % tape->residual_slots * residual;
   return frame;
 }
 

@@ -3,7 +3,8 @@
  *   log p(y):              z̄ = e - p,            z̄̇ = -ṗ,            ṗ = p∘(ż - p·ż)
  *   z(y):                  z̄ = e,                z̄̇ = 0
  *   p(y):                  z̄ = p_y (e - p),      z̄̇ = ṗ_y (e - p) - p_y ṗ
- *   log p(y) - log(1-p(y)): z̄ = e - q,           z̄̇ = -q∘(ż - q·ż),  q = p without y, normalised. */
+ *   log p(y) - log(1-p(y)): z̄ = e - q,           z̄̇ = -q∘(ż - q·ż),
+ * where q = p without y, normalised. */
 #include <math.h>
 #include <string.h>
 
@@ -42,12 +43,12 @@ double X(objective_value)(const X(run) *run, const heta_i_seed *seeds, size_t co
     const real *z = run->logits + index * vocabulary;
     double logit = (double)z[seed->token], logprob = logit - run->log_sum[index];
     switch (seed->kind) {
-      case HETA_SEED_LOGPROB: value += seed->weight * logprob; break;
-      case HETA_SEED_LOGIT: value += seed->weight * logit; break;
-      case HETA_SEED_PROB: value += seed->weight * exp(logprob); break;
-      case HETA_SEED_LOGIT_PROB:
-        value += seed->weight * (logit - log_sum_exp_without(z, vocabulary, (size_t)seed->token));
-        break;
+    case HETA_SEED_LOGPROB: value += seed->weight * logprob; break;
+    case HETA_SEED_LOGIT: value += seed->weight * logit; break;
+    case HETA_SEED_PROB: value += seed->weight * exp(logprob); break;
+    case HETA_SEED_LOGIT_PROB:
+      value += seed->weight * (logit - log_sum_exp_without(z, vocabulary, (size_t)seed->token));
+      break;
     }
   }
   return value;
@@ -78,8 +79,8 @@ void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
   }
 }
 
-/* Each seed adds, entry by entry: a multiple of ṗ, of p, of its token's unit vector, and for logit-prob
- * of q̇. The caller guarantees at most ROW_SEEDS seeds a row. */
+/* Each seed adds, entry by entry: a multiple of ṗ, of p, of its token's unit vector, and for
+ * logit-prob of q̇. The caller guarantees at most ROW_SEEDS seeds a row. */
 void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabulary,
                               const heta_i_seed *seeds, size_t count, size_t row, real *tangent) {
   const heta_i_seed *own[ROW_SEEDS];
@@ -119,8 +120,8 @@ void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabul
   }
 }
 
-double X(divergence)(const real *reference, double reference_sum, const real *logits, double log_sum,
-                     size_t size) {
+double X(divergence)(const real *reference, double reference_sum, const real *logits,
+                     double log_sum, size_t size) {
   double sum = 0;
   for (size_t i = 0; i < size; i++) {
     double p = (double)reference[i] - reference_sum;

@@ -9,16 +9,17 @@ static const real *get(const X(frame) *frame, heta_i_site site) {
 /* The common part of a row kernel's arguments; unused pointers stay NULL. */
 static X(rows) rows_of(const X(call) *c) {
   const heta_i_op *op = c->op;
-  X(rows) r = {.rows = c->batch->rows,
-               .width = c->engine->base.model->widths[op->out],
-               .primal = c->batch->primal,
-               .threads = c->engine->settings.threads,
-               .accumulate = c->accumulate[0],
-               .accumulate_b = c->accumulate[1],
-               .epsilon = (real)c->engine->base.model->hyper.epsilon,
-               .activation = c->engine->base.model->architecture->activation,
-               .a = get(c->values, op->in[0]),
-               .gy = get(c->adjoints, op->out)};
+  X(rows)
+  r = {.rows = c->batch->rows,
+       .width = c->engine->base.model->widths[op->out],
+       .primal = c->batch->primal,
+       .threads = c->engine->settings.threads,
+       .accumulate = c->accumulate[0],
+       .accumulate_b = c->accumulate[1],
+       .epsilon = (real)c->engine->base.model->hyper.epsilon,
+       .activation = c->engine->base.model->architecture->activation,
+       .a = get(c->values, op->in[0]),
+       .gy = get(c->adjoints, op->out)};
   if (c->weight) {
     r.weight = c->weight->vector;
     r.bias = c->weight->bias;
@@ -41,25 +42,25 @@ static X(rows) rows_of(const X(call) *c) {
   return r;
 }
 
-#define ROW_OP(name, kernels)                                                               \
-  static void forward_##name(const X(call) *c) {                                            \
-    X(rows) r = rows_of(c);                                                                 \
-    (kernels).forward(&r);                                                                  \
-  }                                                                                         \
-  static void vjp_##name(const X(call) *c) {                                                \
-    X(rows) r = rows_of(c);                                                                 \
-    (kernels).vjp(&r);                                                                      \
-  }                                                                                         \
-  static void jvp_##name(const X(call) *c) {                                                \
-    X(rows) r = rows_of(c);                                                                 \
-    (kernels).jvp(&r);                                                                      \
-  }                                                                                         \
-  static void vjp_tangent_##name(const X(call) *c) {                                        \
-    X(rows) r = rows_of(c);                                                                 \
-    (kernels).vjp_tangent(&r);                                                              \
-  }                                                                                         \
-  const X(op_maps) X(name##_maps) = {forward_##name, vjp_##name, jvp_##name,                \
-                                     vjp_tangent_##name, true, true};
+#define ROW_OP(name, kernels)                                                                      \
+  static void forward_##name(const X(call) *c) {                                                   \
+    X(rows) r = rows_of(c);                                                                        \
+    (kernels).forward(&r);                                                                         \
+  }                                                                                                \
+  static void vjp_##name(const X(call) *c) {                                                       \
+    X(rows) r = rows_of(c);                                                                        \
+    (kernels).vjp(&r);                                                                             \
+  }                                                                                                \
+  static void jvp_##name(const X(call) *c) {                                                       \
+    X(rows) r = rows_of(c);                                                                        \
+    (kernels).jvp(&r);                                                                             \
+  }                                                                                                \
+  static void vjp_tangent_##name(const X(call) *c) {                                               \
+    X(rows) r = rows_of(c);                                                                        \
+    (kernels).vjp_tangent(&r);                                                                     \
+  }                                                                                                \
+  const X(op_maps)                                                                                 \
+      X(name##_maps) = {forward_##name, vjp_##name, jvp_##name, vjp_tangent_##name, true, true};
 
 ROW_OP(norm, c->engine->base.model->architecture->norm == HETA_NORM_RMS
                  ? c->engine->backend->rms_norm
@@ -70,19 +71,20 @@ ROW_OP(activation, c->engine->backend->activation)
 static X(attention) attention_of(const X(call) *c) {
   const heta_i_hyper *hyper = &c->engine->base.model->hyper;
   const heta_i_op *op = c->op;
-  X(attention) a = {.heads = hyper->heads,
-                    .kv_heads = hyper->kv_heads,
-                    .head_width = hyper->head_width,
-                    .scale = (real)hyper->attention_scale,
-                    .threads = c->engine->settings.threads,
-                    .lanes = c->batch->attention,
-                    .lane_count = c->batch->count,
-                    .root = c->root,
-                    .q = c->values->b[op->in[0]],
-                    .k = c->values->b[op->in[1]],
-                    .v = c->values->b[op->in[2]],
-                    .gy = get(c->adjoints, op->out),
-                    .scratch = c->engine->attention_scratch};
+  X(attention)
+  a = {.heads = hyper->heads,
+       .kv_heads = hyper->kv_heads,
+       .head_width = hyper->head_width,
+       .scale = (real)hyper->attention_scale,
+       .threads = c->engine->settings.threads,
+       .lanes = c->batch->attention,
+       .lane_count = c->batch->count,
+       .root = c->root,
+       .q = c->values->b[op->in[0]],
+       .k = c->values->b[op->in[1]],
+       .v = c->values->b[op->in[2]],
+       .gy = get(c->adjoints, op->out),
+       .scratch = c->engine->attention_scratch};
   for (int i = 0; i < 3; i++) a.accumulate[i] = c->accumulate[i];
   return a;
 }
@@ -125,14 +127,14 @@ static void vjp_tangent_attention(const X(call) *c) {
   c->engine->backend->attention_vjp_tangent(&a);
 }
 
-const X(op_maps) X(attention_maps) = {forward_attention, vjp_attention, jvp_attention,
-                                      vjp_tangent_attention, true, true};
+const X(op_maps) X(attention_maps) = {forward_attention,     vjp_attention, jvp_attention,
+                                      vjp_tangent_attention, true,          true};
 
 const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind) {
   static const X(op_maps) *const TABLE[HETA_OP_KINDS] = {
-      [HETA_OP_NORM] = &X(norm_maps),           [HETA_OP_LINEAR] = &X(linear_maps),
-      [HETA_OP_ROTARY] = &X(rotary_maps),       [HETA_OP_ATTENTION] = &X(attention_maps),
-      [HETA_OP_GATED] = &X(gated_maps),         [HETA_OP_ACTIVATION] = &X(activation_maps),
+      [HETA_OP_NORM] = &X(norm_maps),     [HETA_OP_LINEAR] = &X(linear_maps),
+      [HETA_OP_ROTARY] = &X(rotary_maps), [HETA_OP_ATTENTION] = &X(attention_maps),
+      [HETA_OP_GATED] = &X(gated_maps),   [HETA_OP_ACTIVATION] = &X(activation_maps),
       [HETA_OP_ADD] = &X(add_maps)};
   return TABLE[kind];
 }

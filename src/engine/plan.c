@@ -2,8 +2,8 @@
 #include "engine/engine.h"
 
 heta_i_lane heta_i_lane_of(const int32_t *tokens, size_t length) {
-  return (heta_i_lane){.tokens = tokens, .length = length, .edit_row = SIZE_MAX,
-                       .hidden_key = SIZE_MAX};
+  return (heta_i_lane){
+      .tokens = tokens, .length = length, .edit_row = SIZE_MAX, .hidden_key = SIZE_MAX};
 }
 
 double heta_i_block_flop(const heta_model *model) {

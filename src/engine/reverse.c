@@ -14,11 +14,13 @@ static heta_status check_seeds(const X(run) *run, const heta_i_seed *seeds, size
     for (size_t t = 0; t < run->target_count; t++) target |= run->target_rows[t] == seeds[i].row;
     for (size_t j = 0; j < count; j++) same += seeds[j].row == seeds[i].row;
     if (!target || seeds[i].token < 0 || (size_t)seeds[i].token >= vocabulary)
-      return heta_i_fail(error, HETA_E_INTERNAL, "a seed (row %zu, token %d) is not a target of its run",
-                         seeds[i].row, (int)seeds[i].token);
+      return heta_i_fail(error, HETA_E_INTERNAL,
+                         "a seed (row %zu, token %d) is not a target of its run", seeds[i].row,
+                         (int)seeds[i].token);
     if (same > ROW_SEEDS)
-      return heta_i_fail(error, HETA_E_ARGUMENT, "an objective has %zu seeds at row %zu; at most %d",
-                         same, seeds[i].row, ROW_SEEDS);
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "an objective has %zu seeds at row %zu; at most %d", same, seeds[i].row,
+                         ROW_SEEDS);
   }
   return HETA_OK;
 }
@@ -59,8 +61,9 @@ void X(adjoint_free)(heta_i_adjoint *base) {
   X(adjoint) *adjoint = (X(adjoint) *)base;
   if (!adjoint) return;
   X(run) *run = adjoint->run;
-  X(give)(run->engine, adjoint->norm,
-          run->target_count * run->engine->base.model->hyper.width, sizeof(real));
+  X(give)
+  (run->engine, adjoint->norm, run->target_count * run->engine->base.model->hyper.width,
+   sizeof(real));
   X(tape_close)(run->engine, adjoint->tape);
   heta_i_free(adjoint->seeds);
   heta_i_free(adjoint->rows);
@@ -80,9 +83,9 @@ static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
     for (size_t i = 0; i < count; i++) {
       size_t target = adjoint->rows[from + i];
       memcpy(gathered + i * width, run->final + target * width, width * sizeof(real));
-      X(objective_vjp)(run->logits + target * vocabulary, run->log_sum[target], vocabulary,
-                       adjoint->seeds, adjoint->seed_count, run->target_rows[target],
-                       logits + i * vocabulary);
+      X(objective_vjp)
+      (run->logits + target * vocabulary, run->log_sum[target], vocabulary, adjoint->seeds,
+       adjoint->seed_count, run->target_rows[target], logits + i * vocabulary);
     }
     X(head_vjp)(engine, count, gathered, logits, gathered, back);
     for (size_t i = 0; i < count; i++) {
@@ -95,8 +98,8 @@ static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
 }
 
 heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const heta_i_seed *seeds,
-                       size_t seed_count, heta_i_rule rule, double *value, double *gradient,
-                       heta_i_adjoint **out, heta_error *error) {
+                              size_t seed_count, heta_i_rule rule, double *value, double *gradient,
+                              heta_i_adjoint **out, heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   X(run) *run = (X(run) *)base_run;
   const heta_model *model = base->model;
@@ -115,24 +118,26 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
     X(attention_lane) root = X(run_attention)(run, block);
     for (size_t i = model->block_ops; i-- > 0;) {
       const heta_i_op *op = &model->architecture->block[i];
-      X(scale_overrides)(run, &run->batch, block, op->out, model->widths[op->out],
-                         adjoints.b[op->out]);
-      X(call) call = {.engine = engine,
-                      .op = op,
-                      .weight = &engine->block_weights[block * model->block_ops + i],
-                      .batch = &run->batch,
-                      .block = block,
-                      .values = &values,
-                      .adjoints = &adjoints,
-                      .rule = rule,
-                      .root = &root};
+      X(scale_overrides)
+      (run, &run->batch, block, op->out, model->widths[op->out], adjoints.b[op->out]);
+      X(call)
+      call = {.engine = engine,
+              .op = op,
+              .weight = &engine->block_weights[block * model->block_ops + i],
+              .batch = &run->batch,
+              .block = block,
+              .values = &values,
+              .adjoints = &adjoints,
+              .rule = rule,
+              .root = &root};
       for (size_t k = 0; k < 3; k++)
-        call.accumulate[k] = op->in[k] && X(accumulates)(model->architecture->block,
-                                                         model->block_ops, i, k);
+        call.accumulate[k] =
+            op->in[k] && X(accumulates)(model->architecture->block, model->block_ops, i, k);
       X(op_maps_of)(op->kind)->vjp(&call);
     }
-    X(scale_overrides)(run, &run->batch, block, HETA_SITE_RESIDUAL_BEFORE, width,
-                       adjoints.b[HETA_SITE_RESIDUAL_BEFORE]);
+    X(scale_overrides)
+    (run, &run->batch, block, HETA_SITE_RESIDUAL_BEFORE, width,
+     adjoints.b[HETA_SITE_RESIDUAL_BEFORE]);
   }
   if (value) *value = X(objective_value)(run, seeds, seed_count);
   if (gradient)

@@ -1,6 +1,6 @@
-/* tangent.c: Hessian-vector products, forward over reverse: a direction is pushed forward (jvp), and
- * its effect on the reverse pass is pulled back (vjp′). Probes are lanes of one row matrix; the values
- * and adjoints they differentiate are the root run's. */
+/* tangent.c: Hessian-vector products, forward over reverse: a direction is pushed forward (jvp),
+ * and its effect on the reverse pass is pulled back (vjp′). Probes are lanes of one row matrix; the
+ * values and adjoints they differentiate are the root run's. */
 #include <string.h>
 
 #include "engine/internal.h"
@@ -14,8 +14,8 @@ static size_t pack(X(engine) *engine, const X(run) *run, const heta_i_probe *pro
     size_t first = probes[i].first, own = run->length - first;
     if (rows + own > engine->settings.lane_rows) break;
     batch->placed[used] = (X(placed)){NULL, rows, first, own};
-    batch->attention[used++] = (X(attention_lane)){.offset = rows, .first = first, .rows = own,
-                                                   .hidden = SIZE_MAX};
+    batch->attention[used++] =
+        (X(attention_lane)){.offset = rows, .first = first, .rows = own, .hidden = SIZE_MAX};
     for (size_t r = 0; r < own; r++) {
       engine->primal[rows + r] = (uint32_t)(first + r);
       batch->position[rows + r] = run->batch.position[first + r];
@@ -44,19 +44,20 @@ static void jvp_block(X(engine) *engine, X(run) *run, size_t block, const X(fram
   const heta_model *model = engine->base.model;
   const X(batch) *batch = &engine->batch;
   X(attention_lane) root = X(run_attention)(run, block);
-  if (!again)
-    X(scale_overrides)(run, batch, block, HETA_SITE_RESIDUAL_BEFORE, model->hyper.width,
-                       tangents->b[HETA_SITE_RESIDUAL_BEFORE]);
+  if (!again) X(scale_overrides)
+  (run, batch, block, HETA_SITE_RESIDUAL_BEFORE, model->hyper.width,
+   tangents->b[HETA_SITE_RESIDUAL_BEFORE]);
   for (size_t i = 0; i < model->block_ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
-    X(call) call = {.engine = engine,
-                    .op = op,
-                    .weight = &engine->block_weights[block * model->block_ops + i],
-                    .batch = batch,
-                    .block = block,
-                    .values = values,
-                    .tangents = tangents,
-                    .root = &root};
+    X(call)
+    call = {.engine = engine,
+            .op = op,
+            .weight = &engine->block_weights[block * model->block_ops + i],
+            .batch = batch,
+            .block = block,
+            .values = values,
+            .tangents = tangents,
+            .root = &root};
     X(op_maps_of)(op->kind)->jvp(&call);
     X(scale_overrides)(run, batch, block, op->out, model->widths[op->out], tangents->b[op->out]);
   }
@@ -92,12 +93,11 @@ static void head_rows(X(engine) *engine, const X(adjoint) *adjoint, const head_r
   }
   X(head_jvp)(engine, count, primal, run->final, gathered, logits);
 #pragma omp parallel for num_threads(engine->settings.threads) schedule(static)
-  for (size_t i = 0; i < count; i++)
-    X(objective_vjp_tangent)(run->logits + primal[i] * vocabulary, run->log_sum[primal[i]],
-                             vocabulary, adjoint->seeds, adjoint->seed_count,
-                             run->target_rows[primal[i]], logits + i * vocabulary);
-  X(head_vjp_tangent)(engine, count, primal, run->final, gathered,
-                      gauss_newton ? NULL : adjoint->norm, logits, back);
+  for (size_t i = 0; i < count; i++) X(objective_vjp_tangent)
+  (run->logits + primal[i] * vocabulary, run->log_sum[primal[i]], vocabulary, adjoint->seeds,
+   adjoint->seed_count, run->target_rows[primal[i]], logits + i * vocabulary);
+  X(head_vjp_tangent)
+  (engine, count, primal, run->final, gathered, gauss_newton ? NULL : adjoint->norm, logits, back);
   for (size_t i = 0; i < count; i++)
     memcpy(out + rows[i].row * width, back + i * width, width * sizeof(real));
 }
@@ -113,8 +113,8 @@ static void head_pass(X(engine) *engine, const X(adjoint) *adjoint, bool gauss_n
     for (size_t i = 0; i < adjoint->row_count; i++) {
       size_t target = adjoint->rows[i], row = run->target_rows[target];
       if (row < batch->placed[l].first) continue;
-      rows[waiting++] = (head_row){(uint32_t)target,
-                                   batch->placed[l].offset + row - batch->placed[l].first};
+      rows[waiting++] =
+          (head_row){(uint32_t)target, batch->placed[l].offset + row - batch->placed[l].first};
       if (waiting < HEAD_ROWS) continue;
       head_rows(engine, adjoint, rows, waiting, gauss_newton, tangents, out);
       waiting = 0;
@@ -137,23 +137,25 @@ static heta_status pull_back(X(engine) *engine, X(adjoint) *adjoint, const X(tap
     for (size_t i = model->block_ops; i-- > 0;) {
       const heta_i_op *op = &model->architecture->block[i];
       X(scale_overrides)(run, batch, block, op->out, model->widths[op->out], out.b[op->out]);
-      X(call) call = {.engine = engine,
-                      .op = op,
-                      .weight = &engine->block_weights[block * model->block_ops + i],
-                      .batch = batch,
-                      .block = block,
-                      .values = &values,
-                      .adjoints = gauss_newton ? NULL : &adjoints,
-                      .tangents = &tangents,
-                      .adjoint_tangents = &out,
-                      .root = &root};
+      X(call)
+      call = {.engine = engine,
+              .op = op,
+              .weight = &engine->block_weights[block * model->block_ops + i],
+              .batch = batch,
+              .block = block,
+              .values = &values,
+              .adjoints = gauss_newton ? NULL : &adjoints,
+              .tangents = &tangents,
+              .adjoint_tangents = &out,
+              .root = &root};
       for (size_t k = 0; k < 3; k++)
-        call.accumulate[k] = op->in[k] && X(accumulates)(model->architecture->block,
-                                                         model->block_ops, i, k);
+        call.accumulate[k] =
+            op->in[k] && X(accumulates)(model->architecture->block, model->block_ops, i, k);
       X(op_maps_of)(op->kind)->vjp_tangent(&call);
     }
-    X(scale_overrides)(run, batch, block, HETA_SITE_RESIDUAL_BEFORE, model->hyper.width,
-                       out.b[HETA_SITE_RESIDUAL_BEFORE]);
+    X(scale_overrides)
+    (run, batch, block, HETA_SITE_RESIDUAL_BEFORE, model->hyper.width,
+     out.b[HETA_SITE_RESIDUAL_BEFORE]);
   }
   return HETA_OK;
 }
@@ -167,15 +169,17 @@ static heta_status check_probes(const X(engine) *engine, const X(run) *run,
     const heta_i_probe *probe = &probes[i];
     if (probe->first >= run->length || probe->direction_rows > run->length - probe->first ||
         probe->result_rows > run->length - probe->first)
-      return heta_i_fail(error, HETA_E_INTERNAL, "a probe from row %zu on does not fit its run of %zu",
-                         probe->first, run->length);
+      return heta_i_fail(error, HETA_E_INTERNAL,
+                         "a probe from row %zu on does not fit its run of %zu", probe->first,
+                         run->length);
   }
   return HETA_OK;
 }
 
-heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run, heta_i_adjoint *const *adjoints,
-                      size_t adjoint_count, const heta_i_probe *probes, size_t count,
-                      bool gauss_newton, heta_error *error) {
+heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run,
+                             heta_i_adjoint *const *adjoints, size_t adjoint_count,
+                             const heta_i_probe *probes, size_t count, bool gauss_newton,
+                             heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   X(run) *run = (X(run) *)base_run;
   const heta_model *model = base->model;
@@ -207,7 +211,8 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run, heta_i_a
       X(frame) start = X(tape_frame)(engine, &work, run->begin);
       for (size_t l = 0; l < used; l++) {
         const heta_i_probe *probe = &probes[from + l];
-        const real *rows = start.b[HETA_SITE_RESIDUAL_BEFORE] + engine->batch.placed[l].offset * width;
+        const real *rows =
+            start.b[HETA_SITE_RESIDUAL_BEFORE] + engine->batch.placed[l].offset * width;
         double *result = probe->result + a * probe->result_rows * width;
         for (size_t e = 0; e < probe->result_rows * width; e++) result[e] = (double)rows[e];
       }

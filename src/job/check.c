@@ -1,6 +1,6 @@
-/* check.c: the engine's self-check on the user's own model and text, in float64: derivatives against
- * central differences, symmetry, lanes against full recomputation, and the fast float32 backend
- * against float64. */
+/* check.c: the engine's self-check on the user's own model and text, in float64: derivatives
+ * against central differences, symmetry, lanes against full recomputation, and the fast float32
+ * backend against float64. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -68,7 +68,8 @@ static heta_status evaluate(checker *c, const double *direction, double step, do
   return status;
 }
 
-/* Four-point central differences along `direction`: of the value, and of the gradient (into near). */
+/* Four-point central differences along `direction`: of the value, and of the gradient (into near).
+ */
 static heta_status differentiate(checker *c, const double *direction, double *slope,
                                  heta_error *error) {
   static const double STEPS[4] = {2, 1, -1, -2}, WEIGHTS[4] = {-1, 8, -8, 1};
@@ -100,7 +101,8 @@ static heta_status check_derivatives(checker *c, heta_error *error) {
   tell(c, "hvp", "Hessian-vector product against differences of the gradient",
        difference(c->product, c->near, size_of(c)), 1e-6);
   HETA_TRY(multiply(c, c->other, 0, c->length, c->mirror, c->length, error));
-  double left = dot(c->other, c->product, size_of(c)), right = dot(c->direction, c->mirror, size_of(c));
+  double left = dot(c->other, c->product, size_of(c)),
+         right = dot(c->direction, c->mirror, size_of(c));
   double scale = largest(c->product, size_of(c)) * sqrt((double)size_of(c));
   tell(c, "symmetry", "u'Hv against v'Hu for random u and v", fabs(left - right) / scale, 1e-9);
   return HETA_OK;
@@ -132,7 +134,8 @@ static heta_status check_lanes(checker *c, heta_error *error) {
 }
 
 /* The backend that jobs use by default, in float32. */
-static heta_status check_fast(checker *c, const heta_i_engine_settings *settings, heta_error *error) {
+static heta_status check_fast(checker *c, const heta_i_engine_settings *settings,
+                              heta_error *error) {
   heta_i_engine_settings fast = *settings;
   fast.backend = HETA_BACKEND_CPU;
   const heta_i_engine_api *api = heta_i_engine_api_f32();
@@ -164,8 +167,8 @@ static heta_status check_fast(checker *c, const heta_i_engine_settings *settings
 
 static heta_status prepare(checker *c, uint64_t seed, heta_error *error) {
   size_t size = size_of(c), row = c->length - 1;
-  double **arrays[] = {&c->input, &c->moved, &c->direction, &c->other,
-                       &c->gradient, &c->near, &c->product, &c->mirror};
+  double **arrays[] = {&c->input,    &c->moved, &c->direction, &c->other,
+                       &c->gradient, &c->near,  &c->product,   &c->mirror};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
     *arrays[i] = heta_i_allocate(size, sizeof(double));
     if (!*arrays[i]) return heta_i_no_memory(error, "the self-check", size * sizeof(double));
@@ -195,13 +198,18 @@ heta_status heta_check(const heta_model *model, const char *text, size_t size, u
     return heta_i_fail(error, HETA_E_ARGUMENT, "heta_check needs a model and a text");
   heta_tokens *tokens = NULL;
   HETA_TRY(heta_tokenize(model, text, size, HETA_BOS_AUTO, false, &tokens, error));
-  checker c = {.model = model, .api = heta_i_engine_api_f64(), .width = model->hyper.width,
-               .length = heta_tokens_count(tokens), .report = report, .context = context};
+  checker c = {.model = model,
+               .api = heta_i_engine_api_f64(),
+               .width = model->hyper.width,
+               .length = heta_tokens_count(tokens),
+               .report = report,
+               .context = context};
   heta_status status = HETA_OK;
   if (!c.length || c.length > model->hyper.context) {
-    status = heta_i_fail(error, HETA_E_ARGUMENT,
-                         "the self-check needs a text of 1 to %zu tokens, not %zu; a dozen is enough",
-                         model->hyper.context, c.length);
+    status =
+        heta_i_fail(error, HETA_E_ARGUMENT,
+                    "the self-check needs a text of 1 to %zu tokens, not %zu; a dozen is enough",
+                    model->hyper.context, c.length);
     goto done;
   }
   c.tokens = heta_i_allocate(c.length, sizeof *c.tokens);
@@ -210,24 +218,28 @@ heta_status heta_check(const heta_model *model, const char *text, size_t size, u
     goto done;
   }
   for (size_t i = 0; i < c.length; i++) c.tokens[i] = heta_tokens_data(tokens)[i].id;
-  heta_i_engine_settings settings = {.model = model, .backend = HETA_BACKEND_REFERENCE,
+  heta_i_engine_settings settings = {.model = model,
+                                     .backend = HETA_BACKEND_REFERENCE,
                                      .threads = threads > 0 ? threads : omp_get_num_procs(),
-                                     .positions = c.length, .lane_rows = (c.length + 31) / 32 * 32};
+                                     .positions = c.length,
+                                     .lane_rows = (c.length + 31) / 32 * 32};
   HETA_GO(c.api->open(&settings, &c.engine, error));
   HETA_GO(prepare(&c, seed, error));
   HETA_GO(check_derivatives(&c, error));
   HETA_GO(check_lanes(&c, error));
   HETA_GO(check_fast(&c, &settings, error));
   if (c.failed)
-    status = heta_i_fail(error, HETA_E_CHECK,
-                         "the self-check failed: do not trust attributions of this model; please report it");
+    status = heta_i_fail(
+        error, HETA_E_CHECK,
+        "the self-check failed: do not trust attributions of this model; please report it");
 done:
   if (c.engine) {
     c.api->adjoint_free(c.adjoint);
     c.api->run_free(c.run);
     c.api->close(c.engine);
   }
-  double *arrays[] = {c.input, c.moved, c.direction, c.other, c.gradient, c.near, c.product, c.mirror};
+  double *arrays[] = {c.input,    c.moved, c.direction, c.other,
+                      c.gradient, c.near,  c.product,   c.mirror};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) heta_i_free(arrays[i]);
   heta_i_free(c.tokens);
   heta_tokens_free(tokens);

@@ -23,8 +23,8 @@ heta_status heta_i_note(heta_job *job, heta_error *error, const char *format, ..
 static heta_status reserve(heta_i_input *input, size_t tokens, size_t bytes, heta_error *error) {
   if (input->count + tokens > input->room) {
     size_t room = (input->count + tokens) * 2;
-    heta_token *grown = heta_i_reallocate(input->tokens, input->count * sizeof *grown, room,
-                                          sizeof *grown);
+    heta_token *grown =
+        heta_i_reallocate(input->tokens, input->count * sizeof *grown, room, sizeof *grown);
     if (!grown) return heta_i_no_memory(error, "the tokens", room * sizeof *grown);
     input->tokens = grown;
     input->room = room;
@@ -82,9 +82,10 @@ static heta_status compare_splits(heta_job *job, const heta_tokens *target, heta
            (i < context ? input->tokens[i].id : heta_tokens_data(target)[i - context].id);
   heta_tokens_free(joined);
   if (same) return HETA_OK;
-  return heta_i_note(job, error,
-                     "prompt and target were tokenised separately; as one text they split differently "
-                     "(--join takes that split)");
+  return heta_i_note(
+      job, error,
+      "prompt and target were tokenised separately; as one text they split differently "
+      "(--join takes that split)");
 }
 
 /* The continuation of a forced target; with a foil, up to the first token at which they differ. */
@@ -97,16 +98,18 @@ static heta_status add_target(heta_job *job, const heta_tokens *target, const he
     return heta_i_fail(error, HETA_E_ARGUMENT, "the target is empty: it has no token to explain");
   if (foil) {
     size_t others = heta_tokens_count(foil);
-    while (skip < count && skip < others && tokens[skip].id == heta_tokens_data(foil)[skip].id) skip++;
+    while (skip < count && skip < others && tokens[skip].id == heta_tokens_data(foil)[skip].id)
+      skip++;
     if (skip == count || skip == others)
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "target and foil do not differ in any token; choose another foil");
     input->foil = heta_tokens_data(foil)[skip].id;
     if (count > 1 || others > 1)
-      HETA_TRY(heta_i_note(job, error,
-                           "the contrast explains token %zu of the target, the first at which target "
-                           "and foil differ",
-                           skip + 1));
+      HETA_TRY(
+          heta_i_note(job, error,
+                      "the contrast explains token %zu of the target, the first at which target "
+                      "and foil differ",
+                      skip + 1));
     count = skip + 1;
   }
   size_t first = input->count;
@@ -124,7 +127,8 @@ static heta_status forced(heta_job *job, const heta_tokens *foil, heta_error *er
   const char *text = job->options.target_text;
   size_t size = strlen(text), bad = heta_i_utf8_valid(text, size);
   if (bad < size)
-    return heta_i_fail_at(error, HETA_E_ARGUMENT, bad, "the target is not valid UTF-8 at byte %zu", bad);
+    return heta_i_fail_at(error, HETA_E_ARGUMENT, bad, "the target is not valid UTF-8 at byte %zu",
+                          bad);
   if (!size) return heta_i_fail(error, HETA_E_ARGUMENT, "the target is empty");
   input->origin = "forced";
   input->bare_target = input->prompt_end && is_word((unsigned char)text[0]) &&
@@ -150,9 +154,10 @@ static heta_status forced(heta_job *job, const heta_tokens *foil, heta_error *er
   while (first < count && tokens[first].end <= input->prompt_end) first++;
   if (first == count || !first) {
     heta_tokens_free(target);
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "joined, prompt and target leave no context token before the target; do not use "
-                       "--join");
+    return heta_i_fail(
+        error, HETA_E_ARGUMENT,
+        "joined, prompt and target leave no context token before the target; do not use "
+        "--join");
   }
   input->count = 0;
   status = append_tokens(input, tokens, count, 0, error);
@@ -169,9 +174,11 @@ static heta_status read_foil(heta_job *job, heta_tokens **foil, heta_error *erro
   const char *text = job->options.foil_text;
   size_t size = strlen(text), bad = heta_i_utf8_valid(text, size);
   if (bad < size)
-    return heta_i_fail_at(error, HETA_E_ARGUMENT, bad, "the foil is not valid UTF-8 at byte %zu", bad);
+    return heta_i_fail_at(error, HETA_E_ARGUMENT, bad, "the foil is not valid UTF-8 at byte %zu",
+                          bad);
   if (!size) return heta_i_fail(error, HETA_E_ARGUMENT, "the foil is empty");
-  return heta_tokenize(job->model, text, size, HETA_BOS_NO, job->options.parse_special, foil, error);
+  return heta_tokenize(job->model, text, size, HETA_BOS_NO, job->options.parse_special, foil,
+                       error);
 }
 
 static heta_status add_targets(heta_job *job, const heta_tokens *foil, heta_error *error) {
@@ -187,25 +194,26 @@ static heta_status add_targets(heta_job *job, const heta_tokens *foil, heta_erro
                            heta_tokens_count(foil)));
   }
   switch (mode) {
-    case HETA_TARGET_TEXT: return forced(job, foil, error);
-    case HETA_TARGET_LAST:
-      if (input->count < 2)
-        return heta_i_fail(error, HETA_E_ARGUMENT,
-                           "--last explains the text's last token by those before it; the text has only "
-                           "%zu token",
-                           input->count);
-      input->origin = "own";
-      input->first_target = input->count - 1;
-      input->target_count = 1;
-      return HETA_OK;
-    case HETA_TARGET_NEXT:
-    case HETA_TARGET_GENERATE:
-      input->origin = mode == HETA_TARGET_NEXT ? "top" : "generated";
-      input->first_target = input->count;
-      input->target_count = input->open = mode == HETA_TARGET_NEXT ? 1 : job->options.target_count;
-      if (!input->open)
-        return heta_i_fail(error, HETA_E_ARGUMENT, "the number of tokens to generate is 0");
-      return HETA_OK;
+  case HETA_TARGET_TEXT: return forced(job, foil, error);
+  case HETA_TARGET_LAST:
+    if (input->count < 2)
+      return heta_i_fail(
+          error, HETA_E_ARGUMENT,
+          "--last explains the text's last token by those before it; the text has only "
+          "%zu token",
+          input->count);
+    input->origin = "own";
+    input->first_target = input->count - 1;
+    input->target_count = 1;
+    return HETA_OK;
+  case HETA_TARGET_NEXT:
+  case HETA_TARGET_GENERATE:
+    input->origin = mode == HETA_TARGET_NEXT ? "top" : "generated";
+    input->first_target = input->count;
+    input->target_count = input->open = mode == HETA_TARGET_NEXT ? 1 : job->options.target_count;
+    if (!input->open)
+      return heta_i_fail(error, HETA_E_ARGUMENT, "the number of tokens to generate is 0");
+    return HETA_OK;
   }
   return heta_i_fail(error, HETA_E_ARGUMENT, "unknown target mode %d", (int)mode);
 }
@@ -215,14 +223,16 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
   input->foil = -1;
   size_t bad = heta_i_utf8_valid(text, size);
   if (bad < size)
-    return heta_i_fail_at(error, HETA_E_ARGUMENT, bad,
-                          "the text is not valid UTF-8: the byte 0x%02x at offset %zu does not belong "
-                          "there",
-                          (unsigned char)text[bad], bad);
-  if (!size) return heta_i_fail(error, HETA_E_ARGUMENT, "the text is empty; give a prompt to explain");
+    return heta_i_fail_at(
+        error, HETA_E_ARGUMENT, bad,
+        "the text is not valid UTF-8: the byte 0x%02x at offset %zu does not belong "
+        "there",
+        (unsigned char)text[bad], bad);
+  if (!size)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "the text is empty; give a prompt to explain");
   heta_tokens *prompt = NULL, *foil = NULL;
-  HETA_TRY(heta_tokenize(job->model, text, size, job->options.bos, job->options.parse_special, &prompt,
-                         error));
+  HETA_TRY(heta_tokenize(job->model, text, size, job->options.bos, job->options.parse_special,
+                         &prompt, error));
   heta_status status = append_text(input, text, size, error);
   if (!status)
     status = append_tokens(input, heta_tokens_data(prompt), heta_tokens_count(prompt), 0, error);
@@ -235,10 +245,11 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
   HETA_TRY(status);
   size_t total = input->count + input->open, context = job->model->hyper.context;
   if (total > context)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "the text has %zu tokens with its targets, but the model's context is %zu; shorten "
-                       "it by %zu",
-                       total, context, total - context);
+    return heta_i_fail(
+        error, HETA_E_ARGUMENT,
+        "the text has %zu tokens with its targets, but the model's context is %zu; shorten "
+        "it by %zu",
+        total, context, total - context);
   return HETA_OK;
 }
 

@@ -31,7 +31,8 @@ static heta_status check_options(heta_job *job, heta_error *error) {
     return heta_i_fail(error, HETA_E_ARGUMENT, "threads is %d; it takes 0 (one per core) to 1024",
                        o->threads);
   if (o->parts > 1 && o->part >= o->parts)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "part %zu of %zu does not exist", o->part + 1, o->parts);
+    return heta_i_fail(error, HETA_E_ARGUMENT, "part %zu of %zu does not exist", o->part + 1,
+                       o->parts);
   if ((o->target == HETA_TARGET_TEXT) != (o->target_text != NULL))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "a target text belongs to target mode HETA_TARGET_TEXT, and only to it");
@@ -71,7 +72,8 @@ heta_status heta_job_create(const heta_model *model, const char *text, size_t si
                             heta_error *error) {
   heta_attribute_options defaults = heta_attribute_options_default();
   if (!model || !text || !out)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_job_create needs a model, a text and a result");
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "heta_job_create needs a model, a text and a result");
   if (options && (options->struct_size < sizeof(size_t) || options->struct_size > sizeof defaults))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "heta_attribute_options.struct_size is wrong; start from "
@@ -153,8 +155,9 @@ static heta_status open_engine(heta_job *job, heta_error *error) {
   job->settings.stop = stop;
   job->settings.context = job;
   job->phase = "load";
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
-                                                                              : heta_i_engine_api_f32();
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
+                                     ? heta_i_engine_api_f64()
+                                     : heta_i_engine_api_f32();
   return api->open(&job->settings, &job->session.engine, error);
 }
 
@@ -176,11 +179,11 @@ static int32_t argmax(const double *values, size_t count) {
 static heta_status generate(heta_job *job, heta_error *error) {
   heta_i_input *input = &job->input;
   heta_i_engine *engine = job->session.engine;
-  size_t vocabulary = job->model->hyper.vocabulary, asked = input->open;
+  size_t vocabulary = job->model->hyper.vocabulary;
   double *logits = heta_i_allocate(vocabulary, sizeof *logits);
   if (!logits) return heta_i_no_memory(error, "logits", vocabulary * sizeof *logits);
   heta_status status = HETA_OK;
-  for (size_t written = 0; input->open && !status; written++) {
+  while (input->open && !status) {
     int32_t *ids = ids_of(input);
     heta_i_lane lane = heta_i_lane_of(ids, input->count);
     size_t row = input->count - 1;
@@ -191,12 +194,13 @@ static heta_status generate(heta_job *job, heta_error *error) {
       engine->api->logits(run, 0, logits);
       int32_t next = argmax(logits, vocabulary);
       status = heta_i_input_append(job, next, error);
-      input->open--;
-      if (next == job->model->info.eos && written + 1 < asked) {
-        input->target_count = written + 1;
+      if (!status) input->open--;
+      if (!status && input->open && next == job->model->info.eos) {
+        input->target_count =
+            input->count - input->first_target; /* also those of an earlier call */
         input->open = 0;
-        if (!status)
-          status = heta_i_note(job, error, "the model ended its text after %zu tokens", written + 1);
+        status = heta_i_note(job, error, "the model ended its text after %zu tokens",
+                             input->target_count);
       }
       job->flop_done += (double)lane.length * heta_i_block_flop(job->model);
     }
@@ -223,8 +227,7 @@ static void read_target(heta_job *job, size_t t, const double *logprobs) {
     while (at && fact->top[at - 1].logprob < logprobs[i]) at--;
     if (at == HETA_TOP_CANDIDATES) continue;
     if (fact->top_count < HETA_TOP_CANDIDATES) fact->top_count++;
-    memmove(&fact->top[at + 1], &fact->top[at],
-            (fact->top_count - at - 1) * sizeof fact->top[0]);
+    memmove(&fact->top[at + 1], &fact->top[at], (fact->top_count - at - 1) * sizeof fact->top[0]);
     fact->top[at] = (heta_candidate){.id = (int32_t)i, .logprob = logprobs[i]};
   }
   for (size_t i = 0; i < fact->top_count; i++)
@@ -238,10 +241,11 @@ static void read_target(heta_job *job, size_t t, const double *logprobs) {
 static heta_status note_bare_target(heta_job *job, heta_error *error) {
   if (!job->input.bare_target) return HETA_OK;
   const heta_candidate *best = &job->facts[0].top[0];
-  return heta_i_note(job, error,
-                     "the target begins without a space right after a word; the model's own best token "
-                     "there is '%.*s' (probability %.3f)",
-                     (int)best->byte_count, best->bytes, exp(best->logprob));
+  return heta_i_note(
+      job, error,
+      "the target begins without a space right after a word; the model's own best token "
+      "there is '%.*s' (probability %.3f)",
+      (int)best->byte_count, best->bytes, exp(best->logprob));
 }
 
 static heta_status lay_out(heta_job *job, heta_error *error) {
@@ -260,8 +264,11 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   for (size_t t = 0; t < s->target_count; t++) {
     size_t position = input->first_target + t;
     job->targets[t] = (heta_i_target){position, input->tokens[position].id, input->foil};
-    job->facts[t] = (heta_target){.position = position, .id = job->targets[t].id,
-                                  .origin = input->origin, .logprob = NAN, .entropy = NAN};
+    job->facts[t] = (heta_target){.position = position,
+                                  .id = job->targets[t].id,
+                                  .origin = input->origin,
+                                  .logprob = NAN,
+                                  .entropy = NAN};
     if (job->targets[t].id == input->foil)
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "the foil is the very token that is explained; choose another foil");
@@ -280,8 +287,9 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
   size_t vocabulary = job->model->hyper.vocabulary;
   size_t *rows = heta_i_arena_take(&job->work, s->target_count, sizeof *rows);
   double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
-  s->adjoints = heta_i_allocate(s->target_count, sizeof *s->adjoints);
-  s->gradient = heta_i_allocate(s->length * job->model->hyper.width, sizeof *s->gradient);
+  if (!s->adjoints) s->adjoints = heta_i_allocate(s->target_count, sizeof *s->adjoints);
+  if (!s->gradient)
+    s->gradient = heta_i_allocate(s->length * job->model->hyper.width, sizeof *s->gradient);
   heta_status status = HETA_OK;
   if (!rows || !logprobs || !s->adjoints || !s->gradient) {
     status = heta_i_no_memory(error, "the clean run", vocabulary * sizeof *logprobs);
@@ -327,10 +335,11 @@ static heta_status check_finite(const heta_job *job, const heta_i_item *item, he
       for (size_t i = item->token; i < item->token_end; i++)
         for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++)
           if (!isfinite(heta_i_series_at(s, k, t, i)[r]))
-            return heta_i_fail(error, HETA_E_NONFINITE,
-                               "%s of token %zu is not a finite number: the weights are damaged, or "
-                               "overflow float32 (try --precision f64 --backend reference)",
-                               s->series[k].name, i);
+            return heta_i_fail(
+                error, HETA_E_NONFINITE,
+                "%s of token %zu is not a finite number: the weights are damaged, or "
+                "overflow float32 (try --precision f64 --backend reference)",
+                s->series[k].name, i);
   }
   return HETA_OK;
 }
@@ -398,7 +407,8 @@ heta_status heta_attribute(const heta_model *model, const char *text,
                            const heta_attribute_options *options, heta_result **out,
                            heta_error *error) {
   if (!text || !out)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_attribute needs a text and a place for the result");
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "heta_attribute needs a text and a place for the result");
   heta_result *result = heta_i_allocate(1, sizeof *result);
   if (!result) return heta_i_no_memory(error, "a result", sizeof *result);
   heta_status status = heta_job_create(model, text, strlen(text), options, &result->job, error);

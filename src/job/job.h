@@ -8,36 +8,36 @@
 
 /* What is explained: the tokens of prompt and continuation. Filled by input.c. */
 typedef struct heta_i_input {
-  heta_token *tokens;      /* [count]: context, then targets as far as they are known */
+  heta_token *tokens; /* [count]: context, then targets as far as they are known */
   size_t count, room;
-  size_t first_target;     /* index of the first explained token, = its context's length */
-  size_t target_count;     /* explained tokens; known or at most so many, see `open` */
-  size_t open;             /* tokens the model has yet to write */
-  int32_t foil;            /* -1: none */
-  char *text;              /* prompt and known continuation, valid UTF-8 */
+  size_t first_target; /* index of the first explained token, = its context's length */
+  size_t target_count; /* explained tokens; known or at most so many, see `open` */
+  size_t open;         /* tokens the model has yet to write */
+  int32_t foil;        /* -1: none */
+  char *text;          /* prompt and known continuation, valid UTF-8 */
   size_t text_size, prompt_end;
-  const char *origin;      /* of the targets: "forced", "generated", "own", "top" */
-  bool bare_target;        /* the target continues a word without a space */
+  const char *origin; /* of the targets: "forced", "generated", "own", "top" */
+  bool bare_target;   /* the target continues a word without a space */
 } heta_i_input;
 
 enum { HETA_MAX_NOTES = 16 };
 
 struct heta_job {
   const heta_model *model;
-  heta_attribute_options options;  /* strings copied into memory */
-  heta_i_arena memory;             /* lives as long as the job */
-  heta_i_arena work;               /* series, laid anew when the targets become known */
-  heta_i_arena shown;              /* the result last handed out */
+  heta_attribute_options options; /* strings copied into memory */
+  heta_i_arena memory;            /* lives as long as the job */
+  heta_i_arena work;              /* series, laid anew when the targets become known */
+  heta_i_arena shown;             /* the result last handed out */
   heta_i_input input;
   heta_i_session session;
   heta_plan plan;
   const char *notes[HETA_MAX_NOTES];
   heta_i_engine_settings settings;
   heta_i_target *targets;
-  heta_target *facts;              /* what the clean run says of each target */
-  size_t explained;                /* entries in targets and facts, once known */
-  bool ready;                      /* targets are known, series are open */
-  void **merged;                   /* parsed results to take work from, until ready */
+  heta_target *facts; /* what the clean run says of each target */
+  size_t explained;   /* entries in targets and facts, once known */
+  bool ready;         /* targets are known, series are open */
+  void **merged;      /* parsed results to take work from, until ready */
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;

@@ -78,7 +78,8 @@ static heta_status apply_series(heta_job *job, const json_t *list, heta_i_series
     for (size_t row = 0; row < rows; row++)
       for (size_t r = 0; r < samples && r < series->samples; r++) {
         const json_t *value = json_array_get(values, row * samples + r);
-        if (json_is_number(value)) series->values[row * series->samples + r] = json_number_value(value);
+        if (json_is_number(value))
+          series->values[row * series->samples + r] = json_number_value(value);
       }
     return HETA_OK;
   }

@@ -28,16 +28,19 @@ static uint64_t bytes_of(const heta_job *job) {
   for (size_t i = 0; i < session->item_count; i++) probes |= session->items[i].hvps > 0;
   uint64_t samples = 0;
   for (size_t s = 0; s < session->series_count; s++) samples += session->series[s].samples;
-  heta_i_load load = {.length = session->length, .targets = session->target_count,
-                      .adjoints = session->target_group, .probes = probes};
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
-                                                                              : heta_i_engine_api_f32();
+  heta_i_load load = {.length = session->length,
+                      .targets = session->target_count,
+                      .adjoints = session->target_group,
+                      .probes = probes};
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
+                                     ? heta_i_engine_api_f64()
+                                     : heta_i_engine_api_f32();
   const heta_i_hyper *hyper = &job->model->hyper;
   uint64_t n = session->length, targets = session->target_count;
   uint64_t numbers = samples * n * targets;                    /* the series */
   numbers += (hyper->heads + 2) * n * n;                       /* one layer's attention */
   numbers += hyper->layers * hyper->heads * (targets + 1) * n; /* the gate's chains */
-  numbers += (targets + 2) * n * hyper->width;                 /* gradients, probes, their products */
+  numbers += (targets + 2) * n * hyper->width; /* gradients, probes, their products */
   return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers;
 }
 
@@ -90,9 +93,10 @@ static heta_status fit_memory(heta_job *job, heta_error *error) {
       char given[32], least[32];
       human(limit, given, sizeof given);
       human(bytes, least, sizeof least);
-      return heta_i_fail(error, HETA_E_BUDGET,
-                         "this job does not fit --max-memory %s; the smallest budget that works is %s",
-                         given, least);
+      return heta_i_fail(
+          error, HETA_E_BUDGET,
+          "this job does not fit --max-memory %s; the smallest budget that works is %s", given,
+          least);
     }
   }
   job->plan.bytes = bytes;
@@ -102,7 +106,8 @@ static heta_status fit_memory(heta_job *job, heta_error *error) {
 static double seconds_of(const heta_job *job, double flop, double rate) {
   /* Opening: every weight is read, checked and expanded once; the passes reach about 70 % of the
    * rate of bare matrix products. */
-  return (double)job->model->info.parameters / (4e8 * job->settings.threads) + flop / (0.7 * rate) + 0.1;
+  return (double)job->model->info.parameters / (4e8 * job->settings.threads) + flop / (0.7 * rate) +
+         0.1;
 }
 
 static void count(heta_job *job) {
@@ -148,15 +153,16 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
       probes->number = (double)fewer;
       HETA_TRY(heta_i_plan_work(job, error));
       count(job);
-      return heta_i_note(job, error, "--max-time %g s allows %zu probes per token instead of %zu", limit,
-                         fewer, asked);
+      return heta_i_note(job, error, "--max-time %g s allows %zu probes per token instead of %zu",
+                         limit, fewer, asked);
     }
     all = all - curvature + MINIMUM_PROBES * each * 0.7 * rate;
   }
-  return heta_i_fail(error, HETA_E_BUDGET,
-                     "this job does not fit --max-time %g s; the smallest budget that works here is about "
-                     "%.0f s",
-                     limit, ceil(seconds_of(job, all, rate) * 1.05));
+  return heta_i_fail(
+      error, HETA_E_BUDGET,
+      "this job does not fit --max-time %g s; the smallest budget that works here is about "
+      "%.0f s",
+      limit, ceil(seconds_of(job, all, rate) * 1.05));
 }
 
 heta_status heta_i_plan(heta_job *job, heta_error *error) {
@@ -165,7 +171,8 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   session->target_count = job->input.target_count;
   session->length = job->input.first_target + session->target_count - 1;
   session->contrast = job->input.foil >= 0;
-  session->target_group = session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
+  session->target_group =
+      session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
   size_t element = job->options.precision == HETA_PRECISION_F64 ? 8 : 4;
   s->model = job->model;
   s->backend = job->options.backend;
@@ -177,8 +184,9 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   s->recompute = false;
   if (session->method->check) HETA_TRY(session->method->check(session, error));
   HETA_TRY(fit_memory(job, error));
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
-                                                                              : heta_i_engine_api_f32();
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
+                                     ? heta_i_engine_api_f64()
+                                     : heta_i_engine_api_f32();
   double rate = api->rate(s);
   if (!(rate > 0)) return heta_i_no_memory(error, "a calibration", 1 << 20);
   HETA_TRY(fit_time(job, rate, error));

@@ -58,9 +58,12 @@ static heta_status add_text(builder *b, heta_attribution *a) {
   a->segment_count = a->text_size > a->prompt_end ? 2 : 1;
   for (size_t i = 0; i < input->count; i++) {
     const heta_token *token = &input->tokens[i];
-    tokens[i] = (heta_result_token){.id = token->id, .kind = token->kind, .start = map[token->start],
-                                    .end = map[token->end],
-                                    .segment = token->kind >= HETA_TOKEN_FORCED ? a->segment_count - 1 : 0};
+    tokens[i] =
+        (heta_result_token){.id = token->id,
+                            .kind = token->kind,
+                            .start = map[token->start],
+                            .end = map[token->end],
+                            .segment = token->kind >= HETA_TOKEN_FORCED ? a->segment_count - 1 : 0};
     tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
   }
   a->tokens = tokens;
@@ -74,8 +77,8 @@ static heta_status add_options(builder *b, heta_attribution *a) {
   heta_resolved_option *options = take(b, count + 1, sizeof *options);
   if (!options) return no_memory(b);
   for (size_t i = 0; i < count; i++)
-    options[i] = (heta_resolved_option){s->values[i].info->name, s->values[i].text,
-                                        s->values[i].info->type};
+    options[i] =
+        (heta_resolved_option){s->values[i].info->name, s->values[i].text, s->values[i].info->type};
   a->options = options;
   a->option_count = count;
   return HETA_OK;
@@ -138,7 +141,8 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   double *score = blank(b, length), *score_se = blank(b, length), *sign = blank(b, length);
   uint32_t *probes = take(b, length, sizeof *probes);
   bool *tied = take(b, length, sizeof *tied);
-  if (!components || !errors || !score || !score_se || !sign || !probes || !tied) return no_memory(b);
+  if (!components || !errors || !score || !score_se || !sign || !probes || !tied)
+    return no_memory(b);
   for (size_t c = 0; c < parts; c++) {
     components[c] = blank(b, length);
     errors[c] = blank(b, length);
@@ -177,7 +181,8 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
   if (!checks) return no_memory(b);
   for (size_t c = 0; a->row_count && c < a->component_count; c++) {
     const heta_row *row = &a->rows[0];
-    if (strcmp(a->components[c].unit, "fraction") || !full(row->components[c], row->length)) continue;
+    if (strcmp(a->components[c].unit, "fraction") || !full(row->components[c], row->length))
+      continue;
     double sum = 0;
     for (size_t i = 0; i < row->length; i++) sum += row->components[c][i];
     char *name = heta_i_arena_print(b->arena, "%s_sum", a->components[c].name);

@@ -5,8 +5,11 @@
 static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "score", 1, error));
   return heta_i_add_item(session,
-                         (heta_i_item){.name = "control", .target_end = session->target_count,
-                                       .token_end = session->length, .sample_end = 1, .fills = 1},
+                         (heta_i_item){.name = "control",
+                                       .target_end = session->target_count,
+                                       .token_end = session->length,
+                                       .sample_end = 1,
+                                       .fills = 1},
                          error);
 }
 
@@ -19,7 +22,8 @@ static heta_status run_random(heta_i_session *session, const heta_i_item *item, 
   return HETA_OK;
 }
 
-static heta_status run_uniform(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+static heta_status run_uniform(heta_i_session *session, const heta_i_item *item,
+                               heta_error *error) {
   (void)item, (void)error;
   for (size_t t = 0; t < session->target_count; t++)
     for (size_t i = 0; i < session->length; i++)
@@ -37,20 +41,20 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
 const heta_i_method heta_i_method_random = {
     .info = {.name = "random",
              .summary = "control: independent uniform numbers",
-             .about = "Every token gets a number drawn uniformly from (0, 1), keyed by seed, token and "
-                      "target.",
+             .about =
+                 "Every token gets a number drawn uniformly from (0, 1), keyed by seed, token and "
+                 "target.",
              .source = "control",
              .cost = "none"},
     .plan = plan,
     .run = run_random,
     .finish = finish};
 
-const heta_i_method heta_i_method_uniform = {
-    .info = {.name = "uniform",
-             .summary = "control: every token the same",
-             .about = "Every context token gets 1/n.",
-             .source = "control",
-             .cost = "none"},
-    .plan = plan,
-    .run = run_uniform,
-    .finish = finish};
+const heta_i_method heta_i_method_uniform = {.info = {.name = "uniform",
+                                                      .summary = "control: every token the same",
+                                                      .about = "Every context token gets 1/n.",
+                                                      .source = "control",
+                                                      .cost = "none"},
+                                             .plan = plan,
+                                             .run = run_uniform,
+                                             .finish = finish};

@@ -1,10 +1,10 @@
 /* gate.c: semantic transition influence M (arXiv 2604.13258, Section 3: attention-value flow), and
  * attention rollout (Abnar & Zuidema 2020).
  *
- * Â = ½A + ½I; R⁰ = I, Rˡ = Âˡ Rˡ⁻¹; Φˡ_i = Rˡ[r, i] for the target's row r; ν_i = ‖v_i W_O‖₁ per head;
- * M_i = Σ_l Σ_h Φ ν / Z. Only row r of each Rˡ is needed: e_rᵀ Âˡ … Â¹. The layers are visited once,
- * from the last to the first; at layer l a new chain starts and every older chain takes one more
- * step, so that only one layer's attention is held at a time. */
+ * Â = ½A + ½I; R⁰ = I, Rˡ = Âˡ Rˡ⁻¹; Φˡ_i = Rˡ[r, i] for the target's row r; ν_i = ‖v_i W_O‖₁ per
+ * head; M_i = Σ_l Σ_h Φ ν / Z. Only row r of each Rˡ is needed: e_rᵀ Âˡ … Â¹. The layers are
+ * visited once, from the last to the first; at layer l a new chain starts and every older chain
+ * takes one more step, so that only one layer's attention is held at a time. */
 #include <math.h>
 #include <string.h>
 
@@ -31,14 +31,16 @@ static void average_heads(const double *a, size_t heads, size_t n, double *out) 
 
 /* ν of one layer: [heads × n]. */
 static heta_status value_norms(heta_i_session *session, size_t block, const double *values,
-                               double *gathered, double *projected, double *norms, heta_error *error) {
+                               double *gathered, double *projected, double *norms,
+                               heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   size_t n = session->length, group = hyper->heads / hyper->kv_heads, hw = hyper->head_width;
   for (size_t h = 0; h < hyper->heads; h++) {
     for (size_t i = 0; i < n; i++)
-      memcpy(gathered + i * hw, values + (i * hyper->kv_heads + h / group) * hw, hw * sizeof(double));
-    HETA_TRY(session->engine->api->project(session->engine, block, HETA_SITE_ATTENTION_OUT, h * hw, hw,
-                                           n, gathered, projected, error));
+      memcpy(gathered + i * hw, values + (i * hyper->kv_heads + h / group) * hw,
+             hw * sizeof(double));
+    HETA_TRY(session->engine->api->project(session->engine, block, HETA_SITE_ATTENTION_OUT, h * hw,
+                                           hw, n, gathered, projected, error));
     for (size_t i = 0; i < n; i++) {
       double sum = 0;
       for (size_t c = 0; c < hyper->width; c++) sum += fabs(projected[i * hyper->width + c]);
@@ -63,7 +65,8 @@ static void flow_free(flow *f) {
   heta_i_free(f->next);
 }
 
-static heta_status flow_open(const heta_i_session *session, size_t chains, flow *f, heta_error *error) {
+static heta_status flow_open(const heta_i_session *session, size_t chains, flow *f,
+                             heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   size_t n = session->length;
   f->probabilities = heta_i_allocate(hyper->heads * n * n, sizeof(double));
@@ -77,7 +80,8 @@ static heta_status flow_open(const heta_i_session *session, size_t chains, flow 
   if (f->probabilities && f->average && f->values && f->gathered && f->projected && f->norms &&
       f->chains && f->next)
     return HETA_OK;
-  return heta_i_no_memory(error, "the attention flow", (hyper->heads * n + chains) * n * sizeof(double));
+  return heta_i_no_memory(error, "the attention flow",
+                          (hyper->heads * n + chains) * n * sizeof(double));
 }
 
 static heta_status read_layer(heta_i_session *session, size_t block, bool values, flow *f,
@@ -95,9 +99,11 @@ heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, het
   size_t lanes = headwise ? hyper->heads : 1; /* chains per layer and target */
   flow f = {0};
   heta_status status;
-  /* Chain (layer, target, head) ends as Φ once all layers below were applied; its ν is kept beside. */
+  /* Chain (layer, target, head) ends as Φ once all layers below were applied; its ν is kept beside.
+   */
   double *weights = heta_i_allocate(layers * hyper->heads * n, sizeof(double));
-  if (!weights) return heta_i_no_memory(error, "the gate", layers * hyper->heads * n * sizeof(double));
+  if (!weights)
+    return heta_i_no_memory(error, "the gate", layers * hyper->heads * n * sizeof(double));
   HETA_GO(flow_open(session, layers * targets * lanes, &f, error));
   for (size_t block = layers; block-- > 0;) {
     HETA_GO(read_layer(session, block, true, &f, error));

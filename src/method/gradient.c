@@ -9,12 +9,17 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "gradient", 1, error));
   HETA_TRY(heta_i_add_series(session, "input_x_gradient", 1, error));
   for (size_t t = 0; t < session->target_count; t++)
-    HETA_TRY(heta_i_add_item(
-        session,
-        (heta_i_item){.name = "gradient", .target = t, .target_end = t + 1,
-                      .token_end = session->length, .sample_end = 1, .fills = 3, .reverses = 1,
-                      .flop = heta_i_flop(session, (double)session->length, 1)},
-        error));
+    HETA_TRY(
+        heta_i_add_item(session,
+                        (heta_i_item){.name = "gradient",
+                                      .target = t,
+                                      .target_end = t + 1,
+                                      .token_end = session->length,
+                                      .sample_end = 1,
+                                      .fills = 3,
+                                      .reverses = 1,
+                                      .flop = heta_i_flop(session, (double)session->length, 1)},
+                        error));
   return HETA_OK;
 }
 
@@ -61,9 +66,10 @@ static void finish_product(const heta_i_session *session, size_t target, size_t 
 const heta_i_method heta_i_method_gradient_norm = {
     .info = {.name = "gradient-norm",
              .summary = "L2 norm of the gradient of the target's log-probability",
-             .about = "The score of token i is the L2 norm of the gradient of log P(target) (minus log "
-                      "P(foil)) with respect to the token's embedding. It has no sign, and its size "
-                      "falls as embeddings grow in models that normalise their input.",
+             .about =
+                 "The score of token i is the L2 norm of the gradient of log P(target) (minus log "
+                 "P(foil)) with respect to the token's embedding. It has no sign, and its size "
+                 "falls as embeddings grow in models that normalise their input.",
              .source = "saliency, Simonyan et al. 2013; L2 norm per token",
              .cost = "one forward, one reverse pass"},
     .component_count = 1,
@@ -73,13 +79,15 @@ const heta_i_method heta_i_method_gradient_norm = {
     .finish = finish_norm};
 
 const heta_i_method heta_i_method_input_x_gradient = {
-    .info = {.name = "input-x-gradient",
-             .summary = "embedding times gradient, summed over the embedding",
-             .about = "The signed score of token i is the sum over the embedding of x times the gradient "
-                      "of log P(target) (minus log P(foil)); x is the token embedding, without position. "
-                      "The non-negative score is its absolute value.",
-             .source = "Shrikumar et al. 2016",
-             .cost = "one forward, one reverse pass"},
+    .info =
+        {.name = "input-x-gradient",
+         .summary = "embedding times gradient, summed over the embedding",
+         .about =
+             "The signed score of token i is the sum over the embedding of x times the gradient "
+             "of log P(target) (minus log P(foil)); x is the token embedding, without position. "
+             "The non-negative score is its absolute value.",
+         .source = "Shrikumar et al. 2016",
+         .cost = "one forward, one reverse pass"},
     .is_signed = true,
     .component_count = 1,
     .components = {{"input_x_gradient", "nat", true, NULL}},

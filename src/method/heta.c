@@ -40,14 +40,14 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
-  static const char *const NAMES[] = {"gate", "information", "logprob_change", "gradient",
-                                      "gradient_squared", "curvature"};
+  static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
+                                      "gradient", "gradient_squared", "curvature"};
   size_t probes = (size_t)heta_i_option_number(session, "probes");
   double n = (double)session->length;
   for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
   HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], probed(session) ? probes : 1, error));
-  heta_i_item all = {.target_end = session->target_count, .token_end = session->length,
-                     .sample_end = 1};
+  heta_i_item all = {
+      .target_end = session->target_count, .token_end = session->length, .sample_end = 1};
   heta_i_item gate = all;
   gate.phase = PHASE_GATE;
   gate.name = "gate";
@@ -105,16 +105,16 @@ static heta_status run_gradient(heta_i_session *session, size_t target, heta_err
 
 static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
   switch (item->phase) {
-    case PHASE_GATE: return run_gate(session, error);
-    case PHASE_GRADIENT: return run_gradient(session, item->target, error);
-    case PHASE_INFORMATION:
-      return heta_i_mask_tokens(session, item->token, item->token_end,
-                                session->series[INFORMATION].values, session->series[CHANGE].values,
-                                error);
-    default:
-      return heta_i_curvature_run(session, item, CURVATURE,
-                                  heta_i_option_is(session, "curvature", "row"),
-                                  heta_i_option_is(session, "curvature", "gauss-newton"), error);
+  case PHASE_GATE: return run_gate(session, error);
+  case PHASE_GRADIENT: return run_gradient(session, item->target, error);
+  case PHASE_INFORMATION:
+    return heta_i_mask_tokens(session, item->token, item->token_end,
+                              session->series[INFORMATION].values, session->series[CHANGE].values,
+                              error);
+  default:
+    return heta_i_curvature_run(session, item, CURVATURE,
+                                heta_i_option_is(session, "curvature", "row"),
+                                heta_i_option_is(session, "curvature", "gauss-newton"), error);
   }
 }
 
@@ -135,7 +135,8 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)signed_score;
-  double beta = heta_i_option_number(session, "beta"), gamma = heta_i_option_number(session, "gamma");
+  double beta = heta_i_option_number(session, "beta"),
+         gamma = heta_i_option_number(session, "gamma");
   size_t samples = session->series[CURVATURE].samples;
   for (size_t i = 0; i < length; i++) {
     components[C_GATE][i] = *heta_i_series_at(session, GATE, target, i);
@@ -143,8 +144,9 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     components[C_CHANGE][i] = *heta_i_series_at(session, CHANGE, target, i);
     components[C_GRADIENT][i] = *heta_i_series_at(session, GRADIENT, target, i);
     if (probed(session))
-      probes[i] = (uint32_t)heta_i_estimate(heta_i_series_at(session, CURVATURE, target, i), samples,
-                                            &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
+      probes[i] =
+          (uint32_t)heta_i_estimate(heta_i_series_at(session, CURVATURE, target, i), samples,
+                                    &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
     else
       components[C_CURVATURE][i] = *heta_i_series_at(session, GRADIENT_SQUARED, target, i);
   }
@@ -155,7 +157,12 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     double s = beta > 0 ? beta * components[C_CURVATURE][i] / by_curvature : 0;
     double kept = gamma > 0 ? gamma * components[C_INFORMATION][i] / by_information : 0;
     double drop = components[C_CHANGE][i];
-    double envelope = gamma > 0 ? gamma * (drop > 0 ? drop : drop <= 0 ? 0 : NAN) / by_information : 0;
+    double envelope = gamma > 0 ? gamma *
+                                      (drop > 0    ? drop
+                                       : drop <= 0 ? 0
+                                                   : NAN) /
+                                      by_information
+                                : 0;
     score[i] = components[C_GATE][i] * (s + kept);
     components[C_ENVELOPE][i] = components[C_GATE][i] * (s + envelope);
     double error = beta > 0 && probed(session)
@@ -178,34 +185,39 @@ static void describe(const heta_i_session *session, heta_component_info *compone
 }
 
 const heta_i_method heta_i_method_heta = {
-    .info = {.name = "heta",
-             .summary = "Hessian-enhanced token attribution: gate × (curvature + information)",
-             .about =
-                 "The score of context token i is M_i (beta S_i + gamma I_i).\n"
-                 "M, the gate, is the share of attention-value flow that reaches the target's row: "
-                 "rolled-out attention times the L1 norm of each value through the output projection, "
-                 "summed over layers and heads, normalised to 1. Values are those the attention uses "
-                 "(after the block's norm, with bias), with the right key/value head under grouped "
-                 "queries; rollout 'headwise' chains each head with the same head of the layer below, "
-                 "'mean' uses the head average: the paper leaves this open.\n"
-                 "S, the curvature, is E|H_ii r|_1 for Rademacher r: how strongly the log-probability "
-                 "of the target bends along token i's embedding; an estimate with a standard error. "
-                 "'row' (interactions with all tokens) is another quantity than 'block'.\n"
-                 "I, the information, is the KL divergence in nats between the model's distribution and "
-                 "the one with token i masked.\n"
-                 "S and I have different units, and S is often much the larger: with the paper's beta = "
-                 "gamma = 0.5 the score is then nearly gate × curvature; --scale sum balances them.\n"
-                 "Ablations: gate only (--gate flow, the gate component), curvature only (--gamma 0), "
-                 "information only (--beta 0), no gate (--gate none), uniform gate (--gate uniform).\n"
-                 "Also reported: the signed log-probability change when i is masked, the envelope "
-                 "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
-                 "curvature and change are those of log P(target) - log P(foil).",
-             .source = "Hessian-Enhanced Token Attribution (HETA), arXiv 2604.13258, ICLR 2026; this is "
-                       "an independent implementation",
-             .cost = "n masked forwards, n·m Hessian-vector products (row: m; gradsq: none), one reverse "
-                     "pass",
-             .options = OPTIONS,
-             .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .info =
+        {.name = "heta",
+         .summary = "Hessian-enhanced token attribution: gate × (curvature + information)",
+         .about =
+             "The score of context token i is M_i (beta S_i + gamma I_i).\n"
+             "M, the gate, is the share of attention-value flow that reaches the target's row: "
+             "rolled-out attention times the L1 norm of each value through the output projection, "
+             "summed over layers and heads, normalised to 1. Values are those the attention uses "
+             "(after the block's norm, with bias), with the right key/value head under grouped "
+             "queries; rollout 'headwise' chains each head with the same head of the layer below, "
+             "'mean' uses the head average: the paper leaves this open.\n"
+             "S, the curvature, is E|H_ii r|_1 for Rademacher r: how strongly the log-probability "
+             "of the target bends along token i's embedding; an estimate with a standard error. "
+             "'row' (interactions with all tokens) is another quantity than 'block'.\n"
+             "I, the information, is the KL divergence in nats between the model's distribution "
+             "and "
+             "the one with token i masked.\n"
+             "S and I have different units, and S is often much the larger: with the paper's beta "
+             "= "
+             "gamma = 0.5 the score is then nearly gate × curvature; --scale sum balances them.\n"
+             "Ablations: gate only (--gate flow, the gate component), curvature only (--gamma 0), "
+             "information only (--beta 0), no gate (--gate none), uniform gate (--gate uniform).\n"
+             "Also reported: the signed log-probability change when i is masked, the envelope "
+             "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
+             "curvature and change are those of log P(target) - log P(foil).",
+         .source =
+             "Hessian-Enhanced Token Attribution (HETA), arXiv 2604.13258, ICLR 2026; this is "
+             "an independent implementation",
+         .cost =
+             "n masked forwards, n·m Hessian-vector products (row: m; gradsq: none), one reverse "
+             "pass",
+         .options = OPTIONS,
+         .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .component_count = 6,
     .components = {{"gate", "fraction", true, NULL},
                    {"curvature", "nat per embedding unit squared", true, NULL},

@@ -1,10 +1,10 @@
 /* method.h: what an attribution method is, and what it works with.
  *
  * A method turns a prepared session (model, tokens, targets, clean run) into *series*: named arrays
- * [targets × tokens × samples] of raw numbers, NaN where not computed. It declares its series and its
- * *work items* first; each item is a pure function of model, input, options and its own key, so that
- * items can be done in any order, by any process, and merged. In the end the method combines the
- * series into one row per target. A new method is one file with a heta_i_method and a line in
+ * [targets × tokens × samples] of raw numbers, NaN where not computed. It declares its series and
+ * its *work items* first; each item is a pure function of model, input, options and its own key, so
+ * that items can be done in any order, by any process, and merged. In the end the method combines
+ * the series into one row per target. A new method is one file with a heta_i_method and a line in
  * registry.c. */
 #ifndef HETA_METHOD_METHOD_H
 #define HETA_METHOD_METHOD_H
@@ -22,16 +22,16 @@ typedef struct heta_i_series {
 
 /* A piece of work. Tokens and samples are half-open ranges; so are targets. */
 typedef struct heta_i_item {
-  int phase;             /* the method's own number */
-  const char *name;      /* for progress: "gate" */
+  int phase;        /* the method's own number */
+  const char *name; /* for progress: "gate" */
   size_t target, target_end, token, token_end, sample, sample_end;
-  uint32_t fills;        /* bit per series it writes in that range */
-  double flop;           /* of its matrix products */
+  uint32_t fills; /* bit per series it writes in that range */
+  double flop;    /* of its matrix products */
   uint64_t forwards, reverses, hvps;
 } heta_i_item;
 
 typedef struct heta_i_target {
-  size_t position; /* index of the target token; its context is [0, position) */
+  size_t position;  /* index of the target token; its context is [0, position) */
   int32_t id, foil; /* foil: -1 for none */
 } heta_i_target;
 
@@ -39,8 +39,8 @@ typedef struct heta_i_target {
 typedef struct heta_i_value {
   const heta_option_info *info;
   const char *text;
-  double number;     /* numbers, integers; flags 0 or 1 */
-  int64_t argument;  /* of a choice with an argument: the 42 of "token:42" */
+  double number;    /* numbers, integers; flags 0 or 1 */
+  int64_t argument; /* of a choice with an argument: the 42 of "token:42" */
 } heta_i_value;
 
 typedef struct heta_i_session heta_i_session;
@@ -71,17 +71,17 @@ struct heta_i_session {
   uint64_t seed;
   /* Known when planning: */
   size_t target_count;
-  size_t length;        /* context tokens of the last target */
+  size_t length; /* context tokens of the last target */
   size_t lane_rows;
-  size_t target_group;  /* adjoints kept at the same time */
-  bool contrast;        /* the targets have foils */
+  size_t target_group; /* adjoints kept at the same time */
+  bool contrast;       /* the targets have foils */
   /* Known when running: */
   const int32_t *tokens; /* [length + 1] */
   const heta_i_target *targets;
   heta_i_engine *engine;
-  heta_i_run *run;      /* clean run over `length` tokens; target rows: each position - 1 */
+  heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */
   heta_i_adjoint **adjoints; /* [target_count]; NULL where not kept */
-  double *gradient;     /* [length × width] of the last reverse pass, when there was one */
+  double *gradient;          /* [length × width] of the last reverse pass, when there was one */
   /* The work: */
   heta_i_series series[HETA_MAX_SERIES];
   size_t series_count;
@@ -94,10 +94,11 @@ size_t heta_i_methods(const heta_i_method *const **out);
 const heta_i_method *heta_i_method_find(const char *name);
 
 /* options.c */
-/* Resolves the table: given values override defaults. Errors name option, value and range; an unknown
- * option names the method's own. */
-heta_status heta_i_options_resolve(const heta_i_method *method, const heta_option *given, size_t count,
-                                   heta_i_arena *memory, heta_i_value **out, heta_error *error);
+/* Resolves the table: given values override defaults. Errors name option, value and range; an
+ * unknown option names the method's own. */
+heta_status heta_i_options_resolve(const heta_i_method *method, const heta_option *given,
+                                   size_t count, heta_i_arena *memory, heta_i_value **out,
+                                   heta_error *error);
 const heta_i_value *heta_i_option(const heta_i_session *session, const char *name);
 double heta_i_option_number(const heta_i_session *session, const char *name);
 bool heta_i_option_is(const heta_i_session *session, const char *name, const char *choice);
@@ -117,8 +118,8 @@ bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
 double heta_i_flop(const heta_i_session *session, double rows, double heads);
 /* The seeds of a target's objective: log P(target), minus log P(foil). Returns their number. */
 size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]);
-/* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the gradient
- * when a reverse pass was needed. */
+/* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the
+ * gradient when a reverse pass was needed. */
 heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
 /* Gradient of a target's objective, [length × width]. */
 heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
@@ -128,7 +129,8 @@ heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t tok
                                double *change, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
 /* Items that mask every token: chunks of about a batch. */
-heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, heta_error *error);
+heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
+                              heta_error *error);
 
 /* gate.c */
 /* M of HETA for every target; rows of `out` [targets × length], zero beyond a target's context. */
@@ -149,11 +151,11 @@ extern const heta_i_method heta_i_method_heta, heta_i_method_gradient_norm,
     heta_i_method_random, heta_i_method_uniform;
 
 /* The --mask option, shared by the methods that mask tokens. */
-#define HETA_MASK_OPTION                                                                     \
-  {                                                                                          \
-    "mask", "mask-scheme", HETA_OPTION_CHOICE, 0, 0,                                         \
-        "zero|mean|unk|eos|pad|token:|noise|attend", "zero",                                 \
-        "what replaces a masked token's embedding (attend: later tokens cannot attend to it)" \
+#define HETA_MASK_OPTION                                                                           \
+  {                                                                                                \
+    "mask", "mask-scheme", HETA_OPTION_CHOICE, 0, 0, "zero|mean|unk|eos|pad|token:|noise|attend",  \
+        "zero",                                                                                    \
+        "what replaces a masked token's embedding (attend: later tokens cannot attend to it)"      \
   }
 
 #endif

@@ -37,16 +37,18 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
 }
 
 const heta_i_method heta_i_method_occlusion = {
-    .info = {.name = "occlusion",
-             .summary = "how much the target's log-probability drops when a token is masked",
-             .about = "Every context token is masked in turn. The signed score is log P(target) (minus log "
-                      "P(foil)) with the token minus without it; the non-negative score keeps what speaks "
-                      "for the target and sets the rest to 0. With --measure kl the score is the KL "
-                      "divergence between the two distributions.",
-             .source = "Zeiler & Fergus 2014; leave-one-out",
-             .cost = "n masked forwards, over rows i … n-1 only",
-             .options = OPTIONS,
-             .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .info =
+        {.name = "occlusion",
+         .summary = "how much the target's log-probability drops when a token is masked",
+         .about =
+             "Every context token is masked in turn. The signed score is log P(target) (minus log "
+             "P(foil)) with the token minus without it; the non-negative score keeps what speaks "
+             "for the target and sets the rest to 0. With --measure kl the score is the KL "
+             "divergence between the two distributions.",
+         .source = "Zeiler & Fergus 2014; leave-one-out",
+         .cost = "n masked forwards, over rows i … n-1 only",
+         .options = OPTIONS,
+         .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
     .component_count = 2,
     .components = {{"logprob_change", "nat", true, NULL}, {"information", "nat", true, NULL}},

@@ -11,7 +11,8 @@
 static const heta_option_info *find(const heta_method_info *method, const char *name) {
   for (size_t i = 0; i < method->option_count; i++) {
     const heta_option_info *option = &method->options[i];
-    if (!strcmp(option->name, name) || (option->alias && !strcmp(option->alias, name))) return option;
+    if (!strcmp(option->name, name) || (option->alias && !strcmp(option->alias, name)))
+      return option;
   }
   return NULL;
 }
@@ -60,42 +61,45 @@ static double read_number(const char *text, bool *whole) {
   return value;
 }
 
-static heta_status parse(const heta_i_method *method, const heta_option_info *info, const char *text,
-                         heta_i_value *value, heta_error *error) {
+static heta_status parse(const heta_i_method *method, const heta_option_info *info,
+                         const char *text, heta_i_value *value, heta_error *error) {
   value->info = info;
   value->text = text;
   value->argument = -1;
   bool whole;
   switch (info->type) {
-    case HETA_OPTION_NUMBER:
-    case HETA_OPTION_INTEGER:
-      value->number = read_number(text, &whole);
-      if (!whole || !isfinite(value->number) || value->number < info->minimum ||
-          value->number > info->maximum ||
-          (info->type == HETA_OPTION_INTEGER && value->number != floor(value->number)))
-        return heta_i_fail(error, HETA_E_ARGUMENT,
-                           "option %s of method %s is '%s'; it takes a %s from %g to %g", info->name,
-                           method->info.name, text,
-                           info->type == HETA_OPTION_INTEGER ? "whole number" : "number",
-                           info->minimum, info->maximum);
-      return HETA_OK;
-    case HETA_OPTION_FLAG:
-      value->number = !strcmp(text, "yes");
-      if (strcmp(text, "yes") && strcmp(text, "no"))
-        return heta_i_fail(error, HETA_E_ARGUMENT, "option %s of method %s is '%s'; it takes yes or no",
-                           info->name, method->info.name, text);
-      return HETA_OK;
-    case HETA_OPTION_CHOICE:
-      if (!match_choice(info->choices, text, &value->argument))
-        return heta_i_fail(error, HETA_E_ARGUMENT, "option %s of method %s is '%s'; it takes one of %s",
-                           info->name, method->info.name, text, info->choices);
-      return HETA_OK;
+  case HETA_OPTION_NUMBER:
+  case HETA_OPTION_INTEGER:
+    value->number = read_number(text, &whole);
+    if (!whole || !isfinite(value->number) || value->number < info->minimum ||
+        value->number > info->maximum ||
+        (info->type == HETA_OPTION_INTEGER && value->number != floor(value->number)))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "option %s of method %s is '%s'; it takes a %s from %g to %g", info->name,
+                         method->info.name, text,
+                         info->type == HETA_OPTION_INTEGER ? "whole number" : "number",
+                         info->minimum, info->maximum);
+    return HETA_OK;
+  case HETA_OPTION_FLAG:
+    value->number = !strcmp(text, "yes");
+    if (strcmp(text, "yes") && strcmp(text, "no"))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "option %s of method %s is '%s'; it takes yes or no", info->name,
+                         method->info.name, text);
+    return HETA_OK;
+  case HETA_OPTION_CHOICE:
+    if (!match_choice(info->choices, text, &value->argument))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "option %s of method %s is '%s'; it takes one of %s", info->name,
+                         method->info.name, text, info->choices);
+    return HETA_OK;
   }
   return heta_i_fail(error, HETA_E_INTERNAL, "option %s has no type", info->name);
 }
 
-heta_status heta_i_options_resolve(const heta_i_method *method, const heta_option *given, size_t count,
-                                   heta_i_arena *memory, heta_i_value **out, heta_error *error) {
+heta_status heta_i_options_resolve(const heta_i_method *method, const heta_option *given,
+                                   size_t count, heta_i_arena *memory, heta_i_value **out,
+                                   heta_error *error) {
   const heta_method_info *info = &method->info;
   heta_i_value *values = heta_i_arena_take(memory, info->option_count + 1, sizeof *values);
   if (!values) return heta_i_no_memory(error, "the options", info->option_count * sizeof *values);
@@ -110,8 +114,8 @@ heta_status heta_i_options_resolve(const heta_i_method *method, const heta_optio
       for (size_t k = 0, used = 0; k < info->option_count && used < sizeof names; k++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", k ? ", " : "",
                                  info->options[k].name);
-      return heta_i_fail(error, HETA_E_ARGUMENT, "method %s has no option '%s'; it has: %s", info->name,
-                         given[i].name, info->option_count ? names : "none");
+      return heta_i_fail(error, HETA_E_ARGUMENT, "method %s has no option '%s'; it has: %s",
+                         info->name, given[i].name, info->option_count ? names : "none");
     }
     const char *text = heta_i_arena_string(memory, given[i].value, strlen(given[i].value));
     if (!text) return heta_i_no_memory(error, "an option", strlen(given[i].value));

@@ -36,7 +36,8 @@ heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_err
   return reverse(session, target, &session->adjoints[target], error);
 }
 
-heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error) {
+heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out,
+                            heta_error *error) {
   HETA_TRY(reverse(session, target, NULL, error));
   memcpy(out, session->gradient, session->length * session->model->hyper.width * sizeof *out);
   return HETA_OK;
@@ -54,12 +55,14 @@ static int32_t mask_token(const heta_i_session *session) {
 
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error) {
   const heta_i_value *mask = heta_i_option(session, "mask");
-  bool named = !strcmp(mask->text, "unk") || !strcmp(mask->text, "eos") || !strcmp(mask->text, "pad");
+  bool named =
+      !strcmp(mask->text, "unk") || !strcmp(mask->text, "eos") || !strcmp(mask->text, "pad");
   if (named && mask_token(session) < 0)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "mask '%s': the model names no such token; choose another mask, or one by its "
-                       "id: --mask token:ID",
-                       mask->text);
+    return heta_i_fail(
+        error, HETA_E_ARGUMENT,
+        "mask '%s': the model names no such token; choose another mask, or one by its "
+        "id: --mask token:ID",
+        mask->text);
   if (mask->argument >= 0 && (size_t)mask->argument >= session->model->hyper.vocabulary)
     return heta_i_fail(error, HETA_E_ARGUMENT, "mask 'token:%lld': the vocabulary has %zu tokens",
                        (long long)mask->argument, session->model->hyper.vocabulary);
@@ -176,9 +179,14 @@ heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t tok
       m.lanes[l].edit = m.edits + l * width;
     }
   }
-  heta_i_readout readout = {.rows = targets, .row = m.rows, .token = m.ids,
-                            .foil = foils ? m.foils : NULL, .reference = session->run,
-                            .logprob = m.logprob, .foil_logprob = foils ? m.foil : NULL, .kl = m.kl};
+  heta_i_readout readout = {.rows = targets,
+                            .row = m.rows,
+                            .token = m.ids,
+                            .foil = foils ? m.foils : NULL,
+                            .reference = session->run,
+                            .logprob = m.logprob,
+                            .foil_logprob = foils ? m.foil : NULL,
+                            .kl = m.kl};
   HETA_GO(session->engine->api->lanes(session->engine, m.lanes, count, &readout, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t l = 0; l < count; l++) {
@@ -197,19 +205,26 @@ done:
   return status;
 }
 
-heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, heta_error *error) {
+heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
+                              heta_error *error) {
   for (size_t from = 0, to; from < session->length; from = to) {
     size_t rows = 0;
     for (to = from; to < session->length && rows + session->length - to <= session->lane_rows; to++)
       rows += session->length - to;
     double count = (double)(to - from);
-    HETA_TRY(heta_i_add_item(
-        session,
-        (heta_i_item){.phase = phase, .name = "information", .target_end = session->target_count,
-                      .token = from, .token_end = to, .sample_end = 1, .fills = fills,
-                      .forwards = to - from,
-                      .flop = heta_i_flop(session, (double)rows, count * (double)session->target_count)},
-        error));
+    HETA_TRY(
+        heta_i_add_item(session,
+                        (heta_i_item){.phase = phase,
+                                      .name = "information",
+                                      .target_end = session->target_count,
+                                      .token = from,
+                                      .token_end = to,
+                                      .sample_end = 1,
+                                      .fills = fills,
+                                      .forwards = to - from,
+                                      .flop = heta_i_flop(session, (double)rows,
+                                                          count * (double)session->target_count)},
+                        error));
   }
   return HETA_OK;
 }

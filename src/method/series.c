@@ -16,8 +16,8 @@ heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t 
 heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error) {
   if (session->item_count == session->item_room) {
     size_t room = session->item_room ? session->item_room * 2 : 64;
-    heta_i_item *grown = heta_i_reallocate(session->items, session->item_count * sizeof *grown, room,
-                                           sizeof *grown);
+    heta_i_item *grown =
+        heta_i_reallocate(session->items, session->item_count * sizeof *grown, room, sizeof *grown);
     if (!grown) return heta_i_no_memory(error, "the list of work", room * sizeof *grown);
     session->items = grown;
     session->item_room = room;
@@ -41,7 +41,8 @@ heta_status heta_i_series_open(heta_i_session *session, heta_error *error) {
   return HETA_OK;
 }
 
-double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token) {
+double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target,
+                         size_t token) {
   const heta_i_series *s = &session->series[series];
   return s->values + (target * session->length + token) * s->samples;
 }

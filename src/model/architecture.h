@@ -1,24 +1,24 @@
-/* architecture.h: what a model family is made of: a table of ops over named buffers. A new family is
- * a new entry in architecture.c, not a new code path. */
+/* architecture.h: what a model family is made of: a table of ops over named buffers. A new family
+ * is a new entry in architecture.c, not a new code path. */
 #ifndef HETA_MODEL_ARCHITECTURE_H
 #define HETA_MODEL_ARCHITECTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Named buffers: every value a block computes, one row per token. They are also the sites at which a
- * run can be observed or changed. Each is written once per block. */
+/* Named buffers: every value a block computes, one row per token. They are also the sites at which
+ * a run can be observed or changed. Each is written once per block. */
 typedef enum heta_i_site {
   HETA_SITE_NONE = 0,
   HETA_SITE_RESIDUAL_BEFORE, /* the residual stream entering the block (block 0: the embedding) */
   HETA_SITE_NORM_ATTENTION,
-  HETA_SITE_QUERY,           /* before RoPE */
-  HETA_SITE_KEY,             /* before RoPE */
+  HETA_SITE_QUERY, /* before RoPE */
+  HETA_SITE_KEY,   /* before RoPE */
   HETA_SITE_VALUE,
   HETA_SITE_QUERY_ROTATED,
   HETA_SITE_KEY_ROTATED,
-  HETA_SITE_MIX,             /* attention-weighted values, heads side by side */
-  HETA_SITE_ATTENTION_OUT,   /* after the output projection */
+  HETA_SITE_MIX,           /* attention-weighted values, heads side by side */
+  HETA_SITE_ATTENTION_OUT, /* after the output projection */
   HETA_SITE_RESIDUAL_MIDDLE,
   HETA_SITE_NORM_MLP,
   HETA_SITE_GATE,
@@ -26,9 +26,9 @@ typedef enum heta_i_site {
   HETA_SITE_ACTIVATION,
   HETA_SITE_MLP_OUT,
   HETA_SITE_RESIDUAL_AFTER,
-  HETA_SITE_NORM_FINAL,      /* target rows only */
-  HETA_SITE_LOGITS,          /* target rows only */
-  HETA_SITE_BUFFERS,         /* number of buffers */
+  HETA_SITE_NORM_FINAL,                        /* target rows only */
+  HETA_SITE_LOGITS,                            /* target rows only */
+  HETA_SITE_BUFFERS,                           /* number of buffers */
   HETA_SITE_PROBABILITIES = HETA_SITE_BUFFERS, /* attention probabilities: not a row buffer */
   HETA_SITE_COUNT
 } heta_i_site;
@@ -49,29 +49,33 @@ typedef enum heta_i_activation { HETA_ACT_SILU, HETA_ACT_GELU_TANH } heta_i_acti
 
 /* Widths are written symbolically and resolved from the file's hyper-parameters. */
 typedef enum heta_i_width {
-  HETA_WIDTH_MODEL, HETA_WIDTH_QUERY, HETA_WIDTH_KEY, HETA_WIDTH_FEED_FORWARD, HETA_WIDTH_VOCABULARY
+  HETA_WIDTH_MODEL,
+  HETA_WIDTH_QUERY,
+  HETA_WIDTH_KEY,
+  HETA_WIDTH_FEED_FORWARD,
+  HETA_WIDTH_VOCABULARY
 } heta_i_width;
 
 typedef struct heta_i_op {
   heta_i_op_kind kind;
   heta_i_site in[3]; /* HETA_SITE_NONE ends the list */
   heta_i_site out;
-  heta_i_width width;    /* of the output row */
-  const char *weight;    /* "attn_q": tensor blk.N.attn_q.weight (head ops: attn_q.weight), and .bias
-                            when the file has it; NULL: none */
-  const char *fallback;  /* tensor to use when `weight` is absent (a tied output head), or NULL */
+  heta_i_width width;   /* of the output row */
+  const char *weight;   /* "attn_q": tensor blk.N.attn_q.weight (head ops: attn_q.weight), and .bias
+                           when the file has it; NULL: none */
+  const char *fallback; /* tensor to use when `weight` is absent (a tied output head), or NULL */
 } heta_i_op;
 
 enum { HETA_MAX_OPS = 24 };
 
 typedef struct heta_i_architecture {
-  const char *name;            /* general.architecture */
+  const char *name; /* general.architecture */
   heta_i_norm norm;
   heta_i_activation activation;
-  bool rotary_interleaved;     /* pairs (2i, 2i+1); else (i, i + dims/2) */
-  const char *epsilon_key;     /* "attention.layer_norm_rms_epsilon", behind the name */
-  const heta_i_op *block;      /* ends with .out == HETA_SITE_NONE */
-  const heta_i_op *head;       /* from HETA_SITE_RESIDUAL_AFTER of the last block to the logits */
+  bool rotary_interleaved; /* pairs (2i, 2i+1); else (i, i + dims/2) */
+  const char *epsilon_key; /* "attention.layer_norm_rms_epsilon", behind the name */
+  const heta_i_op *block;  /* ends with .out == HETA_SITE_NONE */
+  const heta_i_op *head;   /* from HETA_SITE_RESIDUAL_AFTER of the last block to the logits */
 } heta_i_architecture;
 
 /* NULL when the family is not in the table. */

@@ -11,11 +11,11 @@
 
 static size_t width_of(const heta_i_hyper *hyper, heta_i_width width) {
   switch (width) {
-    case HETA_WIDTH_MODEL: return hyper->width;
-    case HETA_WIDTH_QUERY: return hyper->heads * hyper->head_width;
-    case HETA_WIDTH_KEY: return hyper->kv_heads * hyper->head_width;
-    case HETA_WIDTH_FEED_FORWARD: return hyper->feed_forward;
-    case HETA_WIDTH_VOCABULARY: return hyper->vocabulary;
+  case HETA_WIDTH_MODEL: return hyper->width;
+  case HETA_WIDTH_QUERY: return hyper->heads * hyper->head_width;
+  case HETA_WIDTH_KEY: return hyper->kv_heads * hyper->head_width;
+  case HETA_WIDTH_FEED_FORWARD: return hyper->feed_forward;
+  case HETA_WIDTH_VOCABULARY: return hyper->vocabulary;
   }
   return 0;
 }
@@ -78,8 +78,8 @@ static heta_status read_rotary(heta_model *model, heta_error *error) {
                        path, scaling);
   }
   if (!(base > 0) || !(factor > 0) || !isfinite(base) || !isfinite(factor))
-    return heta_i_fail(error, HETA_E_FORMAT, "%s: RoPE base %g or scaling factor %g is not positive",
-                       path, base, factor);
+    return heta_i_fail(error, HETA_E_FORMAT,
+                       "%s: RoPE base %g or scaling factor %g is not positive", path, base, factor);
   size_t pairs = hyper->rotary_dims / 2;
   hyper->rotary_frequency = heta_i_arena_take(model->memory, pairs, sizeof(double));
   float *factors = heta_i_arena_take(model->memory, pairs, sizeof(float));
@@ -114,8 +114,8 @@ static heta_status read_hyper(heta_model *model, heta_error *error) {
   HETA_TRY(read_size(model, "feed_forward_length", REQUIRED, 1 << 22, &hyper->feed_forward, error));
   HETA_TRY(read_size(model, "attention.head_count", REQUIRED, 1 << 16, &hyper->heads, error));
   hyper->kv_heads = hyper->heads;
-  HETA_TRY(read_size(model, "attention.head_count_kv", OPTIONAL, hyper->heads, &hyper->kv_heads,
-                     error));
+  HETA_TRY(
+      read_size(model, "attention.head_count_kv", OPTIONAL, hyper->heads, &hyper->kv_heads, error));
   HETA_TRY(read_size(model, "context_length", REQUIRED, 1 << 30, &hyper->context, error));
   size_t experts = 0;
   HETA_TRY(read_size(model, "expert_count", OPTIONAL, 1 << 16, &experts, error));
@@ -165,15 +165,15 @@ static heta_status expand_vector(heta_model *model, const heta_i_tensor *tensor,
 static heta_status check_matrix(heta_model *model, const heta_i_tensor *tensor, size_t rows,
                                 size_t cols, heta_error *error) {
   if (tensor->dims == 2 && tensor->shape[0] == cols && tensor->shape[1] == rows) return HETA_OK;
-  return heta_i_fail_at(error, HETA_E_FORMAT, tensor->offset,
-                        "%s: tensor %s should be %zu × %zu (rows × columns), the file has %zu × %zu",
-                        heta_i_file_path(model->file), tensor->name, rows, cols, tensor->shape[1],
-                        tensor->shape[0]);
+  return heta_i_fail_at(
+      error, HETA_E_FORMAT, tensor->offset,
+      "%s: tensor %s should be %zu × %zu (rows × columns), the file has %zu × %zu",
+      heta_i_file_path(model->file), tensor->name, rows, cols, tensor->shape[1], tensor->shape[0]);
 }
 
 /* Finds an op's tensors. layer < 0: a head op, whose names carry no block number. */
-static heta_status load_op(heta_model *model, const heta_i_op *op, long layer, heta_i_weight *weight,
-                           heta_error *error) {
+static heta_status load_op(heta_model *model, const heta_i_op *op, long layer,
+                           heta_i_weight *weight, heta_error *error) {
   size_t width = width_of(&model->hyper, op->width);
   if (model->widths[op->out] && model->widths[op->out] != width)
     return heta_i_fail(error, HETA_E_INTERNAL, "buffer %s has two widths",
@@ -197,7 +197,8 @@ static heta_status load_op(heta_model *model, const heta_i_op *op, long layer, h
     return heta_i_fail(error, HETA_E_FORMAT,
                        "%s: tensor %s%s.weight is missing; the file is incomplete or of another "
                        "architecture than '%s'",
-                       heta_i_file_path(model->file), prefix, op->weight, model->architecture->name);
+                       heta_i_file_path(model->file), prefix, op->weight,
+                       model->architecture->name);
   weight->tensor = tensor;
   weight->rows = width;
   if (op->kind == HETA_OP_NORM) {
@@ -226,13 +227,15 @@ static heta_status load_weights(heta_model *model, heta_error *error) {
     return heta_i_fail_at(error, HETA_E_FORMAT, model->embedding->offset,
                           "%s: the tokenizer has %zu tokens but token_embd.weight has %zu rows",
                           path, tokens, model->hyper.vocabulary);
-  HETA_TRY(check_matrix(model, model->embedding, model->hyper.vocabulary, model->hyper.width, error));
+  HETA_TRY(
+      check_matrix(model, model->embedding, model->hyper.vocabulary, model->hyper.width, error));
   model->widths[HETA_SITE_RESIDUAL_BEFORE] = model->hyper.width;
   while (family->block[model->block_ops].out != HETA_SITE_NONE) model->block_ops++;
   while (family->head[model->head_ops].out != HETA_SITE_NONE) model->head_ops++;
   model->block_weights = heta_i_arena_take(model->memory, model->hyper.layers * model->block_ops,
                                            sizeof *model->block_weights);
-  if (!model->block_weights) return heta_i_no_memory(error, "the weight table", model->hyper.layers);
+  if (!model->block_weights)
+    return heta_i_no_memory(error, "the weight table", model->hyper.layers);
   for (size_t layer = 0; layer < model->hyper.layers; layer++)
     for (size_t i = 0; i < model->block_ops; i++)
       HETA_TRY(load_op(model, &family->block[i], (long)layer,
@@ -320,7 +323,8 @@ heta_status heta_i_model_open(const char *path, const heta_i_architecture *archi
   HETA_GO(heta_i_file_open(path, &model->file, error));
   const char *name = NULL;
   if (!heta_i_file_string(model->file, "general.architecture", &name, NULL)) {
-    status = heta_i_fail(error, HETA_E_FORMAT, "%s: metadata general.architecture is missing", path);
+    status =
+        heta_i_fail(error, HETA_E_FORMAT, "%s: metadata general.architecture is missing", path);
     goto done;
   }
   model->architecture = architecture ? architecture : heta_i_architecture_find(name);
@@ -343,7 +347,8 @@ done:
 
 heta_status heta_model_open(const char *path, heta_model **out, heta_error *error) {
   if (!path || !out)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_model_open needs a path and a place for the model");
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "heta_model_open needs a path and a place for the model");
   return heta_i_model_open(path, NULL, out, error);
 }
 

@@ -6,7 +6,8 @@
 #include "model/architecture.h"
 #include "text/tokenizer.h"
 
-/* A matrix [rows × cols] in the file's own type, with its optional bias, or (cols == 0) a vector. */
+/* A matrix [rows × cols] in the file's own type, with its optional bias, or (cols == 0) a vector.
+ */
 typedef struct heta_i_weight {
   const heta_i_tensor *tensor;
   size_t rows, cols;
@@ -16,9 +17,9 @@ typedef struct heta_i_weight {
 
 typedef struct heta_i_hyper {
   size_t layers, heads, kv_heads, head_width, width, feed_forward, vocabulary, context;
-  double epsilon;         /* of the norms */
-  double attention_scale; /* 1 / sqrt(head_width) */
-  size_t rotary_dims;     /* of each head */
+  double epsilon;           /* of the norms */
+  double attention_scale;   /* 1 / sqrt(head_width) */
+  size_t rotary_dims;       /* of each head */
   double *rotary_frequency; /* rotary_dims / 2 angles per position step, scaling applied */
 } heta_i_hyper;
 
@@ -28,10 +29,10 @@ struct heta_model {
   const heta_i_architecture *architecture;
   heta_i_hyper hyper;
   size_t block_ops, head_ops;
-  size_t widths[HETA_SITE_BUFFERS];  /* of a row of each buffer; 0: the family has no such buffer */
-  heta_i_weight *block_weights;      /* [layers][block_ops]; ops without weight: tensor NULL */
+  size_t widths[HETA_SITE_BUFFERS]; /* of a row of each buffer; 0: the family has no such buffer */
+  heta_i_weight *block_weights;     /* [layers][block_ops]; ops without weight: tensor NULL */
   heta_i_weight head_weights[HETA_MAX_OPS];
-  const heta_i_tensor *embedding;    /* [vocabulary × width] */
+  const heta_i_tensor *embedding; /* [vocabulary × width] */
   heta_model_info info;
   struct heta_i_arena *memory;
 };

@@ -18,7 +18,8 @@ heta_status heta_tokenize(const heta_model *model, const char *text, size_t size
                        "the model names no BOS token; use --bos no (HETA_BOS_NO)");
   heta_token *body = NULL;
   size_t count = 0;
-  HETA_TRY(heta_i_tokenizer_encode(model->tokenizer, text, size, parse_special, &body, &count, error));
+  HETA_TRY(
+      heta_i_tokenizer_encode(model->tokenizer, text, size, parse_special, &body, &count, error));
   heta_tokens *tokens = heta_i_allocate(1, sizeof *tokens);
   heta_token *data = heta_i_allocate(count + 1, sizeof *data);
   if (!tokens || !data) {

@@ -154,7 +154,8 @@ void attribute_same(const char *what, heta_job *first, heta_job *second) {
   }
   char *x = attribute_json(first), *y = attribute_json(second);
   char *left = attribute_essence(x), *right = attribute_essence(y);
-  if (strcmp(left, right)) fail_msg("%s: result files differ:\n%.3000s\n%.3000s", what, left, right);
+  if (strcmp(left, right))
+    fail_msg("%s: result files differ:\n%.3000s\n%.3000s", what, left, right);
   free(left);
   free(right);
   heta_i_free(x);

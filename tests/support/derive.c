@@ -103,7 +103,8 @@ static void check_bilinear(const char *what, const double *products, const doubl
   double most = 0;
   for (size_t i = 0; i < size; i++) most = fmax(most, fabs(mixed[i] - a * hu[i] - b * hv[i]));
   double largest = fabs(a) * largest_of(hu, size) + fabs(b) * largest_of(hv, size);
-  expect_below(what, "H(au + bv) against aHu + bHv", draw, most / (largest > 0 ? largest : 1), 1e-10);
+  expect_below(what, "H(au + bv) against aHu + bHv", draw, most / (largest > 0 ? largest : 1),
+               1e-10);
 }
 
 /* A probe that owns rows first … only, wanting as many rows as it pleases. */

@@ -11,8 +11,9 @@
 
 #include "base/memory.h"
 
-const char *const FIXTURE_LLAMAS[] = {"llama-mha",       "llama-gqa",  "llama-mqa-bias",
-                                      "llama-rope3-f16", "llama-bf16", "llama-q4_1", NULL};
+const char *const FIXTURE_LLAMAS[] = {
+    "llama-mha",  "llama-gqa", "llama-mqa-bias", "llama-rope3-f16", "llama-bf16",
+    "llama-q4_1", NULL};
 
 const fixture_kind FIXTURE_KINDS[] = {
     {"f64 reference", HETA_PRECISION_F64, HETA_BACKEND_REFERENCE, 1e-9},
@@ -41,7 +42,8 @@ heta_model *fixture_model(const char *name) {
 static size_t count_numbers(const json_t *array) {
   if (!json_is_array(array)) return 1;
   size_t count = 0;
-  for (size_t i = 0; i < json_array_size(array); i++) count += count_numbers(json_array_get(array, i));
+  for (size_t i = 0; i < json_array_size(array); i++)
+    count += count_numbers(json_array_get(array, i));
   return count;
 }
 
@@ -51,7 +53,8 @@ static double *copy_numbers(const json_t *array, double *out) {
     *out = json_number_value(array);
     return out + 1;
   }
-  for (size_t i = 0; i < json_array_size(array); i++) out = copy_numbers(json_array_get(array, i), out);
+  for (size_t i = 0; i < json_array_size(array); i++)
+    out = copy_numbers(json_array_get(array, i), out);
   return out;
 }
 
@@ -83,8 +86,8 @@ heta_i_engine *fixture_engine(const heta_model *model, const fixture_kind *kind,
                                      .lane_rows = lane_rows,
                                      .expand = expand,
                                      .recompute = recompute};
-  const heta_i_engine_api *api = kind->precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64()
-                                                                       : heta_i_engine_api_f32();
+  const heta_i_engine_api *api =
+      kind->precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64() : heta_i_engine_api_f32();
   heta_i_engine *engine = NULL;
   heta_error error = {0};
   if (api->open(&settings, &engine, &error)) fail_msg("%s", error.message);
@@ -104,5 +107,6 @@ double fixture_error(const double *a, const double *b, size_t count) {
 void fixture_close(const char *what, const double *a, const double *b, size_t count,
                    double tolerance) {
   double found = fixture_error(a, b, count);
-  if (!(found <= tolerance)) fail_msg("%s: relative error %.3g, allowed %.3g", what, found, tolerance);
+  if (!(found <= tolerance))
+    fail_msg("%s: relative error %.3g, allowed %.3g", what, found, tolerance);
 }

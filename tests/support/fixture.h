@@ -8,7 +8,7 @@
 
 extern const char *const FIXTURE_LLAMAS[]; /* names, NULL at the end */
 
-json_t *fixture_load(const char *name);          /* fails the test when it cannot */
+json_t *fixture_load(const char *name); /* fails the test when it cannot */
 heta_model *fixture_model(const char *name);
 /* All numbers of a (nested) array, in order; *count may be NULL. Free with heta_i_free. */
 double *fixture_numbers(const json_t *array, size_t *count);
@@ -20,7 +20,8 @@ typedef struct fixture_kind {
   heta_backend backend;
   double tolerance; /* relative to the largest value */
 } fixture_kind;
-extern const fixture_kind FIXTURE_KINDS[]; /* f64 reference, f32 reference, f32 cpu; name NULL ends */
+extern const fixture_kind
+    FIXTURE_KINDS[]; /* f64 reference, f32 reference, f32 cpu; name NULL ends */
 
 heta_i_engine *fixture_engine(const heta_model *model, const fixture_kind *kind, size_t positions,
                               size_t lane_rows, bool expand, bool recompute, int threads);

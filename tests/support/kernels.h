@@ -1,5 +1,6 @@
 /* kernels.h: every op's four maps as plain functions of doubles, for each precision and backend, so
- * that one test body covers them all. Numbers are rounded to the kernel's precision on the way in. */
+ * that one test body covers them all. Numbers are rounded to the kernel's precision on the way in.
+ */
 #ifndef HETA_TESTS_KERNELS_H
 #define HETA_TESTS_KERNELS_H
 
@@ -43,17 +44,17 @@ typedef struct kernel_case {
 void kernel_widths(const kernel_case *c, size_t in[KERNEL_INPUTS], size_t *out);
 
 /* What a map is given. Derivative maps of row ops and attention may be asked for a batch of lanes
- * instead of all rows: tangents and results then have Σ lane rows rows, in the lanes' order, while x
- * and gy stay those of all rows. Pointers a map does not use are NULL. */
+ * instead of all rows: tangents and results then have Σ lane rows rows, in the lanes' order, while
+ * x and gy stay those of all rows. Pointers a map does not use are NULL. */
 typedef struct kernel_arguments {
   const double *x[KERNEL_INPUTS], *dx[KERNEL_INPUTS];
-  const double *gy, *dgy;      /* gy may be NULL in vjp_tangent: no adjoint */
-  const kernel_lane *lanes;    /* NULL: all rows */
+  const double *gy, *dgy;   /* gy may be NULL in vjp_tangent: no adjoint */
+  const kernel_lane *lanes; /* NULL: all rows */
   size_t lane_count;
-  bool accumulate;             /* add to what the results hold */
-  double *y;                   /* forward: y; jvp: ẏ */
-  double *gx[KERNEL_INPUTS];   /* vjp: x̄; vjp′: x̄̇ */
-  double *probabilities;       /* forward attention: [heads × rows × rows], or NULL */
+  bool accumulate;           /* add to what the results hold */
+  double *y;                 /* forward: y; jvp: ẏ */
+  double *gx[KERNEL_INPUTS]; /* vjp: x̄; vjp′: x̄̇ */
+  double *probabilities;     /* forward attention: [heads × rows × rows], or NULL */
 } kernel_arguments;
 
 typedef enum kernel_map { KERNEL_FORWARD, KERNEL_VJP, KERNEL_JVP, KERNEL_VJP_TANGENT } kernel_map;
@@ -63,7 +64,8 @@ void kernel_run_f32(heta_backend backend, int threads, const kernel_case *c, ker
 void kernel_run_f64(heta_backend backend, int threads, const kernel_case *c, kernel_map map,
                     const kernel_arguments *a);
 
-/* C [m × n] = A [m × k] op(B) (+ C), without padding; transposed: B is n × k. m: a multiple of 32. */
+/* C [m × n] = A [m × k] op(B) (+ C), without padding; transposed: B is n × k. m: a multiple of 32.
+ */
 void kernel_product_f32(heta_backend backend, int threads, bool transposed, size_t m, size_t n,
                         size_t k, const double *a, const double *b, bool accumulate, double *c);
 void kernel_product_f64(heta_backend backend, int threads, bool transposed, size_t m, size_t n,

@@ -18,7 +18,8 @@ static const X(backend) *table_of(heta_backend backend) {
   return X(backend_reference)();
 }
 
-/* A rounded copy with room for `room` numbers; NULL stays NULL. Memory is a test's to run out of. */
+/* A rounded copy with room for `room` numbers; NULL stays NULL. Memory is a test's to run out of.
+ */
 static real *copy_in(heta_i_arena *memory, const double *from, size_t count, size_t room) {
   if (!from) return NULL;
   real *out = heta_i_arena_take(memory, room + 1, sizeof *out);
@@ -42,7 +43,8 @@ typedef struct view {
   uint32_t *primal; /* NULL without lanes */
 } view;
 
-static view open_view(heta_i_arena *memory, const kernel_case *c, kernel_map map, const kernel_arguments *a) {
+static view open_view(heta_i_arena *memory, const kernel_case *c, kernel_map map,
+                      const kernel_arguments *a) {
   view v = {.c = c, .a = a, .batch_rows = c->rows};
   kernel_widths(c, v.in, &v.out);
   if (a->lanes) {
@@ -68,7 +70,8 @@ static view open_view(heta_i_arena *memory, const kernel_case *c, kernel_map map
   return v;
 }
 
-static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads, view *v, kernel_map map) {
+static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads, view *v,
+                     kernel_map map) {
   const kernel_case *c = v->c;
   X(rows) r = {.rows = v->batch_rows,
                .width = c->width,
@@ -112,7 +115,9 @@ static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads,
 
 /* y = a + b; its adjoint goes to both inputs. */
 static void run_sum(const X(backend) *table, int threads, view *v, kernel_map map) {
-  X(rows) r = {.rows = v->batch_rows, .width = v->c->width, .threads = threads,
+  X(rows) r = {.rows = v->batch_rows,
+               .width = v->c->width,
+               .threads = threads,
                .accumulate = v->a->accumulate};
   if (map == KERNEL_FORWARD || map == KERNEL_JVP) {
     r.a = map == KERNEL_FORWARD ? v->x[0] : v->dx[0];
@@ -129,7 +134,8 @@ static void run_sum(const X(backend) *table, int threads, view *v, kernel_map ma
 }
 
 /* y = x Wᵀ + bias, x̄ = ȳ W. */
-static void run_linear(heta_i_arena *memory, const X(backend) *table, int threads, view *v, kernel_map map) {
+static void run_linear(heta_i_arena *memory, const X(backend) *table, int threads, view *v,
+                       kernel_map map) {
   const kernel_case *c = v->c;
   size_t n = c->outputs, k = c->width, m = pad(v->batch_rows);
   const real *weight = copy_in(memory, c->weight, n * k, n * k);
@@ -141,11 +147,15 @@ static void run_linear(heta_i_arena *memory, const X(backend) *table, int thread
   table->gemm_nt(threads, m, n, k, map == KERNEL_FORWARD ? v->x[0] : v->dx[0], k, weight, k,
                  v->a->accumulate, v->y, n);
   if (map == KERNEL_FORWARD && c->bias)
-    table->add_bias(&(X(rows)){.rows = v->batch_rows, .width = n, .threads = threads, .y = v->y,
+    table->add_bias(&(X(rows)){.rows = v->batch_rows,
+                               .width = n,
+                               .threads = threads,
+                               .y = v->y,
                                .bias = copy_in(memory, c->bias, n, n)});
 }
 
-static void run_rotary(heta_i_arena *memory, const X(backend) *table, int threads, view *v, kernel_map map) {
+static void run_rotary(heta_i_arena *memory, const X(backend) *table, int threads, view *v,
+                       kernel_map map) {
   const kernel_case *c = v->c;
   size_t pairs = c->dims / 2;
   real *cosine = heta_i_arena_take(memory, POSITIONS * pairs + 1, sizeof *cosine);
@@ -161,12 +171,19 @@ static void run_rotary(heta_i_arena *memory, const X(backend) *table, int thread
     positions[r] = c->positions[v->primal ? v->primal[r] : r];
   bool back = map == KERNEL_VJP || map == KERNEL_VJP_TANGENT;
   const real *from[4] = {v->x[0], v->gy, v->dx[0], v->dgy};
-  table->rotate(&(X(rotary)){.rows = v->batch_rows, .heads = c->heads,
-                             .head_width = c->head_width, .dims = c->dims,
-                             .interleaved = c->interleaved, .transpose = back,
-                             .accumulate = v->a->accumulate, .threads = threads,
-                             .position = positions, .cosine = cosine, .sine = sine,
-                             .x = from[map], .y = back ? v->gx[0] : v->y});
+  table->rotate(&(X(rotary)){.rows = v->batch_rows,
+                             .heads = c->heads,
+                             .head_width = c->head_width,
+                             .dims = c->dims,
+                             .interleaved = c->interleaved,
+                             .transpose = back,
+                             .accumulate = v->a->accumulate,
+                             .threads = threads,
+                             .position = positions,
+                             .cosine = cosine,
+                             .sine = sine,
+                             .x = from[map],
+                             .y = back ? v->gx[0] : v->y});
 }
 
 static X(probability_edit) *copy_edits(heta_i_arena *memory, const kernel_case *c) {
@@ -177,30 +194,43 @@ static X(probability_edit) *copy_edits(heta_i_arena *memory, const kernel_case *
   return edits;
 }
 
-static void run_attention(heta_i_arena *memory, const X(backend) *table, int threads, view *v, kernel_map map) {
+static void run_attention(heta_i_arena *memory, const X(backend) *table, int threads, view *v,
+                          kernel_map map) {
   const kernel_case *c = v->c;
   X(probability_edit) *edits = copy_edits(memory, c);
-  X(attention_lane) root = {.rows = c->rows, .hidden = c->hidden, .edits = edits,
-                            .edit_count = c->edit_count};
+  X(attention_lane) root = {
+      .rows = c->rows, .hidden = c->hidden, .edits = edits, .edit_count = c->edit_count};
   X(attention_lane) *lanes = heta_i_arena_take(memory, v->a->lane_count + 1, sizeof *lanes);
   lanes[0] = root;
   size_t count = 1, offset = 0;
   if (v->a->lanes)
     for (count = 0; count < v->a->lane_count; count++) {
       const kernel_lane *at = &v->a->lanes[count];
-      lanes[count] = (X(attention_lane)){.offset = offset, .first = at->first, .rows = at->rows,
-                                         .hidden = SIZE_MAX};
+      lanes[count] = (X(attention_lane)){
+          .offset = offset, .first = at->first, .rows = at->rows, .hidden = SIZE_MAX};
       offset += at->rows;
     }
-  X(attention) t = {.heads = c->heads, .kv_heads = c->kv_heads, .head_width = c->head_width,
-                    .scale = (real)(1 / sqrt((double)c->head_width)), .threads = threads,
-                    .lanes = lanes, .lane_count = count, .root = &root, .q = v->x[0],
-                    .k = v->x[1], .v = v->x[2], .gy = v->gy, .dq = v->dx[0], .dk = v->dx[1],
-                    .dv = v->dx[2], .dgy = v->dgy};
+  X(attention) t = {.heads = c->heads,
+                    .kv_heads = c->kv_heads,
+                    .head_width = c->head_width,
+                    .scale = (real)(1 / sqrt((double)c->head_width)),
+                    .threads = threads,
+                    .lanes = lanes,
+                    .lane_count = count,
+                    .root = &root,
+                    .q = v->x[0],
+                    .k = v->x[1],
+                    .v = v->x[2],
+                    .gy = v->gy,
+                    .dq = v->dx[0],
+                    .dk = v->dx[1],
+                    .dv = v->dx[2],
+                    .dgy = v->dgy};
   for (int i = 0; i < 3; i++) t.accumulate[i] = v->a->accumulate;
   t.scratch = heta_i_arena_take(memory,
                                 table->attention_scratch(c->heads, c->kv_heads, c->head_width,
-                                                         c->rows, v->batch_rows, threads) + 1,
+                                                         c->rows, v->batch_rows, threads) +
+                                    1,
                                 sizeof *t.scratch);
   real *probabilities = NULL;
   size_t numbers = c->heads * c->rows * c->rows;
@@ -245,11 +275,11 @@ void NAME(kernel_run)(heta_backend backend, int threads, const kernel_case *c, k
   const X(backend) *table = table_of(backend);
   view v = open_view(&memory, c, map, a);
   switch (c->kind) {
-    case HETA_OP_ADD: run_sum(table, threads, &v, map); break;
-    case HETA_OP_LINEAR: run_linear(&memory, table, threads, &v, map); break;
-    case HETA_OP_ROTARY: run_rotary(&memory, table, threads, &v, map); break;
-    case HETA_OP_ATTENTION: run_attention(&memory, table, threads, &v, map); break;
-    default: run_rows(&memory, table, threads, &v, map);
+  case HETA_OP_ADD: run_sum(table, threads, &v, map); break;
+  case HETA_OP_LINEAR: run_linear(&memory, table, threads, &v, map); break;
+  case HETA_OP_ROTARY: run_rotary(&memory, table, threads, &v, map); break;
+  case HETA_OP_ATTENTION: run_attention(&memory, table, threads, &v, map); break;
+  default: run_rows(&memory, table, threads, &v, map);
   }
   if (map == KERNEL_FORWARD || map == KERNEL_JVP)
     copy_out(a->y, v.y, v.batch_rows * v.out);

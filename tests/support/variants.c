@@ -24,8 +24,7 @@ static double *embed(const variants *v, const int32_t *ids, size_t count) {
 
 static heta_i_site random_site(const variants *v) {
   heta_i_site site;
-  do
-    site = (heta_i_site)(1 + dice_below(v->d, HETA_SITE_NORM_FINAL - 1));
+  do site = (heta_i_site)(1 + dice_below(v->d, HETA_SITE_NORM_FINAL - 1));
   while (!v->engine->model->widths[site]);
   return site;
 }

@@ -58,8 +58,8 @@ static void products(void **state) {
           KINDS[kind].run(KINDS[kind].backend, 2, transposed, m, n, k, a, b, accumulate, found);
           double error = fixture_error(found, wanted, m * n);
           if (!(error <= KINDS[kind].limit))
-            fail_msg("%s: product %zu x %zu x %zu, %s: relative error %.3g", KINDS[kind].name, m,
-                     n, k, transposed ? "transposed" : "plain", error);
+            fail_msg("%s: product %zu x %zu x %zu, %s: relative error %.3g", KINDS[kind].name, m, n,
+                     k, transposed ? "transposed" : "plain", error);
         }
       }
       dice_free(&d);

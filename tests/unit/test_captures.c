@@ -218,8 +218,8 @@ static void check_model(const char *name, const fixture_kind *kind, bool recompu
   for (size_t h = 0; h < heads; h++) {
     for (size_t i = 0; i < s.n; i++)
       memcpy(part + i * hw, mix + (i * heads + h) * hw, hw * sizeof *part);
-    derive_ok(api->project(s.engine, layers - 1, HETA_SITE_ATTENTION_OUT, h * hw, hw, s.n, part, one,
-                           &error),
+    derive_ok(api->project(s.engine, layers - 1, HETA_SITE_ATTENTION_OUT, h * hw, hw, s.n, part,
+                           one, &error),
               &error);
     for (size_t i = 0; i < s.n * width; i++) sum[i] += one[i];
   }

@@ -22,8 +22,8 @@ typedef struct subject {
 
 static char label[256];
 static const char *label_of(const subject *s, const char *what) {
-  snprintf(label, sizeof label, "%s, %s: %s", json_string_value(json_object_get(s->fixture, "gguf")),
-           s->kind->name, what);
+  snprintf(label, sizeof label, "%s, %s: %s",
+           json_string_value(json_object_get(s->fixture, "gguf")), s->kind->name, what);
   return label;
 }
 
@@ -40,7 +40,8 @@ static void check_logits(subject *s) {
   heta_i_lane lane = heta_i_lane_of(s->ids, s->count);
   heta_i_run *run = NULL;
   heta_error error = {0};
-  if (s->engine->api->run(s->engine, &lane, 0, rows, count, &run, &error)) fail_msg("%s", error.message);
+  if (s->engine->api->run(s->engine, &lane, 0, rows, count, &run, &error))
+    fail_msg("%s", error.message);
   double *found = heta_i_allocate(s->vocabulary, sizeof *found);
   for (size_t i = 0; i < count; i++) {
     double *wanted = fixture_numbers(json_object_get(json_array_get(list, i), "values"), NULL);
@@ -57,10 +58,11 @@ static void check_products(subject *s, heta_i_run *run, heta_i_adjoint *adjoint,
   heta_error error = {0};
   double *result = heta_i_allocate(n * s->width, sizeof *result);
   for (size_t i = 0; i < json_array_size(list); i++) {
-    double *direction = fixture_numbers(json_object_get(json_array_get(list, i), "direction"), NULL);
+    double *direction =
+        fixture_numbers(json_object_get(json_array_get(list, i), "direction"), NULL);
     double *wanted = fixture_numbers(json_object_get(json_array_get(list, i), "result"), NULL);
-    heta_i_probe probe = {.direction_rows = n, .direction = direction, .result_rows = n,
-                          .result = result};
+    heta_i_probe probe = {
+        .direction_rows = n, .direction = direction, .result_rows = n, .result = result};
     if (s->engine->api->probes(s->engine, run, &adjoint, 1, &probe, 1, gauss_newton, &error))
       fail_msg("%s", error.message);
     fixture_close(label_of(s, what), result, wanted, n * s->width, s->kind->tolerance);
@@ -82,7 +84,8 @@ static void check_block_probes(subject *s, heta_i_run *run, heta_i_adjoint *adjo
   for (size_t i = 0; i < n; i++)
     for (size_t r = 0; r < m; r++) {
       size_t at = i * m + r;
-      heta_i_rademacher(seed, HETA_STREAM_BLOCK_PROBE, (uint32_t)i, (uint32_t)r, d, directions + at * d);
+      heta_i_rademacher(seed, HETA_STREAM_BLOCK_PROBE, (uint32_t)i, (uint32_t)r, d,
+                        directions + at * d);
       probes[at] = (heta_i_probe){i, 1, directions + at * d, 1, results + at * d};
     }
   heta_error error = {0};
@@ -136,8 +139,8 @@ static void check_information(subject *s, heta_i_run *run, const json_t *target,
         lanes[i].edit = zero;
       }
     }
-    heta_i_readout readout = {.rows = 1, .row = &row, .token = &id, .reference = run,
-                              .logprob = delta, .kl = kl};
+    heta_i_readout readout = {
+        .rows = 1, .row = &row, .token = &id, .reference = run, .logprob = delta, .kl = kl};
     heta_error error = {0};
     if (s->engine->api->lanes(s->engine, lanes, n, &readout, &error)) fail_msg("%s", error.message);
     for (size_t i = 0; i < n; i++) delta[i] = clean - delta[i];
@@ -165,11 +168,13 @@ static void check_objective(subject *s, heta_i_run *run, size_t n, const heta_i_
   double expected = json_number_value(json_object_get(wanted, value_key));
   fixture_close(label_of(s, "objective"), &value, &expected, 1, s->kind->tolerance);
   double *wanted_gradient = fixture_numbers(json_object_get(wanted, "gradient"), NULL);
-  fixture_close(label_of(s, "gradient"), gradient, wanted_gradient, n * s->width, s->kind->tolerance);
+  fixture_close(label_of(s, "gradient"), gradient, wanted_gradient, n * s->width,
+                s->kind->tolerance);
   check_products(s, run, adjoint, n, json_object_get(wanted, "hvp"), false, "Hessian product");
   if (target) {
     const json_t *curvature = json_object_get(target, "curvature");
-    check_products(s, run, adjoint, n, json_object_get(target, "gauss_newton"), true, "Gauss-Newton");
+    check_products(s, run, adjoint, n, json_object_get(target, "gauss_newton"), true,
+                   "Gauss-Newton");
     check_block_probes(s, run, adjoint, n, curvature, "block", false);
     check_block_probes(s, run, adjoint, n, curvature, "gauss_newton_block", true);
   }
@@ -184,7 +189,8 @@ static void check_target(subject *s, const json_t *target) {
   heta_i_lane lane = heta_i_lane_of(s->ids, n);
   heta_i_run *run = NULL;
   heta_error error = {0};
-  if (s->engine->api->run(s->engine, &lane, 0, &row, 1, &run, &error)) fail_msg("%s", error.message);
+  if (s->engine->api->run(s->engine, &lane, 0, &row, 1, &run, &error))
+    fail_msg("%s", error.message);
   heta_i_seed seed = {row, id, 1, HETA_SEED_LOGPROB};
   check_objective(s, run, n, &seed, 1, target, "logprob", target);
   const json_t *contrast = json_object_get(target, "contrast");
@@ -202,7 +208,8 @@ static void against_fixtures(void **state) {
   for (size_t f = 0; FIXTURE_LLAMAS[f]; f++)
     for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++)
       for (int plan = 0; plan < 2; plan++) {
-        subject s = {.fixture = fixture_load(FIXTURE_LLAMAS[f]), .model = fixture_model(FIXTURE_LLAMAS[f]),
+        subject s = {.fixture = fixture_load(FIXTURE_LLAMAS[f]),
+                     .model = fixture_model(FIXTURE_LLAMAS[f]),
                      .kind = kind};
         s.ids = fixture_ids(s.fixture, &s.count);
         s.width = integer(s.fixture, "width");

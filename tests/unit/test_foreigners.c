@@ -1,6 +1,6 @@
-/* test_foreigners.c: what the engine's generality is for, proved on three strangers: a family that is
- * not in the table (attention and MLP side by side, LayerNorm, GELU), texts with a token deleted, and
- * a patched value vector of one head. */
+/* test_foreigners.c: what the engine's generality is for, proved on three strangers: a family that
+ * is not in the table (attention and MLP side by side, LayerNorm, GELU), texts with a token
+ * deleted, and a patched value vector of one head. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,12 @@
 
 /* x + attention(norm(x)) + down(gelu(up(norm(x)))), one norm for both. */
 static const heta_i_op PARALLEL_BLOCK[] = {
-    {HETA_OP_NORM, {HETA_SITE_RESIDUAL_BEFORE}, HETA_SITE_NORM_ATTENTION, HETA_WIDTH_MODEL,
-     "attn_norm", NULL},
+    {HETA_OP_NORM,
+     {HETA_SITE_RESIDUAL_BEFORE},
+     HETA_SITE_NORM_ATTENTION,
+     HETA_WIDTH_MODEL,
+     "attn_norm",
+     NULL},
     {HETA_OP_LINEAR, {HETA_SITE_NORM_ATTENTION}, HETA_SITE_QUERY, HETA_WIDTH_QUERY, "attn_q", NULL},
     {HETA_OP_LINEAR, {HETA_SITE_NORM_ATTENTION}, HETA_SITE_KEY, HETA_WIDTH_KEY, "attn_k", NULL},
     {HETA_OP_LINEAR, {HETA_SITE_NORM_ATTENTION}, HETA_SITE_VALUE, HETA_WIDTH_KEY, "attn_v", NULL},
@@ -25,30 +29,57 @@ static const heta_i_op PARALLEL_BLOCK[] = {
     {HETA_OP_ROTARY, {HETA_SITE_KEY}, HETA_SITE_KEY_ROTATED, HETA_WIDTH_KEY, NULL, NULL},
     {HETA_OP_ATTENTION,
      {HETA_SITE_QUERY_ROTATED, HETA_SITE_KEY_ROTATED, HETA_SITE_VALUE},
-     HETA_SITE_MIX, HETA_WIDTH_QUERY, NULL, NULL},
-    {HETA_OP_LINEAR, {HETA_SITE_MIX}, HETA_SITE_ATTENTION_OUT, HETA_WIDTH_MODEL, "attn_output",
+     HETA_SITE_MIX,
+     HETA_WIDTH_QUERY,
+     NULL,
      NULL},
-    {HETA_OP_LINEAR, {HETA_SITE_NORM_ATTENTION}, HETA_SITE_UP, HETA_WIDTH_FEED_FORWARD, "ffn_up",
+    {HETA_OP_LINEAR,
+     {HETA_SITE_MIX},
+     HETA_SITE_ATTENTION_OUT,
+     HETA_WIDTH_MODEL,
+     "attn_output",
+     NULL},
+    {HETA_OP_LINEAR,
+     {HETA_SITE_NORM_ATTENTION},
+     HETA_SITE_UP,
+     HETA_WIDTH_FEED_FORWARD,
+     "ffn_up",
      NULL},
     {HETA_OP_ACTIVATION, {HETA_SITE_UP}, HETA_SITE_ACTIVATION, HETA_WIDTH_FEED_FORWARD, NULL, NULL},
     {HETA_OP_LINEAR, {HETA_SITE_ACTIVATION}, HETA_SITE_MLP_OUT, HETA_WIDTH_MODEL, "ffn_down", NULL},
-    {HETA_OP_ADD, {HETA_SITE_RESIDUAL_BEFORE, HETA_SITE_ATTENTION_OUT}, HETA_SITE_RESIDUAL_MIDDLE,
-     HETA_WIDTH_MODEL, NULL, NULL},
-    {HETA_OP_ADD, {HETA_SITE_RESIDUAL_MIDDLE, HETA_SITE_MLP_OUT}, HETA_SITE_RESIDUAL_AFTER,
-     HETA_WIDTH_MODEL, NULL, NULL},
+    {HETA_OP_ADD,
+     {HETA_SITE_RESIDUAL_BEFORE, HETA_SITE_ATTENTION_OUT},
+     HETA_SITE_RESIDUAL_MIDDLE,
+     HETA_WIDTH_MODEL,
+     NULL,
+     NULL},
+    {HETA_OP_ADD,
+     {HETA_SITE_RESIDUAL_MIDDLE, HETA_SITE_MLP_OUT},
+     HETA_SITE_RESIDUAL_AFTER,
+     HETA_WIDTH_MODEL,
+     NULL,
+     NULL},
     {.out = HETA_SITE_NONE},
 };
 
 static const heta_i_op PARALLEL_HEAD[] = {
-    {HETA_OP_NORM, {HETA_SITE_RESIDUAL_AFTER}, HETA_SITE_NORM_FINAL, HETA_WIDTH_MODEL, "output_norm",
+    {HETA_OP_NORM,
+     {HETA_SITE_RESIDUAL_AFTER},
+     HETA_SITE_NORM_FINAL,
+     HETA_WIDTH_MODEL,
+     "output_norm",
      NULL},
-    {HETA_OP_LINEAR, {HETA_SITE_NORM_FINAL}, HETA_SITE_LOGITS, HETA_WIDTH_VOCABULARY, "output",
+    {HETA_OP_LINEAR,
+     {HETA_SITE_NORM_FINAL},
+     HETA_SITE_LOGITS,
+     HETA_WIDTH_VOCABULARY,
+     "output",
      NULL},
     {.out = HETA_SITE_NONE},
 };
 
 static const heta_i_architecture GPTJ = {
-    "gptj", HETA_NORM_LAYER, HETA_ACT_GELU_TANH, true, "attention.layer_norm_epsilon",
+    "gptj",         HETA_NORM_LAYER, HETA_ACT_GELU_TANH, true, "attention.layer_norm_epsilon",
     PARALLEL_BLOCK, PARALLEL_HEAD};
 
 static heta_model *open_gptj(void) {
@@ -118,8 +149,9 @@ static void check_block_probes(subject *s, heta_i_run *run, heta_i_adjoint *adjo
     probes[at] = (heta_i_probe){at / m, 1, directions + at * d, 1, results + at * d};
   }
   heta_error error = {0};
-  derive_ok(s->engine->api->probes(s->engine, run, &adjoint, 1, probes, count, gauss_newton, &error),
-            &error);
+  derive_ok(
+      s->engine->api->probes(s->engine, run, &adjoint, 1, probes, count, gauss_newton, &error),
+      &error);
   for (size_t at = 0; at < count; at++)
     for (size_t c = 0; c < d; c++) found[at] += fabs(results[at * d + c]);
   const char *key = gauss_newton ? "gauss_newton_block" : "block";
@@ -169,8 +201,8 @@ static void check_information(subject *s, heta_i_run *run, const json_t *target,
       else
         lanes[i].edit_row = i, lanes[i].edit = zero;
     }
-    heta_i_readout readout = {.rows = 1, .row = &row, .token = &id, .reference = run,
-                              .logprob = change, .kl = kl};
+    heta_i_readout readout = {
+        .rows = 1, .row = &row, .token = &id, .reference = run, .logprob = change, .kl = kl};
     heta_error error = {0};
     derive_ok(s->engine->api->lanes(s->engine, lanes, n, &readout, &error), &error);
     for (size_t i = 0; i < n; i++)
@@ -221,12 +253,15 @@ static void parallel_family(void **state) {
   size_t compared = 0;
   for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++)
     for (int recompute = 0; recompute < 2; recompute++) {
-      subject s = {.fixture = fixture_load("gptj"), .model = open_gptj(), .kind = kind,
-                   .recompute = recompute, .d = {.seed = 5}};
+      subject s = {.fixture = fixture_load("gptj"),
+                   .model = open_gptj(),
+                   .kind = kind,
+                   .recompute = recompute,
+                   .d = {.seed = 5}};
       s.ids = fixture_ids(s.fixture, &s.count);
       s.width = s.model->hyper.width;
-      s.engine = fixture_engine(s.model, kind, s.count, recompute ? 32 : 96, !recompute, recompute,
-                                1);
+      s.engine =
+          fixture_engine(s.model, kind, s.count, recompute ? 32 : 96, !recompute, recompute, 1);
       check_logits(&s);
       const json_t *targets = json_object_get(s.fixture, "targets");
       for (size_t t = 0; t < json_array_size(targets); t++, compared++)
@@ -324,8 +359,8 @@ static void deletion(void **state) {
 
 /* ---- A patched value ------------------------------------------------------------------------ */
 
-/* The value vector of one row and one head comes from another text, as activation patching does: the
- * derivatives are those of the patched function. */
+/* The value vector of one row and one head comes from another text, as activation patching does:
+ * the derivatives are those of the patched function. */
 static void patched_value(void **state) {
   (void)state;
   for (size_t m = 0; FIXTURE_LLAMAS[m]; m++)
@@ -348,7 +383,8 @@ static void patched_value(void **state) {
       heta_i_run *run = NULL;
       derive_ok(engine->api->run(engine, &donor, 0, &last, 1, &run, &error), &error);
       engine->api->run_free(run);
-      heta_i_override patch = {HETA_SITE_VALUE, block, row, head, 0, values + (row * kv + head) * hw};
+      heta_i_override patch = {
+          HETA_SITE_VALUE, block, row, head, 0, values + (row * kv + head) * hw};
       heta_i_seed seed = {last, 42, 1, HETA_SEED_LOGPROB};
       derive plain = {engine, heta_i_lane_of(ids, n), 0, &seed, 1}, patched = plain;
       patched.lane.overrides = &patch;
@@ -366,8 +402,8 @@ static void patched_value(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parallel_family), cmocka_unit_test(unknown_family),
-      cmocka_unit_test(deletion), cmocka_unit_test(patched_value)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(parallel_family),
+                                     cmocka_unit_test(unknown_family), cmocka_unit_test(deletion),
+                                     cmocka_unit_test(patched_value)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

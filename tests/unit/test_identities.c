@@ -1,5 +1,6 @@
 /* test_identities.c: the engine's passes against differences of the function they differentiate, in
- * double, on every tiny model: objectives, block ranges, overrides at every site, several targets. */
+ * double, on every tiny model: objectives, block ranges, overrides at every site, several targets.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,10 +55,10 @@ static double by_hand(subject *s, const heta_i_run *run, const heta_i_seed *seed
   for (size_t i = 0; i < s->vocabulary; i++) sum += exp(z[i]);
   double p = exp(z[seed->token]) / sum;
   switch (seed->kind) {
-    case HETA_SEED_LOGPROB: return seed->weight * log(p);
-    case HETA_SEED_LOGIT: return seed->weight * z[seed->token];
-    case HETA_SEED_PROB: return seed->weight * p;
-    case HETA_SEED_LOGIT_PROB: return seed->weight * (log(p) - log(1 - p));
+  case HETA_SEED_LOGPROB: return seed->weight * log(p);
+  case HETA_SEED_LOGIT: return seed->weight * z[seed->token];
+  case HETA_SEED_PROB: return seed->weight * p;
+  case HETA_SEED_LOGIT_PROB: return seed->weight * (log(p) - log(1 - p));
   }
   return NAN;
 }
@@ -103,10 +104,11 @@ static void objectives_refused(void **state) {
   heta_i_run *run = derive_run(&f, s.input);
   heta_error error = {0};
   const heta_i_engine_api *api = s.engine->api;
-  assert_int_equal(api->reverse(s.engine, run, seeds, 16, HETA_RULE_PLAIN, NULL, NULL, NULL, &error),
-                   HETA_OK);
-  assert_int_equal(api->reverse(s.engine, run, seeds, 17, HETA_RULE_PLAIN, NULL, NULL, NULL, &error),
-                   HETA_E_ARGUMENT);
+  assert_int_equal(
+      api->reverse(s.engine, run, seeds, 16, HETA_RULE_PLAIN, NULL, NULL, NULL, &error), HETA_OK);
+  assert_int_equal(
+      api->reverse(s.engine, run, seeds, 17, HETA_RULE_PLAIN, NULL, NULL, NULL, &error),
+      HETA_E_ARGUMENT);
   assert_string_equal(error.message, "an objective has 17 seeds at row 3; at most 16");
   const heta_i_seed wrong[] = {{4, 0, 1, HETA_SEED_LOGPROB},
                                {3, -1, 1, HETA_SEED_LOGPROB},
@@ -164,8 +166,10 @@ static size_t head_count(const heta_model *model, heta_i_site site) {
 /* A random change of a site: of one row or all, one head (where there are heads) or all. */
 static heta_i_override random_change(subject *s, heta_i_site site, int kind) {
   size_t heads = head_count(s->model, site), width;
-  heta_i_override change = {.site = site, .block = dice_below(&s->d, s->model->hyper.layers),
-                            .row = SIZE_MAX, .head = SIZE_MAX};
+  heta_i_override change = {.site = site,
+                            .block = dice_below(&s->d, s->model->hyper.layers),
+                            .row = SIZE_MAX,
+                            .head = SIZE_MAX};
   if (kind == SET || dice_below(&s->d, 2)) change.row = dice_below(&s->d, s->n);
   if (heads && dice_below(&s->d, 2)) change.head = dice_below(&s->d, heads);
   if (site == HETA_SITE_PROBABILITIES)
@@ -202,7 +206,8 @@ static void check_lanes(subject *s, const heta_i_override *change, const heta_i_
   s->engine->api->run_free(parent);
 }
 
-/* The changed function differs from the unchanged one, unless the change cannot reach the target. */
+/* The changed function differs from the unchanged one, unless the change cannot reach the target.
+ */
 static bool has_effect(subject *s, const derive *changed, const derive *plain) {
   return fabs(derive_value(changed, s->input, NULL) - derive_value(plain, s->input, NULL)) > 1e-12;
 }
@@ -291,9 +296,9 @@ static void runs_own_their_overrides(void **state) {
     heta_i_free(add);
     heta_i_free(changes);
     heta_error error = {0};
-    derive_ok(s.engine->api->reverse(s.engine, run, &seed, 1, HETA_RULE_PLAIN, NULL, found, NULL,
-                                     &error),
-              &error);
+    derive_ok(
+        s.engine->api->reverse(s.engine, run, &seed, 1, HETA_RULE_PLAIN, NULL, found, NULL, &error),
+        &error);
     fixture_close("gradient after the caller's arrays went", found, wanted, size, 0);
     s.engine->api->run_free(run);
     close_subject(&s);
@@ -319,7 +324,8 @@ static void sites_refused(void **state) {
                {HETA_SITE_VALUE, 0, SIZE_MAX, SIZE_MAX, 1}};
   size_t row = s.n - 1;
   for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
-    heta_i_override change = {WRONG[i].site, WRONG[i].block, WRONG[i].row, WRONG[i].head, 0.5, NULL};
+    heta_i_override change = {WRONG[i].site, WRONG[i].block, WRONG[i].row, WRONG[i].head, 0.5,
+                              NULL};
     heta_i_lane lane = heta_i_lane_of(s.ids, s.n);
     lane.input = s.input;
     lane.overrides = &change;

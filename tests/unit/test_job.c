@@ -148,9 +148,10 @@ static void check_setting(const subject *s, const json_t *target, const setting 
   size_t m = integer(curvature, "probes");
   assert_int_equal(integer(curvature, "seed"), 7);
   char text[256];
-  snprintf(text, sizeof text, "curvature=%s probes=%zu mask=%s rollout=%s scale=%s beta=%g gamma=%g",
-           o->curvature, m, json_string_value(json_object_get(information, "mask")), o->rollout,
-           o->scale, o->beta, o->gamma);
+  snprintf(text, sizeof text,
+           "curvature=%s probes=%zu mask=%s rollout=%s scale=%s beta=%g gamma=%g", o->curvature, m,
+           json_string_value(json_object_get(information, "mask")), o->rollout, o->scale, o->beta,
+           o->gamma);
   heta_attribute_options options = attribute_options(s->kind, text);
   heta_job *job = attribute_fixture(s->fixture, s->model, n, id, -1, &options);
   const heta_attribution *a = attribute_run(job);
@@ -209,8 +210,8 @@ static void contrast(void **state) {
     size_t n = integer(target, "row") + 1, width = integer(s.fixture, "width");
     int32_t foil = (int32_t)integer(wanted, "foil");
     heta_attribute_options options = attribute_options(s.kind, "probes=1");
-    heta_job *job = attribute_fixture(s.fixture, s.model, n, (int32_t)integer(target, "id"), foil,
-                                      &options);
+    heta_job *job =
+        attribute_fixture(s.fixture, s.model, n, (int32_t)integer(target, "id"), foil, &options);
     const heta_attribution *a = attribute_run(job);
     double norms[64], *gradient = fixture_numbers(json_object_get(wanted, "gradient"), NULL);
     for (size_t i = 0; i < n; i++)
@@ -234,11 +235,11 @@ static void many_probes(void **state) {
   subject s = open_subject("llama-mha", &FIXTURE_KINDS[2]);
   const json_t *target = json_array_get(json_object_get(s.fixture, "targets"), 0);
   size_t n = integer(target, "row") + 1, probes = 4096;
-  double *exact = fixture_numbers(
-      json_object_get(json_object_get(target, "exact"), "expected_block"), NULL);
+  double *exact =
+      fixture_numbers(json_object_get(json_object_get(target, "exact"), "expected_block"), NULL);
   heta_attribute_options options = attribute_options(s.kind, "probes=4096 gate=none");
-  heta_job *job = attribute_fixture(s.fixture, s.model, n, (int32_t)integer(target, "id"), -1,
-                                    &options);
+  heta_job *job =
+      attribute_fixture(s.fixture, s.model, n, (int32_t)integer(target, "id"), -1, &options);
   const heta_attribution *a = attribute_run(job);
   const double *mean = attribute_component(a, 0, "curvature");
   const double *se = attribute_component_se(a, 0, "curvature");
@@ -246,7 +247,8 @@ static void many_probes(void **state) {
     assert_int_equal(a->rows[0].probes[i], probes);
     assert_true(se[i] > 0 && se[i] < 0.02 * mean[i]);
     if (fabs(mean[i] - exact[i]) > 4 * se[i])
-      fail_msg("token %zu: %g ± %g with %zu probes, exactly %g", i, mean[i], se[i], probes, exact[i]);
+      fail_msg("token %zu: %g ± %g with %zu probes, exactly %g", i, mean[i], se[i], probes,
+               exact[i]);
   }
   heta_i_free(exact);
   heta_job_free(job);
@@ -315,7 +317,8 @@ static void target_modes(void **state) {
     assert_int_equal(g->targets[t].rank, 1);
     assert_int_equal(g->rows[t].length, g->targets[0].position + t);
   }
-  fixture_close("the first of several", g->rows[0].score, a->rows[0].score, a->rows[0].length, 1e-5);
+  fixture_close("the first of several", g->rows[0].score, a->rows[0].score, a->rows[0].length,
+                1e-5);
   options.target = HETA_TARGET_LAST;
   heta_job *last = attribute_job(s.model, "then a hen", 10, &options);
   const heta_attribution *l = attribute_run(last);
@@ -429,7 +432,8 @@ static void check_occlusion(const subject *s, const json_t *target, size_t n) {
 }
 
 static void check_controls(const subject *s, size_t n) {
-  heta_job *uniform = run_method(s, "uniform", NULL, -1), *random = run_method(s, "random", NULL, -1);
+  heta_job *uniform = run_method(s, "uniform", NULL, -1),
+           *random = run_method(s, "random", NULL, -1);
   heta_job *again = run_method(s, "random", NULL, -1);
   const heta_attribution *u = attribute_result(uniform), *r = attribute_result(random);
   for (size_t i = 0; i < n; i++) {
@@ -489,8 +493,8 @@ static void gates(void **state) {
   close_subject(&s);
 }
 
-/* The noise mask's embedding is keyed by seed and token: here it is drawn again, and the masked text
- * run from nothing. */
+/* The noise mask's embedding is keyed by seed and token: here it is drawn again, and the masked
+ * text run from nothing. */
 static void noise(void **state) {
   (void)state;
   subject s = open_subject("llama-mqa-bias", &FIXTURE_KINDS[0]);
@@ -519,10 +523,13 @@ static void noise(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(heta_against_fixtures), cmocka_unit_test(contrast),
-      cmocka_unit_test(many_probes),           cmocka_unit_test(several_targets),
-      cmocka_unit_test(target_modes),          cmocka_unit_test(neighbours),
-      cmocka_unit_test(gates),                 cmocka_unit_test(noise)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(heta_against_fixtures),
+                                     cmocka_unit_test(contrast),
+                                     cmocka_unit_test(many_probes),
+                                     cmocka_unit_test(several_targets),
+                                     cmocka_unit_test(target_modes),
+                                     cmocka_unit_test(neighbours),
+                                     cmocka_unit_test(gates),
+                                     cmocka_unit_test(noise)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,8 +88,13 @@ static answers ask(subject *s, const heta_i_lane *lanes, size_t count) {
   size_t size = count * TARGETS;
   answers a = {dice_zeros(&s->d, size), dice_zeros(&s->d, size), dice_zeros(&s->d, size)};
   for (size_t i = 0; i < size; i++) a.logprob[i] = a.foil[i] = a.kl[i] = -77;
-  heta_i_readout readout = {.rows = TARGETS, .row = s->rows, .token = s->token, .foil = s->foil,
-                            .reference = s->run, .logprob = a.logprob, .foil_logprob = a.foil,
+  heta_i_readout readout = {.rows = TARGETS,
+                            .row = s->rows,
+                            .token = s->token,
+                            .foil = s->foil,
+                            .reference = s->run,
+                            .logprob = a.logprob,
+                            .foil_logprob = a.foil,
                             .kl = a.kl};
   heta_error error = {0};
   derive_ok(s->engine->api->lanes(s->engine, lanes, count, &readout, &error), &error);
@@ -241,8 +246,8 @@ static void probes_are_products(void **state) {
         for (size_t i = 0; i < N; i++) {
           double *whole = wholes + i * size;
           memcpy(whole + i * s.width, directions + i * s.width, s.width * sizeof *whole);
-          late[i] = (heta_i_probe){i, 1, directions + i * s.width, 1,
-                                   found + i * TARGETS * s.width};
+          late[i] =
+              (heta_i_probe){i, 1, directions + i * s.width, 1, found + i * TARGETS * s.width};
           full[i] = (heta_i_probe){0, N, whole, N, wanted + i * TARGETS * size};
         }
         derive_ok(api->probes(s.engine, s.run, adjoints, TARGETS, late, N, gauss_newton, &error),
@@ -298,8 +303,8 @@ static double *everything(subject *s, const settings *o, bool reversed, size_t *
     heta_i_seed objective[2] = {{s->rows[t], s->token[t], 1, HETA_SEED_LOGPROB},
                                 {s->rows[t], s->foil[t], -0.5, HETA_SEED_LOGIT_PROB}};
     api->logits(s->run, t, at), at += s->vocabulary;
-    derive_ok(api->reverse(s->engine, s->run, objective, 2, HETA_RULE_PLAIN, NULL, at,
-                           &adjoints[t], &error),
+    derive_ok(api->reverse(s->engine, s->run, objective, 2, HETA_RULE_PLAIN, NULL, at, &adjoints[t],
+                           &error),
               &error);
     at += size;
   }
@@ -307,8 +312,8 @@ static double *everything(subject *s, const settings *o, bool reversed, size_t *
   heta_i_probe list[64 * 2 + 1];
   for (size_t i = 0; i < 2 * n; i++) {
     size_t place = reversed ? 2 * n - 1 - i : i;
-    list[place] = (heta_i_probe){i % n, 1, directions + i * s->width, 1,
-                                 results + i * TARGETS * s->width};
+    list[place] =
+        (heta_i_probe){i % n, 1, directions + i * s->width, 1, results + i * TARGETS * s->width};
   }
   list[2 * n] = (heta_i_probe){0, n, directions, n, results + 2 * n * TARGETS * s->width};
   derive_ok(api->probes(s->engine, s->run, adjoints, TARGETS, list, 2 * n + 1, reversed, &error),
@@ -399,7 +404,9 @@ static void widen(heta_model *model, heta_i_tensor *tensors, dice *d) {
         else
           data[at * width + c] = from[j * width + c];
       }
-    tensors[i] = (heta_i_tensor){.name = old->name, .type = HETA_TYPE_F32, .dims = 2,
+    tensors[i] = (heta_i_tensor){.name = old->name,
+                                 .type = HETA_TYPE_F32,
+                                 .dims = 2,
                                  .shape = {down ? WIDE : width, down ? width : WIDE, 1, 1},
                                  .bytes = WIDE * width * sizeof *data,
                                  .data = (const unsigned char *)data};
@@ -424,9 +431,9 @@ static double *derivatives(subject *s, const settings *o, size_t *count) {
   dice same = {.seed = 3};
   heta_i_probe probe = {0, s->length, dice_normal(&same, size), s->length, at + size};
   api->logits(s->run, 1, out);
-  derive_ok(api->reverse(s->engine, s->run, &objective, 1, HETA_RULE_PLAIN, NULL, at, &adjoint,
-                         &error),
-            &error);
+  derive_ok(
+      api->reverse(s->engine, s->run, &objective, 1, HETA_RULE_PLAIN, NULL, at, &adjoint, &error),
+      &error);
   derive_ok(api->probes(s->engine, s->run, &adjoint, 1, &probe, 1, false, &error), &error);
   api->adjoint_free(adjoint);
   close_engine(s);
@@ -475,25 +482,25 @@ static void refused(void **state) {
   heta_error error = {0};
   derive_ok(api->lanes(s.engine, &good, 1, NULL, &error), &error);
   for (int i = 0; i < 6; i++) wrong[i] = good;
-  wrong[0].first = s.length;               /* owns no row */
-  wrong[1].parent = NULL;                  /* needs rows it has no parent for */
-  wrong[2].length = 33;                    /* longer than the engine's positions */
-  wrong[3].first = s.length + 1;           /* begins after a gap behind its parent */
+  wrong[0].first = s.length;     /* owns no row */
+  wrong[1].parent = NULL;        /* needs rows it has no parent for */
+  wrong[2].length = 33;          /* longer than the engine's positions */
+  wrong[3].first = s.length + 1; /* begins after a gap behind its parent */
   wrong[3].length = s.length + 2;
-  wrong[4].tokens = NULL;                  /* has no input */
+  wrong[4].tokens = NULL; /* has no input */
   uint32_t far[9] = {0, 1, 2, 3, 32, 5, 6, 7, 8};
-  wrong[5].positions = far;                /* beyond the RoPE tables */
+  wrong[5].positions = far; /* beyond the RoPE tables */
   for (int i = 0; i < 6; i++)
     if (api->lanes(s.engine, &wrong[i], 1, NULL, &error) != HETA_E_INTERNAL)
       fail_msg("lane %d was taken", i);
   heta_i_seed objective = {s.rows[1], 1, 1, HETA_SEED_LOGPROB};
   heta_i_adjoint *adjoint = NULL;
-  derive_ok(api->reverse(s.engine, s.run, &objective, 1, HETA_RULE_PLAIN, NULL, NULL, &adjoint,
-                         &error),
-            &error);
+  derive_ok(
+      api->reverse(s.engine, s.run, &objective, 1, HETA_RULE_PLAIN, NULL, NULL, &adjoint, &error),
+      &error);
   double *numbers = dice_zeros(&s.d, 20 * s.width);
-  const heta_i_probe late[] = {{9, 1, numbers, 1, numbers}, {3, 7, numbers, 1, numbers},
-                               {3, 1, numbers, 7, numbers}};
+  const heta_i_probe late[] = {
+      {9, 1, numbers, 1, numbers}, {3, 7, numbers, 1, numbers}, {3, 1, numbers, 7, numbers}};
   for (int i = 0; i < 3; i++)
     if (api->probes(s.engine, s.run, &adjoint, 1, &late[i], 1, false, &error) != HETA_E_INTERNAL)
       fail_msg("probe %d was taken", i);
@@ -505,8 +512,8 @@ static void refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(lanes_are_runs),     cmocka_unit_test(lanes_of_later_blocks),
+      cmocka_unit_test(lanes_are_runs),      cmocka_unit_test(lanes_of_later_blocks),
       cmocka_unit_test(probes_are_products), cmocka_unit_test(the_same_bits),
-      cmocka_unit_test(several_panels),     cmocka_unit_test(refused)};
+      cmocka_unit_test(several_panels),      cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

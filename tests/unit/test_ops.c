@@ -271,8 +271,11 @@ static void norms(void **state) {
         /* Rows of one or two numbers may be nearly 0 (after centring, always): a larger epsilon
          * keeps the norm smooth at the scale of the differences' step. */
         check_op(kind == HETA_NORM_RMS ? "RMS norm" : "layer norm", seed++,
-                 (kernel_case){.kind = HETA_OP_NORM, .norm = (heta_i_norm)kind, .rows = ROWS[r],
-                               .width = WIDTHS[w], .bias = w % 2 ? &SOME : NULL,
+                 (kernel_case){.kind = HETA_OP_NORM,
+                               .norm = (heta_i_norm)kind,
+                               .rows = ROWS[r],
+                               .width = WIDTHS[w],
+                               .bias = w % 2 ? &SOME : NULL,
                                .epsilon = WIDTHS[w] < 3 ? 0.5 : 1e-5});
 }
 
@@ -286,7 +289,8 @@ static void activations(void **state) {
         for (size_t w = 0; w < WIDTH_COUNT; w++)
           check_op(NAMES[2 * !gated + kind], seed++,
                    (kernel_case){.kind = gated ? HETA_OP_GATED : HETA_OP_ACTIVATION,
-                                 .activation = (heta_i_activation)kind, .rows = ROWS[r],
+                                 .activation = (heta_i_activation)kind,
+                                 .rows = ROWS[r],
                                  .width = WIDTHS[w]});
 }
 
@@ -302,9 +306,13 @@ static void rotations(void **state) {
         uint32_t positions[64];
         for (size_t i = 0; i < ROWS[r]; i++) positions[i] = (uint32_t)((7 * i + 3 * k) % 64);
         check_op(interleaved ? "interleaved rotary" : "rotary", seed++,
-                 (kernel_case){.kind = HETA_OP_ROTARY, .rows = ROWS[r], .heads = SHAPES[k].heads,
-                               .head_width = SHAPES[k].head_width, .dims = SHAPES[k].dims,
-                               .interleaved = interleaved == 1, .positions = positions});
+                 (kernel_case){.kind = HETA_OP_ROTARY,
+                               .rows = ROWS[r],
+                               .heads = SHAPES[k].heads,
+                               .head_width = SHAPES[k].head_width,
+                               .dims = SHAPES[k].dims,
+                               .interleaved = interleaved == 1,
+                               .positions = positions});
       }
 }
 
@@ -315,8 +323,11 @@ static void projections(void **state) {
     for (size_t w = 0; w < WIDTH_COUNT; w++)
       for (size_t o = 0; o < WIDTH_COUNT; o++)
         check_op("linear", seed++,
-                 (kernel_case){.kind = HETA_OP_LINEAR, .rows = ROWS[r], .width = WIDTHS[w],
-                               .outputs = WIDTHS[o], .bias = o % 2 ? &SOME : NULL});
+                 (kernel_case){.kind = HETA_OP_LINEAR,
+                               .rows = ROWS[r],
+                               .width = WIDTHS[w],
+                               .outputs = WIDTHS[o],
+                               .bias = o % 2 ? &SOME : NULL});
   for (size_t r = 0; r < ROW_COUNT; r++)
     check_op("sum", seed++,
              (kernel_case){.kind = HETA_OP_ADD, .rows = ROWS[r], .width = WIDTHS[r]});
@@ -334,9 +345,14 @@ static void attentions(void **state) {
     for (size_t h = 0; h < HEAD_SHAPES; h++)
       for (size_t hidden = 0; hidden < 3; hidden++)
         check_op("attention", seed++,
-                 (kernel_case){.kind = HETA_OP_ATTENTION, .rows = ROWS[r], .heads = HEADS[h].heads,
-                               .kv_heads = HEADS[h].kv_heads, .head_width = HEADS[h].head_width,
-                               .hidden = hidden == 0 ? SIZE_MAX : hidden == 1 ? 0 : ROWS[r] / 2});
+                 (kernel_case){.kind = HETA_OP_ATTENTION,
+                               .rows = ROWS[r],
+                               .heads = HEADS[h].heads,
+                               .kv_heads = HEADS[h].kv_heads,
+                               .head_width = HEADS[h].head_width,
+                               .hidden = hidden == 0   ? SIZE_MAX
+                                         : hidden == 1 ? 0
+                                                       : ROWS[r] / 2});
 }
 
 /* set, add, scale and blend, for one row, one head, all, and two edits of the same row. */
@@ -357,9 +373,13 @@ static void edited_attentions(void **state) {
                                          {{SIZE_MAX, SIZE_MAX, 0.5, add}, {head, row, 0, other}},
                                          {{head, row, 0.75, other}, {head, row, -2, add}}};
         check_op("attention with edited probabilities", seed++,
-                 (kernel_case){.kind = HETA_OP_ATTENTION, .rows = ROWS[r], .heads = HEADS[h].heads,
-                               .kv_heads = HEADS[h].kv_heads, .head_width = HEADS[h].head_width,
-                               .hidden = kind == 3 ? 0 : SIZE_MAX, .edits = edits[kind],
+                 (kernel_case){.kind = HETA_OP_ATTENTION,
+                               .rows = ROWS[r],
+                               .heads = HEADS[h].heads,
+                               .kv_heads = HEADS[h].kv_heads,
+                               .head_width = HEADS[h].head_width,
+                               .hidden = kind == 3 ? 0 : SIZE_MAX,
+                               .edits = edits[kind],
                                .edit_count = 2});
         dice_free(&d);
       }
@@ -389,8 +409,14 @@ static void attention_by_hand(void **state) {
           mix[(i * H + h) * W + u] += a[j] * v[(j * KV + h / 2) * W + u];
     }
   kernel_edit edit = {head, row, 0.3, add};
-  kernel_case c = {.kind = HETA_OP_ATTENTION, .rows = N, .heads = H, .kv_heads = KV,
-                   .head_width = W, .hidden = hidden, .edits = &edit, .edit_count = 1};
+  kernel_case c = {.kind = HETA_OP_ATTENTION,
+                   .rows = N,
+                   .heads = H,
+                   .kv_heads = KV,
+                   .head_width = W,
+                   .hidden = hidden,
+                   .edits = &edit,
+                   .edit_count = 1};
   kernel_arguments a = {.x = {q, k, v}, .y = y, .probabilities = found};
   kernel_run_f64(HETA_BACKEND_REFERENCE, 1, &c, KERNEL_FORWARD, &a);
   fixture_close("probabilities", found, wanted, H * N * N, IDENTITY);
@@ -405,7 +431,8 @@ static void attention_by_hand(void **state) {
   dice_free(&d);
 }
 
-/* Forward lanes read their parent's keys and values: any batch of them gives the rows of the whole. */
+/* Forward lanes read their parent's keys and values: any batch of them gives the rows of the whole.
+ */
 static void forward_lanes(void **state) {
   (void)state;
   enum { LANES = 5 };
@@ -413,9 +440,13 @@ static void forward_lanes(void **state) {
     subject s = {.d = {.seed = seed}, .name = "forward lanes"};
     size_t shape = seed % HEAD_SHAPES, n = ROWS[1 + seed % 3];
     kernel_edit edit = {dice_below(&s.d, HEADS[shape].heads), SIZE_MAX, 0.5, NULL};
-    s.c = (kernel_case){.kind = HETA_OP_ATTENTION, .rows = n, .heads = HEADS[shape].heads,
-                        .kv_heads = HEADS[shape].kv_heads, .head_width = HEADS[shape].head_width,
-                        .hidden = seed % 2 ? SIZE_MAX : 0, .edits = &edit,
+    s.c = (kernel_case){.kind = HETA_OP_ATTENTION,
+                        .rows = n,
+                        .heads = HEADS[shape].heads,
+                        .kv_heads = HEADS[shape].kv_heads,
+                        .head_width = HEADS[shape].head_width,
+                        .hidden = seed % 2 ? SIZE_MAX : 0,
+                        .edits = &edit,
                         .edit_count = seed % 3 == 0};
     open_subject(&s);
     double *whole = forward(&s, (const double *const *)s.x);
@@ -443,10 +474,13 @@ static void forward_lanes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(norms),             cmocka_unit_test(activations),
-      cmocka_unit_test(rotations),         cmocka_unit_test(projections),
-      cmocka_unit_test(attentions),        cmocka_unit_test(edited_attentions),
-      cmocka_unit_test(attention_by_hand), cmocka_unit_test(forward_lanes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(norms),
+                                     cmocka_unit_test(activations),
+                                     cmocka_unit_test(rotations),
+                                     cmocka_unit_test(projections),
+                                     cmocka_unit_test(attentions),
+                                     cmocka_unit_test(edited_attentions),
+                                     cmocka_unit_test(attention_by_hand),
+                                     cmocka_unit_test(forward_lanes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_real_model.c: SmolLM2-135M-Instruct against float64 results of transformers on the same file,
- * on both backends: tokens, logits, gradient, and every part of an attribution; the self-check. */
+/* test_real_model.c: SmolLM2-135M-Instruct against float64 results of transformers on the same
+ * file, on both backends: tokens, logits, gradient, and every part of an attribution; the
+ * self-check. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ static int32_t integer(const json_t *object, const char *key) {
   return (int32_t)json_integer_value(value);
 }
 
-/* ---- Tokens ------------------------------------------------------------------------------------ */
+/* ---- Tokens ------------------------------------------------------------------------------------
+ */
 
 static void chat_tokens(void **state) {
   (void)state;
@@ -73,7 +75,8 @@ static void chat_tokens(void **state) {
   heta_i_free(ids);
 }
 
-/* ---- The engine's passes ----------------------------------------------------------------------- */
+/* ---- The engine's passes -----------------------------------------------------------------------
+ */
 
 /* Compares all[id] with object[key] for each object of a list {"id", key}. */
 static void check_ids(const char *what, const json_t *list, const char *key, const double *all,
@@ -138,7 +141,8 @@ static void gradient(const fixture_kind *kind) {
   heta_i_free(ids);
 }
 
-/* ---- Attributions ------------------------------------------------------------------------------ */
+/* ---- Attributions ------------------------------------------------------------------------------
+ */
 
 static size_t component(const heta_attribution *a, const char *name) {
   for (size_t c = 0; c < a->component_count; c++)
@@ -150,7 +154,8 @@ static size_t component(const heta_attribution *a, const char *name) {
 static void check_component(const heta_attribution *a, const char *name, const double *wanted) {
   char what[128];
   snprintf(what, sizeof what, "%s, %s backend", name, a->backend);
-  fixture_close(what, a->rows[0].components[component(a, name)], wanted, a->rows[0].length, TOLERANCE);
+  fixture_close(what, a->rows[0].components[component(a, name)], wanted, a->rows[0].length,
+                TOLERANCE);
 }
 
 /* The curvature's mean, and its standard error, which with two samples is half their distance: the
@@ -252,7 +257,8 @@ static void reference_backend(void **state) {
   on_backend(HETA_BACKEND_REFERENCE);
 }
 
-/* ---- Self-check -------------------------------------------------------------------------------- */
+/* ---- Self-check --------------------------------------------------------------------------------
+ */
 
 static void tell(void *context, const heta_check_item *item) {
   size_t *count = context;

@@ -1,6 +1,7 @@
 /* attention.c (cpu): the four maps of attention as small matrix products per lane and head, by
  * oneDNN. The shape of each product depends on its own lane only, so that batching changes no bit.
- * Formulas and names: the reference backend's attention.c; edited probabilities are left to that. */
+ * Formulas and names: the reference backend's attention.c; edited probabilities are left to that.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -67,7 +68,8 @@ static size_t hidden_from(const heta_i_attention_lane_f32 *lane, size_t row) {
 }
 
 static void forward_plain(const heta_i_attention_f32 *c) {
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
+         group = c->heads / c->kv_heads;
   size_t most = 0;
   for (size_t l = 0; l < c->lane_count; l++) {
     size_t keys = c->lanes[l].first + c->lanes[l].rows;
@@ -132,7 +134,8 @@ static table table_of(const heta_i_attention_f32 *c, size_t index) {
 
 static float *thread_matrices(const heta_i_attention_f32 *c) {
   size_t n = c->root->rows;
-  size_t tables = heads_at_once(c->heads, c->kv_heads, n) * (c->heads / c->kv_heads) * TABLES * n * n;
+  size_t tables =
+      heads_at_once(c->heads, c->kv_heads, n) * (c->heads / c->kv_heads) * TABLES * n * n;
   return c->scratch + tables + (size_t)thread_index() * THREAD_MATRICES * n * n;
 }
 
@@ -150,14 +153,15 @@ HETA_CLONES static void center_row(const float *a, float *centered, float *sbar,
 
 /* Fills the tables of key/value heads [kv, kv + count); Ā and s̄ only when there is an adjoint. */
 static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, bool adjoint) {
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
+         group = c->heads / c->kv_heads;
   size_t n = c->root->rows;
 #pragma omp parallel for num_threads(c->threads) schedule(dynamic)
   for (size_t index = 0; index < count * group; index++) {
     size_t head = kv * group + index, at = (head / group) * hw;
     table t = table_of(c, index);
-    heta_i_cpu_product('N', 'T', n, n, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false, t.a,
-                       n);
+    heta_i_cpu_product('N', 'T', n, n, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false,
+                       t.a, n);
     for (size_t i = 0; i < n; i++) softmax(t.a + i * n, i + 1, n, hidden_from(c->root, i));
     if (!adjoint) continue;
     if (!c->gy) {
@@ -177,7 +181,8 @@ void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c) {
     heta_i_reference_attention_vjp_f32(c);
     return;
   }
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
+         group = c->heads / c->kv_heads;
   size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
   for (size_t kv = 0; kv < c->kv_heads; kv += step) {
     size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
@@ -209,10 +214,11 @@ HETA_CLONES static void tangent_row(const float *a, float *ds, size_t visible, s
 static void tangent_matrix(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                            size_t head, size_t at, const table *t, float *da) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
-  heta_i_cpu_product('N', 'T', lane->rows, n, hw, c->scale, c->dq + lane->offset * qw + head * hw, qw,
-                     c->k + at, kw, false, da, n);
-  heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale, c->q + lane->first * qw + head * hw,
-                     qw, c->dk + lane->offset * kw + at, kw, true, da + lane->first, n);
+  heta_i_cpu_product('N', 'T', lane->rows, n, hw, c->scale, c->dq + lane->offset * qw + head * hw,
+                     qw, c->k + at, kw, false, da, n);
+  heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale,
+                     c->q + lane->first * qw + head * hw, qw, c->dk + lane->offset * kw + at, kw,
+                     true, da + lane->first, n);
   for (size_t i = 0; i < lane->rows; i++)
     tangent_row(t->a + (lane->first + i) * n, da + i * n, lane->first + i + 1, n);
 }
@@ -222,7 +228,8 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
     heta_i_reference_attention_jvp_f32(c);
     return;
   }
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, group = c->heads / c->kv_heads;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
+         group = c->heads / c->kv_heads;
   size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
   for (size_t kv = 0; kv < c->kv_heads; kv += step) {
     size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
@@ -237,8 +244,8 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
         tangent_matrix(c, lane, head, at, &t, da);
         heta_i_cpu_product('N', 'N', lane->rows, hw, n, 1.0f, da, n, c->v + at, kw, false, dy, qw);
         heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f,
-                           t.a + lane->first * n + lane->first, n, c->dv + lane->offset * kw + at, kw,
-                           true, dy, qw);
+                           t.a + lane->first * n + lane->first, n, c->dv + lane->offset * kw + at,
+                           kw, true, dy, qw);
       }
   }
 }
@@ -249,8 +256,7 @@ HETA_CLONES static void adjoint_tangent_row(const float *a, const float *centere
   float inner = 0;
 #pragma omp simd reduction(+ : inner)
   for (size_t j = 0; j < visible; j++) inner += da[j] * centered[j] + a[j] * dabar[j];
-  for (size_t j = 0; j < visible; j++)
-    dabar[j] = da[j] * centered[j] + a[j] * (dabar[j] - inner);
+  for (size_t j = 0; j < visible; j++) dabar[j] = da[j] * centered[j] + a[j] * (dabar[j] - inner);
   for (size_t j = visible; j < keys; j++) dabar[j] = 0;
 }
 
@@ -269,16 +275,19 @@ static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attenti
   heta_i_cpu_product('N', 'T', rows, n, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
   if (gy) heta_i_cpu_product('N', 'T', rows, rows, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
   for (size_t i = 0; i < rows; i++)
-    adjoint_tangent_row(t->a + (first + i) * n, t->centered + (first + i) * n, da + i * n, ds + i * n,
-                        first + i + 1, n);
-  heta_i_cpu_product('N', 'N', rows, hw, n, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq, qw);
+    adjoint_tangent_row(t->a + (first + i) * n, t->centered + (first + i) * n, da + i * n,
+                        ds + i * n, first + i + 1, n);
+  heta_i_cpu_product('N', 'N', rows, hw, n, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq,
+                     qw);
   heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, ds + first, n, q, qw,
                      !first_of_group || c->accumulate[1], dgk, kw);
   heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, t->a + corner, n, dgy, qw,
                      !first_of_group || c->accumulate[2], dgv, kw);
   if (!gy) return; /* without adjoints s̄ is 0 too */
-  heta_i_cpu_product('N', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dk, kw, true, dgq, qw);
-  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dq, qw, true, dgk, kw);
+  heta_i_cpu_product('N', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dk, kw, true, dgq,
+                     qw);
+  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dq, qw, true, dgk,
+                     kw);
   heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, da + first, n, gy, qw, true, dgv, kw);
 }
 
@@ -297,7 +306,8 @@ void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c) {
       for (size_t index = 0; index < count; index++)
         for (size_t g = 0; g < group; g++) {
           table t = table_of(c, index * group + g);
-          vjp_tangent_lane(c, &c->lanes[l], (kv + index) * group + g, (kv + index) * hw, &t, g == 0);
+          vjp_tangent_lane(c, &c->lanes[l], (kv + index) * group + g, (kv + index) * hw, &t,
+                           g == 0);
         }
   }
 }

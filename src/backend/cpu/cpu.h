@@ -1,4 +1,5 @@
-/* cpu.h: the fast float32 backend: matrix products by oneDNN, row kernels the compiler vectorises. */
+/* cpu.h: the fast float32 backend: matrix products by oneDNN, row kernels the compiler vectorises.
+ */
 #ifndef HETA_BACKEND_CPU_CPU_H
 #define HETA_BACKEND_CPU_CPU_H
 

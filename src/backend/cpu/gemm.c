@@ -13,7 +13,8 @@ enum { TILE_ROWS = 256, TILE_COLUMNS = 192 };
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
                         float *c, size_t ldc) {
-  /* Outside an active parallel region (a job of one thread) oneDNN would start threads of its own. */
+  /* Outside an active parallel region (a job of one thread) oneDNN would start threads of its own.
+   */
   int threads = omp_get_max_threads();
   if (threads > 1) omp_set_num_threads(1);
   dnnl_sgemm(trans_a, trans_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, scale, a,
@@ -21,8 +22,8 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
   if (threads > 1) omp_set_num_threads(threads);
 }
 
-static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                  const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
+static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a,
+                  size_t lda, const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
   size_t across = (n + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (m + TILE_ROWS - 1) / TILE_ROWS;
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(dynamic)
   for (size_t j = 0; j < across; j++)

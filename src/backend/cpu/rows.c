@@ -16,8 +16,11 @@ typedef struct row {
 
 static row row_at(const heta_i_rows_f32 *r, size_t index) {
   size_t own = index * r->width, root = (r->primal ? r->primal[index] : index) * r->width;
-  row x = {.width = r->width, .weight = r->weight, .epsilon = r->epsilon,
-           .accumulate = r->accumulate, .accumulate_b = r->accumulate_b};
+  row x = {.width = r->width,
+           .weight = r->weight,
+           .epsilon = r->epsilon,
+           .accumulate = r->accumulate,
+           .accumulate_b = r->accumulate_b};
   x.a = r->a ? r->a + root : NULL;
   x.b = r->b ? r->b + root : NULL;
   x.gy = r->gy ? r->gy + (r->dgy ? root : own) : NULL;
@@ -33,11 +36,11 @@ static row row_at(const heta_i_rows_f32 *r, size_t index) {
   return x;
 }
 
-#define EACH_ROW(function)                                              \
-  _Pragma("omp parallel for num_threads(r->threads) schedule(static)")  \
-  for (size_t i = 0; i < r->rows; i++) {                                \
-    row x = row_at(r, i);                                               \
-    function(&x);                                                       \
+#define EACH_ROW(function)                                                                         \
+  _Pragma("omp parallel for num_threads(r->threads) schedule(static)") for (size_t i = 0;          \
+                                                                            i < r->rows; i++) {    \
+    row x = row_at(r, i);                                                                          \
+    function(&x);                                                                                  \
   }
 
 HETA_CLONES static float scale_of(const row *x) {
@@ -68,8 +71,7 @@ HETA_CLONES static void norm_jvp(const row *x) {
 #pragma omp simd reduction(+ : zd)
   for (size_t i = 0; i < x->width; i++) zd += x->a[i] * x->da[i];
   float on_z = -s * s * s * (zd / (float)x->width);
-  for (size_t i = 0; i < x->width; i++)
-    x->dy[i] = x->weight[i] * (s * x->da[i] + on_z * x->a[i]);
+  for (size_t i = 0; i < x->width; i++) x->dy[i] = x->weight[i] * (s * x->da[i] + on_z * x->a[i]);
 }
 
 HETA_CLONES static void norm_vjp_tangent(const row *x) {
@@ -94,7 +96,8 @@ HETA_CLONES static void norm_vjp_tangent(const row *x) {
     for (size_t i = 0; i < n; i++) x->dga[i] = 0;
   if (x->gy)
     for (size_t i = 0; i < n; i++)
-      x->dga[i] += x->weight[i] * (s * x->dgy[i] + ds * x->gy[i]) + on_z * x->a[i] + on_dz * x->da[i];
+      x->dga[i] +=
+          x->weight[i] * (s * x->dgy[i] + ds * x->gy[i]) + on_z * x->a[i] + on_dz * x->da[i];
   else
     for (size_t i = 0; i < n; i++) x->dga[i] += x->weight[i] * s * x->dgy[i] + on_z * x->a[i];
 }
@@ -105,9 +108,11 @@ void heta_i_cpu_rms_norm_forward(const heta_i_rows_f32 *r) {
 }
 void heta_i_cpu_rms_norm_vjp(const heta_i_rows_f32 *r) { EACH_ROW(norm_vjp) }
 void heta_i_cpu_rms_norm_jvp(const heta_i_rows_f32 *r) { EACH_ROW(norm_jvp) }
-void heta_i_cpu_rms_norm_vjp_tangent(const heta_i_rows_f32 *r) { EACH_ROW(norm_vjp_tangent) }
+void heta_i_cpu_rms_norm_vjp_tangent(const heta_i_rows_f32 *r){EACH_ROW(norm_vjp_tangent)}
 
-HETA_INLINE float sigmoid(float x) { return 1.0f / (1.0f + heta_i_cpu_exp(-x)); }
+HETA_INLINE float sigmoid(float x) {
+  return 1.0f / (1.0f + heta_i_cpu_exp(-x));
+}
 
 HETA_CLONES static void silu_forward(const row *x) {
   const float *restrict a = x->a, *restrict b = x->b;
@@ -164,13 +169,13 @@ HETA_CLONES static void silu_vjp_tangent(const row *x) {
 }
 
 /* Only SiLU has float kernels; other activations run the reference's. */
-#define GATED(name, map)                                       \
-  void heta_i_cpu_gated_##name(const heta_i_rows_f32 *r) {     \
-    if (r->activation != HETA_ACT_SILU) {                      \
-      heta_i_gated_##name##_f32(r);                            \
-      return;                                                  \
-    }                                                          \
-    EACH_ROW(map)                                              \
+#define GATED(name, map)                                                                           \
+  void heta_i_cpu_gated_##name(const heta_i_rows_f32 *r) {                                         \
+    if (r->activation != HETA_ACT_SILU) {                                                          \
+      heta_i_gated_##name##_f32(r);                                                                \
+      return;                                                                                      \
+    }                                                                                              \
+    EACH_ROW(map)                                                                                  \
   }
 
 GATED(forward, silu_forward)
@@ -178,7 +183,8 @@ GATED(vjp, silu_vjp)
 GATED(jvp, silu_jvp)
 GATED(vjp_tangent, silu_vjp_tangent)
 
-HETA_CLONES static void sum_rows(size_t n, const float *a, const float *b, bool accumulate, float *y) {
+HETA_CLONES static void sum_rows(size_t n, const float *a, const float *b, bool accumulate,
+                                 float *y) {
   if (b && accumulate)
     for (size_t i = 0; i < n; i++) y[i] += a[i] + b[i];
   else if (b)

@@ -86,8 +86,8 @@ void X(activation_vjp)(const X(rows) *r) {
   for (size_t row = 0; row < r->rows; row++) {
     size_t root = primal_row(r, row) * r->width;
     for (size_t i = 0, at = row * r->width; i < r->width; i++, at++)
-      store(&r->ga[at],
-            (double)r->gy[at] * evaluate(r->activation, (double)r->a[root + i]).f1, r->accumulate);
+      store(&r->ga[at], (double)r->gy[at] * evaluate(r->activation, (double)r->a[root + i]).f1,
+            r->accumulate);
   }
 }
 
@@ -96,8 +96,7 @@ void X(activation_jvp)(const X(rows) *r) {
   for (size_t row = 0; row < r->rows; row++) {
     size_t root = primal_row(r, row) * r->width;
     for (size_t i = 0, at = row * r->width; i < r->width; i++, at++)
-      r->dy[at] =
-          (real)(evaluate(r->activation, (double)r->a[root + i]).f1 * (double)r->da[at]);
+      r->dy[at] = (real)(evaluate(r->activation, (double)r->a[root + i]).f1 * (double)r->da[at]);
   }
 }
 

@@ -90,11 +90,11 @@ static double edit_row(const X(attention_lane) *lane, size_t head, size_t row, r
   double alpha = 1;
   for (size_t e = 0; e < lane->edit_count; e++) {
     const X(probability_edit) *edit = &lane->edits[e];
-    if ((edit->head != SIZE_MAX && edit->head != head) || (edit->row != SIZE_MAX && edit->row != row))
+    if ((edit->head != SIZE_MAX && edit->head != head) ||
+        (edit->row != SIZE_MAX && edit->row != row))
       continue;
     alpha *= (double)edit->scale;
-    for (size_t j = 0; j <= row; j++)
-      a[j] = edit->scale * a[j] + (edit->add ? edit->add[j] : 0);
+    for (size_t j = 0; j <= row; j++) a[j] = edit->scale * a[j] + (edit->add ? edit->add[j] : 0);
   }
   return alpha;
 }
@@ -189,7 +189,8 @@ void X(reference_attention_vjp)(const X(attention) *c) {
 static void tangent_row(const head_view *v, const X(attention_lane) *lane, size_t row,
                         const root_row *r, real *da) {
   const X(attention) *c = v->c;
-  const real *q = query_at(v, c->q, row), *dq = query_at(v, c->dq, lane->offset + row - lane->first);
+  const real *q = query_at(v, c->q, row),
+             *dq = query_at(v, c->dq, lane->offset + row - lane->first);
   double inner = 0;
   for (size_t j = 0; j <= row; j++) {
     double ds = dot(dq, c->k + key_offset(v, j), c->head_width);
@@ -198,8 +199,7 @@ static void tangent_row(const head_view *v, const X(attention_lane) *lane, size_
     da[j] = (real)((double)c->scale * ds);
     inner += (double)r->a[j] * (double)da[j];
   }
-  for (size_t j = 0; j <= row; j++)
-    da[j] = (real)((double)r->a[j] * ((double)da[j] - inner));
+  for (size_t j = 0; j <= row; j++) da[j] = (real)((double)r->a[j] * ((double)da[j] - inner));
 }
 
 void X(reference_attention_jvp)(const X(attention) *c) {

@@ -1,5 +1,5 @@
-/* gemm.c (reference): matrix products in plain C. Every element is summed in an order that depends on
- * the inner dimension alone: eight running sums over index mod 8, added up at the end. */
+/* gemm.c (reference): matrix products in plain C. Every element is summed in an order that depends
+ * on the inner dimension alone: eight running sums over index mod 8, added up at the end. */
 #include "backend/reference/reference.h"
 
 enum { SUMS = 8, ROWS = 4, COLUMNS = 16 };
@@ -41,8 +41,8 @@ void X(reference_gemm_nt)(int threads, size_t m, size_t n, size_t k, const real 
 }
 
 /* COLUMNS columns of one row: c (+)= Σ_p a[p] b[p]. */
-HETA_CLONES static void add_columns(size_t columns, size_t k, const real *a, const real *b, size_t ldb,
-                                    bool accumulate, real *c) {
+HETA_CLONES static void add_columns(size_t columns, size_t k, const real *a, const real *b,
+                                    size_t ldb, bool accumulate, real *c) {
   real sum[COLUMNS];
   for (size_t u = 0; u < columns; u++) sum[u] = accumulate ? c[u] : 0;
   if (columns == COLUMNS) {

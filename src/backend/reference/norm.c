@@ -4,7 +4,8 @@
  * norm z = x - mean(x). With u = w ∘ ȳ, m = mean over the row:
  *   vjp   z̄  = s u - s³ z m(z∘u)
  *   jvp   ẏ  = w ∘ (s ż - s³ z m(z∘ż))
- *   vjp′  z̄̇ = s u̇ + ṡ u - s³ (ż m(z∘u) + z (m(ż∘u) + m(z∘u̇))) - 3 s² ṡ z m(z∘u),  ṡ = -s³ m(z∘ż)
+ *   vjp′  z̄̇ = s u̇ + ṡ u - s³ (ż m(z∘u) + z (m(ż∘u) + m(z∘u̇))) - 3 s² ṡ z m(z∘u),
+ *         ṡ = -s³ m(z∘ż)
  * and the mean's subtraction is its own transpose, applied to the result for layer norm. */
 #include <math.h>
 
@@ -63,7 +64,8 @@ static void vjp(const X(rows) *r, bool centered) {
     }
     for (size_t i = 0; i < r->width; i++)
       store(&gx[i],
-            s * ((double)r->weight[i] * (double)gy[i] - s * s * ((double)x[i] - center) * zu) - mean,
+            s * ((double)r->weight[i] * (double)gy[i] - s * s * ((double)x[i] - center) * zu) -
+                mean,
             r->accumulate);
   }
 }
