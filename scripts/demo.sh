@@ -16,7 +16,7 @@ say "2/4  Build (first time: about a minute)"
 scripts/build.sh release heta
 say "3/4  Model (first time: a download of 93 MB)"
 model=$(scripts/model.sh)
-say "4/4  Attribution: why would the model write '$answer' here? (a minute or two on two free cores)"
+say "4/4  Attribution: why would the model write '$answer' here? (a minute on two free cores)"
 say ""
 "$heta" attribute -m "$model" -f "$question" --special --target "$answer" \
   --format term --preview -o "$page" --overwrite

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make lint`: the source rules, the layers of the rooms, what the documents name, and the formatting
+# `make lint`: source rules, layers of the rooms, what the documents name, and the formatting
 # of the C sources.
 set -eu
 . "$(dirname "$0")/common.sh"

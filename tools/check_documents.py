@@ -56,7 +56,8 @@ def check(root, path, names, known):
 
 
 def main(root):
-    names = {path.name for path in root.rglob("*") if path.relative_to(root).parts[0] not in SKIPPED}
+    names = {path.name for path in root.rglob("*")
+             if path.relative_to(root).parts[0] not in SKIPPED}
     known, files, problems = symbols(root), 0, []
     for path in documents(root):
         files += 1

@@ -15,7 +15,8 @@ SEED = 11
 QUESTION = ROOT / "examples/demo-prompt.txt"
 DEMO = ["attribute", "-m", MODEL, "-f", QUESTION, "--special", "--target", " Costa",
         "--probes", "1", "--format", "json"]
-SHORT = ["attribute", "-m", MODEL, "-p", "Alice has a red car and Bob has a blue one. Alice's car is",
+SHORT = ["attribute", "-m", MODEL, "-p",
+         "Alice has a red car and Bob has a blue one. Alice's car is",
          "--target", " red", "--probes", "2", "--format", "json"]
 
 
