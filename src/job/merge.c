@@ -59,6 +59,8 @@ static heta_status check(heta_job *job, const json_t *root, heta_error *error) {
   const char *precision = job->options.precision == HETA_PRECISION_F64 ? "f64" : "f32";
   if (!same_string(path(root, "environment", "precision"), precision))
     return refuse(error, "precision");
+  const char *backend = job->settings.backend == HETA_BACKEND_CPU ? "cpu" : "reference";
+  if (!same_string(path(root, "environment", "backend"), backend)) return refuse(error, "backend");
   if (!json_is_array(path(root, "work", NULL)))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "the result is complete or carries no work; there is nothing to continue");

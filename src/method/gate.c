@@ -1,4 +1,4 @@
-/* gate.c: semantic transition influence M (arXiv 2604.13258, Section 3: attention-value flow), and
+/* gate.c: semantic transition influence M (arXiv 2604.13258: attention-value flow), and
  * attention rollout (Abnar & Zuidema 2020).
  *
  * Â = ½A + ½I; R⁰ = I, Rˡ = Âˡ Rˡ⁻¹; Φˡ_i = Rˡ[r, i] for the target's row r; ν_i = ‖v_i W_O‖₁ per
