@@ -243,7 +243,12 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
   status = add_targets(job, foil, error);
   heta_tokens_free(foil);
   HETA_TRY(status);
-  size_t total = input->count + input->open, context = job->model->hyper.context;
+  size_t context = job->model->hyper.context;
+  if (input->open > context)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "%zu tokens to generate are more than the model's context of %zu",
+                       input->open, context);
+  size_t total = input->count + input->open;
   if (total > context)
     return heta_i_fail(
         error, HETA_E_ARGUMENT,

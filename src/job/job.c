@@ -25,6 +25,14 @@ static heta_status copy_string(heta_job *job, const char **text, heta_error *err
 
 static heta_status check_options(heta_job *job, heta_error *error) {
   heta_attribute_options *o = &job->options;
+  if (o->backend != HETA_BACKEND_CPU && o->backend != HETA_BACKEND_REFERENCE)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "backend is %d, none of heta_backend",
+                       (int)o->backend);
+  if (o->precision != HETA_PRECISION_F32 && o->precision != HETA_PRECISION_F64)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "precision is %d, none of heta_precision",
+                       (int)o->precision);
+  if (o->bos != HETA_BOS_AUTO && o->bos != HETA_BOS_YES && o->bos != HETA_BOS_NO)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "bos is %d, none of heta_bos", (int)o->bos);
   if (o->max_seconds < 0 || !isfinite(o->max_seconds))
     return heta_i_fail(error, HETA_E_ARGUMENT, "the time budget is %g seconds", o->max_seconds);
   if (o->threads < 0 || o->threads > 1024)

@@ -84,15 +84,16 @@ static void human(uint64_t bytes, char *out, size_t size) {
 }
 
 static heta_status fit_memory(heta_job *job, heta_error *error) {
-  uint64_t limit = job->options.max_memory, bytes;
+  uint64_t limit = job->options.max_memory, bytes, smallest = UINT64_MAX;
   for (;;) {
     HETA_TRY(heta_i_plan_work(job, error));
     bytes = bytes_of(job);
     if (!limit || bytes <= limit) break;
+    if (bytes < smallest) smallest = bytes; /* of a small model, not the last: panels cost too */
     if (!shrink(job)) {
       char given[32], least[32];
       human(limit, given, sizeof given);
-      human(bytes, least, sizeof least);
+      human(smallest, least, sizeof least);
       return heta_i_fail(
           error, HETA_E_BUDGET,
           "this job does not fit --max-memory %s; the smallest budget that works is %s", given,
