@@ -192,8 +192,8 @@ def main():
         whole = sum(seconds[name] * f for name, f in factor.items())
         print(f'{done} of {n} tokens were done; all would take about {whole:.1f} s (extrapolated)')
     if arguments.json:
-        arguments.json.write_text(json.dumps(dict(result, model=arguments.model.name), indent=1)
-                                  + '\n', encoding='utf-8')
+        result.update(model=arguments.model.name, load_seconds=load_seconds)
+        arguments.json.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':
