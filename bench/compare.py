@@ -181,8 +181,8 @@ def main():
         print(f'{part:12s} {a:9.2f} {b:9.2f} {ratio}'
               + {'total': note, 'load': '         (not in the total)'}.get(part, ''))
     peak, other = (max(r['peak'] for r in which) / 2**20 for which in (ours, theirs))
-    print(f'\npeak memory  heta {peak:.0f} MiB ({peak * 2**20 / first["planned"]:.0%} of its plan), '
-          f'PyTorch {other:.0f} MiB')
+    planned = first['planned'] / 2**20
+    print(f'\npeak memory  heta {peak:.0f} MiB of {planned:.0f} planned, PyTorch {other:.0f} MiB')
     if arguments.json:
         arguments.json.write_text(json.dumps(runs, indent=1) + '\n', encoding='utf-8')
     worst = max(agreed.values())

@@ -1,6 +1,7 @@
 #!/bin/sh
 # `make bench`: time and peak memory of the demo's question on the demo model, by threads and
-# method options. Each line is one run on this machine; nothing is compared with a stored value.
+# method options; then the same work beside PyTorch, where scripts/oracle-venv.sh has installed it
+# (or HETA_PYTORCH names a Python that has it). Nothing is compared with a stored value.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"
@@ -27,3 +28,11 @@ measure "defaults" 1
 [ "$cores" -eq 1 ] || measure "defaults" "$cores"
 measure "one probe" "$cores" --probes 1
 measure "reference backend, one probe" "$cores" --probes 1 --backend reference
+
+python=${HETA_PYTORCH:-build/venv/bin/python}
+if [ -x "$python" ]; then
+  say "Beside PyTorch (many minutes) ..."
+  python3 bench/compare.py --model "$model" --python "$python"
+else
+  say "For the comparison with PyTorch run scripts/oracle-venv.sh once, then make bench again."
+fi
