@@ -59,21 +59,19 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
   if (source->bias && !(weight->bias = copy_vector(engine, source->bias, source->rows)))
     return heta_i_no_memory(error, source->tensor->name, source->rows * sizeof(real));
   if (!source->cols) return HETA_OK;
-  real *expanded = NULL;
   if (engine->settings.expand) {
-    expanded = X(take)(engine, source->rows * source->cols, sizeof(real));
-    if (!expanded)
+    weight->expanded = X(take)(engine, source->rows * source->cols, sizeof(real));
+    if (!weight->expanded)
       return heta_i_no_memory(error, source->tensor->name,
                               source->rows * source->cols * sizeof(real));
   }
   size_t panel = X(panel_rows)(weight);
   for (size_t first = 0; first < source->rows; first += panel) {
     size_t rows = source->rows - first < panel ? source->rows - first : panel;
-    real *out = expanded ? expanded + first * source->cols : engine->panel;
+    real *out = weight->expanded ? weight->expanded + first * source->cols : engine->panel;
     expand(source, first, rows, engine->settings.threads, out, engine->panel_f32);
     size_t bad = first_nonfinite(out, rows * source->cols);
     if (bad < rows * source->cols) {
-      X(give)(engine, expanded, source->rows * source->cols, sizeof(real));
       size_t row = first + bad / source->cols;
       return heta_i_fail_at(error, HETA_E_NONFINITE,
                             source->tensor->offset + row * (source->tensor->bytes / source->rows),
@@ -83,7 +81,6 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
     }
     HETA_TRY(X(check_stop)(engine, error));
   }
-  weight->expanded = expanded;
   return HETA_OK;
 }
 
