@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "support/attribute.h"
 #include "support/derive.h"
 
 /* ---- A family written down here ------------------------------------------------------------- */
@@ -282,6 +283,38 @@ static void parallel_family(void **state) {
   assert_int_equal(compared, 3 * 2 * 2);
 }
 
+/* A whole job on it: gate, information and curvature of the fixture. */
+static void job_on_a_stranger(void **state) {
+  (void)state;
+  heta_model *model = open_gptj();
+  json_t *fixture = fixture_load("gptj");
+  for (int mean = 0; mean < 2; mean++) {
+    const fixture_kind *kind = &FIXTURE_KINDS[2 * mean];
+    const json_t *target = json_array_get(json_object_get(fixture, "targets"), 0);
+    const json_t *curvature = json_object_get(target, "curvature");
+    size_t n = integer(target, "row") + 1, m = integer(curvature, "probes");
+    heta_attribute_options options =
+        attribute_options(kind, mean ? "probes=4 rollout=mean" : "probes=4 rollout=headwise");
+    heta_job *job =
+        attribute_fixture(fixture, model, n, (int32_t)integer(target, "id"), -1, &options);
+    const heta_attribution *a = attribute_run(job);
+    subject s = {.kind = kind};
+    expect_fixture(&s, "gate", attribute_component(a, 0, "gate"),
+                   json_object_get(json_object_get(target, "gate"), mean ? "mean" : "headwise"), n);
+    expect_fixture(&s, "information", attribute_component(a, 0, "information"),
+                   json_object_get(json_array_get(json_object_get(target, "information"), 0), "kl"),
+                   n);
+    double wanted[64] = {0}, *samples = fixture_numbers(json_object_get(curvature, "block"), NULL);
+    for (size_t i = 0; i < n * m; i++) wanted[i / m] += samples[i] / (double)m;
+    fixture_close("curvature of gptj", attribute_component(a, 0, "curvature"), wanted, n,
+                  kind->tolerance);
+    heta_i_free(samples);
+    heta_job_free(job);
+  }
+  json_decref(fixture);
+  heta_model_close(model);
+}
+
 /* The table itself does not know the family, and says so. */
 static void unknown_family(void **state) {
   (void)state;
@@ -403,6 +436,7 @@ static void patched_value(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(parallel_family),
+                                     cmocka_unit_test(job_on_a_stranger),
                                      cmocka_unit_test(unknown_family), cmocka_unit_test(deletion),
                                      cmocka_unit_test(patched_value)};
   return cmocka_run_group_tests(tests, NULL, NULL);
