@@ -1,5 +1,5 @@
 /* test_captures.c: every site of a block, captured from runs, lanes and finished runs, against the
- * block computed here in plain loops from the file's weights. */
+ * block computed here in plain loops from the file's weights; and what overrides leave there. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -162,12 +162,25 @@ static void expect_rows(const subject *s, const char *how, size_t block, sites f
   }
 }
 
-static void check_model(const char *name, const fixture_kind *kind, bool recompute, double limit) {
-  subject s = {.d = {.seed = 11}, .model = fixture_model(name)};
+static subject open_subject(const char *name, const fixture_kind *kind, bool recompute,
+                            uint64_t seed) {
+  subject s = {.d = {.seed = seed}, .model = fixture_model(name)};
   json_t *fixture = fixture_load(name);
   s.ids = fixture_ids(fixture, &s.n);
   json_decref(fixture);
   s.engine = fixture_engine(s.model, kind, s.n, 32, !recompute, recompute, 1);
+  return s;
+}
+
+static void close_subject(subject *s) {
+  s->engine->api->close(s->engine);
+  heta_model_close(s->model);
+  heta_i_free(s->ids);
+  dice_free(&s->d);
+}
+
+static void check_model(const char *name, const fixture_kind *kind, bool recompute, double limit) {
+  subject s = open_subject(name, kind, recompute, 11);
   const heta_i_engine_api *api = s.engine->api;
   size_t layers = s.model->hyper.layers, row = s.n - 1, first = s.n / 2;
   heta_error error = {0};
@@ -228,10 +241,7 @@ static void check_model(const char *name, const fixture_kind *kind, bool recompu
                                 part, one, &error),
                    HETA_E_INTERNAL);
   api->run_free(parent);
-  api->close(s.engine);
-  heta_model_close(s.model);
-  heta_i_free(s.ids);
-  dice_free(&s.d);
+  close_subject(&s);
 }
 
 static void sites_by_hand(void **state) {
@@ -243,7 +253,60 @@ static void sites_by_hand(void **state) {
                     kind->precision == HETA_PRECISION_F64 ? 1e-12 : 5e-5);
 }
 
+/* What an override leaves at its site is scale x + add, in the rows and columns it names. */
+static void changes_by_hand(void **state) {
+  (void)state;
+  size_t checked = 0;
+  for (uint64_t seed = 50; seed < 56; seed++) {
+    subject s = open_subject(FIXTURE_LLAMAS[seed - 50], &FIXTURE_KINDS[0], false, seed);
+    size_t block = s.model->hyper.layers - 1, row = s.n - 1, hw = s.model->hyper.head_width;
+    for (int site = HETA_SITE_RESIDUAL_BEFORE; site < HETA_SITE_COUNT; site++) {
+      if (!in_block(&s, (heta_i_site)site)) continue;
+      bool probabilities = site == HETA_SITE_PROBABILITIES;
+      size_t numbers = site_numbers(&s, (heta_i_site)site);
+      size_t heads = probabilities ? s.model->hyper.heads : s.model->widths[site] / hw;
+      size_t width = probabilities ? s.n : s.model->widths[site];
+      double *plain = dice_zeros(&s.d, numbers), *found = dice_zeros(&s.d, numbers);
+      double *add = dice_normal(&s.d, width), *wanted;
+      heta_i_override change = {(heta_i_site)site,
+                                block,
+                                dice_below(&s.d, 2) ? SIZE_MAX : dice_below(&s.d, s.n),
+                                dice_below(&s.d, 2) ? SIZE_MAX : dice_below(&s.d, heads),
+                                0.25 * (double)dice_below(&s.d, 5),
+                                add};
+      heta_i_capture capture = {(heta_i_site)site, block, plain};
+      heta_i_lane lane = heta_i_lane_of(s.ids, s.n);
+      lane.captures = &capture;
+      lane.capture_count = 1;
+      heta_i_run *run = NULL;
+      heta_error error = {0};
+      derive_ok(s.engine->api->run(s.engine, &lane, 0, &row, 1, &run, &error), &error);
+      s.engine->api->run_free(run);
+      lane.overrides = &change;
+      lane.override_count = 1;
+      capture.out = found;
+      derive_ok(s.engine->api->run(s.engine, &lane, 0, &row, 1, &run, &error), &error);
+      s.engine->api->run_free(run);
+      wanted = dice_copy(&s.d, plain, numbers);
+      for (size_t i = 0; i < numbers; i++) {
+        size_t at = i / width % s.n, column = i % width;
+        size_t head = probabilities ? i / width / s.n : column / hw;
+        if (change.row != SIZE_MAX && change.row != at) continue;
+        if (change.head != SIZE_MAX && change.head != head) continue;
+        if (probabilities && column > at) continue;            /* a key that is not seen stays so */
+        bool part = change.head != SIZE_MAX && !probabilities; /* `add` is one head's */
+        wanted[i] = change.scale * plain[i] + add[part ? column % hw : column];
+      }
+      fixture_close(heta_i_site_name((heta_i_site)site), found, wanted, numbers, 1e-15);
+      checked++;
+    }
+    close_subject(&s);
+  }
+  assert_int_equal(checked, 6 * 17);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(sites_by_hand)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(sites_by_hand),
+                                     cmocka_unit_test(changes_by_hand)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
