@@ -7,11 +7,11 @@
  * The prompts of tests/data/known_50 ask for a fact about a subject that they name; the explained
  * token is the first of the true answer, forced.
  *
- * planted:  the context states two facts, then asks for one of them in the same words: "In Nokia,
- * the language spoken is Finnish. The headquarter of EMI is in London. The headquarter of EMI is
- *           in". The statement that is asked for is the evidence, the other one is not; which comes
- *           first alternates. Compared are the tokens of the two statements.
- * subjects: the context is one prompt, the evidence its subject. Compared are all tokens.
+ * Arrangement "planted": the context states two facts, then asks for one of them in the same words.
+ * "The native language of Pierre Lescure is French. In Vietnam, the language spoken is Vietnamese.
+ * In Vietnam, the language spoken is". The statement asked for is the evidence, the other one is
+ * not; which comes first alternates. Compared are the tokens of the two statements. Arrangement
+ * "subjects": the context is one prompt, the evidence its subject. Compared are all tokens.
  *
  * The context's first token, which draws attention whatever it says, is left out of everything. A
  * measure's *share* is what it gives to the evidence of what it gives to the tokens compared;
@@ -111,9 +111,10 @@ static void ask_planted(size_t number, question *q) {
   size_t other = (number + PROMPTS / 2) % PROMPTS;
   while (!strcmp(text_of(other, "attribute"), text_of(number, "attribute")))
     other = (other + 1) % PROMPTS;
-  if (number % 2) q->compared = state_fact(q, other);
+  bool first = number % 2 == 0;
+  if (!first) state_fact(q, other);
   q->evidence = state_fact(q, number);
-  if (number % 2 == 0) q->compared = state_fact(q, other);
+  if (first) state_fact(q, other);
   q->compared = (span){0, strlen(q->text)};
   append(q->text, sizeof q->text, " ");
   append(q->text, sizeof q->text, text_of(number, "prompt"));
