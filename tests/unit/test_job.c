@@ -292,6 +292,42 @@ static void several_targets(void **state) {
   }
 }
 
+/* The mean that masks a token is that of the prompt, for every target: masked runs are shared. */
+static void mean_of_several(void **state) {
+  (void)state;
+  subject s = open_subject("llama-gqa", &FIXTURE_KINDS[0]);
+  heta_attribute_options options = attribute_options(s.kind, "mask=mean");
+  options.method = "occlusion";
+  options.target = HETA_TARGET_TEXT;
+  options.target_text = "ink hat";
+  heta_job *job = attribute_job(s.model, "the t", 5, &options);
+  const heta_attribution *a = attribute_run(job);
+  size_t width = s.model->hyper.width, n = a->targets[0].position, last = a->row_count - 1;
+  size_t length = a->targets[last].position;
+  int32_t ids[64];
+  dice d = {.seed = 1};
+  double *input = dice_zeros(&d, length * width), *mean = dice_zeros(&d, width);
+  for (size_t i = 0; i < length; i++) ids[i] = a->tokens[i].id;
+  heta_i_seed seeds[2] = {{n - 1, a->targets[0].id, 1, HETA_SEED_LOGPROB},
+                          {length - 1, a->targets[last].id, 1, HETA_SEED_LOGPROB}};
+  derive f = {.engine = fixture_engine(s.model, s.kind, length, 32, true, false, 1),
+              .lane = heta_i_lane_of(ids, length),
+              .seed_count = 1};
+  f.engine->api->embed(f.engine, ids, length, input);
+  for (size_t i = 0; i < n * width; i++) mean[i % width] += input[i] / (double)n;
+  double *masked = dice_copy(&d, input, length * width);
+  memcpy(masked + width, mean, width * sizeof *mean); /* token 1 */
+  for (int t = 0; t < 2; t++) {
+    f.seeds = &seeds[t];
+    double wanted = derive_value(&f, input, NULL) - derive_value(&f, masked, NULL);
+    expect(&s, "a drop under the mean", a->rows[t ? last : 0].signed_score + 1, &wanted, 1);
+  }
+  f.engine->api->close(f.engine);
+  heta_job_free(job);
+  dice_free(&d);
+  close_subject(&s);
+}
+
 /* What is explained, in each target mode. */
 static void target_modes(void **state) {
   (void)state;
@@ -527,6 +563,7 @@ int main(void) {
                                      cmocka_unit_test(contrast),
                                      cmocka_unit_test(many_probes),
                                      cmocka_unit_test(several_targets),
+                                     cmocka_unit_test(mean_of_several),
                                      cmocka_unit_test(target_modes),
                                      cmocka_unit_test(neighbours),
                                      cmocka_unit_test(gates),
