@@ -360,6 +360,13 @@ typedef struct heta_series {
   const double *values; /* [targets][tokens][samples] */
 } heta_series;
 
+/* How long a part of the job took: "load" (weights are read, checked and expanded), "forward" (the
+ * clean run, and writing tokens), then the method's own. */
+typedef struct heta_phase {
+  const char *name;
+  double seconds;
+} heta_phase;
+
 typedef struct heta_attribution {
   const char *command; /* set by the program, or NULL */
   const heta_model_info *model;
@@ -391,6 +398,8 @@ typedef struct heta_attribution {
   const heta_series *series;
   /* Facts about this run; the only ones that may differ between two equal runs. */
   double seconds_total;
+  size_t phase_count;
+  const heta_phase *phases; /* in the order they first ran */
   uint64_t peak_bytes;
   int threads;
   const char *backend, *precision, *cpu;

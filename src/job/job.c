@@ -133,6 +133,24 @@ void heta_job_free(heta_job *job) {
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
+/* Where a phase's seconds are added up; NULL beyond HETA_MAX_PHASES. */
+static heta_phase *phase_of(heta_job *job, const char *name) {
+  for (size_t i = 0; i < job->phase_count; i++)
+    if (!strcmp(job->phases[i].name, name)) return &job->phases[i];
+  if (job->phase_count == HETA_MAX_PHASES) return NULL;
+  job->phases[job->phase_count] = (heta_phase){name, 0};
+  return &job->phases[job->phase_count++];
+}
+
+/* Ends the phase that runs and begins another; NULL: none. */
+static void enter(heta_job *job, const char *name) {
+  double time = heta_i_now();
+  if (job->running) job->running->seconds += time - job->phase_started;
+  job->running = name ? phase_of(job, name) : NULL;
+  job->phase_started = time;
+  if (name) job->phase = name;
+}
+
 static void report_progress(heta_job *job, double time) {
   heta_progress progress = {.phase = job->phase, .seconds = time - job->started, .remaining = -1};
   progress.done = job->plan.flop > 0 ? job->flop_done / job->plan.flop : 0;
@@ -162,7 +180,7 @@ static bool stop(void *context) {
 static heta_status open_engine(heta_job *job, heta_error *error) {
   job->settings.stop = stop;
   job->settings.context = job;
-  job->phase = "load";
+  enter(job, "load");
   const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
                                      ? heta_i_engine_api_f64()
                                      : heta_i_engine_api_f32();
@@ -360,7 +378,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     const heta_i_item *item = &s->items[i];
     if (!mine(job, i) || heta_i_item_done(s, item)) continue;
     HETA_TRY(preview(job, last, item, &shown, error));
-    job->phase = item->name;
+    enter(job, item->name);
     if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
     HETA_TRY(s->method->run(s, item, error));
     HETA_TRY(check_finite(job, item, error));
@@ -372,7 +390,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
 
 static heta_status run_all(heta_job *job, heta_error *error) {
   if (!job->session.engine) HETA_TRY(open_engine(job, error));
-  job->phase = "forward";
+  enter(job, "forward");
   if (!job->ready) {
     HETA_TRY(generate(job, error));
     HETA_TRY(lay_out(job, error));
@@ -386,6 +404,7 @@ heta_status heta_job_run(heta_job *job, heta_error *error) {
   job->stopped_by = NULL;
   job->last_progress = 0;
   heta_status status = run_all(job, error);
+  enter(job, NULL);
   job->seconds += heta_i_now() - job->started;
   if (!status && job->options.progress) report_progress(job, heta_i_now());
   if (status == HETA_E_CANCELLED && job->stopped_by && !strcmp(job->stopped_by, "time"))

@@ -20,7 +20,7 @@ typedef struct heta_i_input {
   bool bare_target;   /* the target continues a word without a space */
 } heta_i_input;
 
-enum { HETA_MAX_NOTES = 16 };
+enum { HETA_MAX_NOTES = 16, HETA_MAX_PHASES = 16 };
 
 struct heta_job {
   const heta_model *model;
@@ -41,7 +41,10 @@ struct heta_job {
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;
-  const char *phase;
+  const char *phase;               /* the newest, for progress */
+  heta_phase phases[HETA_MAX_PHASES], *running;
+  size_t phase_count;
+  double phase_started;
   atomic_int cancelled;
   struct heta_attribution result;
 };

@@ -234,6 +234,8 @@ static void add_facts(builder *b, heta_attribution *a) {
   struct rusage usage;
   if (!getrusage(RUSAGE_SELF, &usage)) a->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
   a->seconds_total = job->seconds > 0 ? job->seconds : heta_i_now() - job->started;
+  a->phases = job->phases;
+  a->phase_count = job->phase_count;
   a->threads = job->settings.threads;
   a->backend = job->settings.backend == HETA_BACKEND_CPU ? "cpu" : "reference";
   a->precision = job->options.precision == HETA_PRECISION_F64 ? "f64" : "f32";

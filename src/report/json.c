@@ -319,6 +319,10 @@ static void run_facts(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_line(w);
   key_open(w, "timing", '{');
   key_real(w, "seconds", a->seconds_total);
+  key_open(w, "phases", '{');
+  for (size_t i = 0; i < a->phase_count; i++)
+    key_real(w, a->phases[i].name, a->phases[i].seconds);
+  heta_i_json_close(w, '}');
   heta_i_json_close(w, '}');
   heta_i_json_line(w);
   key_open(w, "environment", '{');

@@ -141,7 +141,7 @@ static const char GOLDEN[] =
     "\"status\":\"partial\",\"stopped_by\":\"time\",\n"
     "\"work\":[\n"
     "{\"name\":\"raw\",\"targets\":1,\"tokens\":3,\"samples\":1,\"values\":[0,1,2]}],\n"
-    "\"timing\":{\"seconds\":0.25},\n"
+    "\"timing\":{\"seconds\":0.25,\"phases\":{\"load\":0.125,\"gate\":0.0625}},\n"
     "\"environment\":{\"peak_bytes\":7,\"threads\":2,\"backend\":\"cpu\",\"precision\":\"f32\","
     "\"cpu\":null}}\n";
 
@@ -232,6 +232,8 @@ static void golden(void **state) {
                               .series_count = 1,
                               .series = &series,
                               .seconds_total = 0.25,
+                              .phase_count = 2,
+                              .phases = (heta_phase[]){{"load", 0.125}, {"gate", 0.0625}},
                               .peak_bytes = 7,
                               .threads = 2,
                               .backend = "cpu",

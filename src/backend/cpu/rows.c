@@ -52,6 +52,7 @@ HETA_CLONES static float scale_of(const row *x) {
 
 HETA_CLONES static void norm_forward(const row *x) {
   float s = scale_of(x);
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) x->y[i] = s * x->a[i] * x->weight[i];
 }
 
@@ -61,7 +62,9 @@ HETA_CLONES static void norm_vjp(const row *x) {
   for (size_t i = 0; i < x->width; i++) zu += x->a[i] * x->gy[i] * x->weight[i];
   float on_z = -s * s * s * (zu / (float)x->width), keep = x->accumulate ? 1.0f : 0.0f;
   if (!x->accumulate)
+#pragma omp simd
     for (size_t i = 0; i < x->width; i++) x->ga[i] = 0;
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++)
     x->ga[i] = keep * x->ga[i] + s * x->weight[i] * x->gy[i] + on_z * x->a[i];
 }
@@ -71,6 +74,7 @@ HETA_CLONES static void norm_jvp(const row *x) {
 #pragma omp simd reduction(+ : zd)
   for (size_t i = 0; i < x->width; i++) zd += x->a[i] * x->da[i];
   float on_z = -s * s * s * (zd / (float)x->width);
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) x->dy[i] = x->weight[i] * (s * x->da[i] + on_z * x->a[i]);
 }
 
@@ -93,12 +97,15 @@ HETA_CLONES static void norm_vjp_tangent(const row *x) {
   float mean = 1.0f / (float)n, s3 = s * s * s, ds = -s3 * (zd * mean);
   float on_z = -s3 * ((du + zdu) * mean) - 3 * s * s * ds * (zu * mean), on_dz = -s3 * (zu * mean);
   if (!x->accumulate)
+#pragma omp simd
     for (size_t i = 0; i < n; i++) x->dga[i] = 0;
   if (x->gy)
+#pragma omp simd
     for (size_t i = 0; i < n; i++)
       x->dga[i] +=
           x->weight[i] * (s * x->dgy[i] + ds * x->gy[i]) + on_z * x->a[i] + on_dz * x->da[i];
   else
+#pragma omp simd
     for (size_t i = 0; i < n; i++) x->dga[i] += x->weight[i] * s * x->dgy[i] + on_z * x->a[i];
 }
 
@@ -117,6 +124,7 @@ HETA_INLINE float sigmoid(float x) {
 HETA_CLONES static void silu_forward(const row *x) {
   const float *restrict a = x->a, *restrict b = x->b;
   float *restrict y = x->y;
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) y[i] = a[i] * sigmoid(a[i]) * b[i];
 }
 
@@ -130,6 +138,7 @@ HETA_CLONES static void silu_vjp(const row *x) {
   float *restrict ga = x->ga, *restrict gb = x->gb;
   clear_unless(x->accumulate, ga, x->width);
   clear_unless(x->accumulate_b, gb, x->width);
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) {
     float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
     ga[i] += gy[i] * f1 * b[i];
@@ -140,6 +149,7 @@ HETA_CLONES static void silu_vjp(const row *x) {
 HETA_CLONES static void silu_jvp(const row *x) {
   const float *restrict a = x->a, *restrict b = x->b, *restrict da = x->da, *restrict db = x->db;
   float *restrict dy = x->dy;
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) {
     float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
     dy[i] = f1 * da[i] * b[i] + f * db[i];
@@ -153,6 +163,7 @@ HETA_CLONES static void silu_vjp_tangent(const row *x) {
   clear_unless(x->accumulate, dga, x->width);
   clear_unless(x->accumulate_b, dgb, x->width);
   if (!gy) { /* no adjoint: only the linear part is left */
+#pragma omp simd
     for (size_t i = 0; i < x->width; i++) {
       float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
       dga[i] += dgy[i] * f1 * b[i];
@@ -160,6 +171,7 @@ HETA_CLONES static void silu_vjp_tangent(const row *x) {
     }
     return;
   }
+#pragma omp simd
   for (size_t i = 0; i < x->width; i++) {
     float s = sigmoid(a[i]), f = a[i] * s, f1 = s + f * (1 - s);
     float f2 = s * (1 - s) * (2 + a[i] * (1 - 2 * s));
@@ -186,12 +198,16 @@ GATED(vjp_tangent, silu_vjp_tangent)
 HETA_CLONES static void sum_rows(size_t n, const float *a, const float *b, bool accumulate,
                                  float *y) {
   if (b && accumulate)
+#pragma omp simd
     for (size_t i = 0; i < n; i++) y[i] += a[i] + b[i];
   else if (b)
+#pragma omp simd
     for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
   else if (accumulate)
+#pragma omp simd
     for (size_t i = 0; i < n; i++) y[i] += a[i];
   else
+#pragma omp simd
     for (size_t i = 0; i < n; i++) y[i] = a[i];
 }
 
