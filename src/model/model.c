@@ -310,6 +310,16 @@ static heta_status fill_info(heta_model *model, const char *path, heta_error *er
   return fingerprint(model, info->bytes < HASH_WHOLE_BELOW, error);
 }
 
+/* Puts the file's name before a message that does not say it: the tokenizer knows no file. */
+static heta_status name_file(heta_status status, const char *path, heta_error *error) {
+  char message[sizeof error->message];
+  if (!error || strstr(error->message, path)) return status;
+  snprintf(message, sizeof message, "%s", error->message);
+  uint64_t offset = error->offset;
+  heta_i_fail_at(error, status, offset, "%s: %s", path, message);
+  return status;
+}
+
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
                               heta_model **out, heta_error *error) {
   heta_status status = HETA_OK;
@@ -334,7 +344,11 @@ heta_status heta_i_model_open(const char *path, const heta_i_architecture *archi
                          heta_i_architecture_names());
     goto done;
   }
-  HETA_GO(heta_i_tokenizer_create(model->file, &model->tokenizer, error));
+  status = heta_i_tokenizer_create(model->file, &model->tokenizer, error);
+  if (status) {
+    status = name_file(status, path, error);
+    goto done;
+  }
   HETA_GO(read_hyper(model, error));
   HETA_GO(load_weights(model, error));
   HETA_GO(fill_info(model, path, error));
