@@ -20,6 +20,8 @@ typedef enum heta_i_type {
   HETA_TYPE_Q4_K,
   HETA_TYPE_Q5_K,
   HETA_TYPE_Q6_K,
+  HETA_TYPE_IQ4_NL,
+  HETA_TYPE_IQ4_XS,
   HETA_TYPE_COUNT
 } heta_i_type;
 

@@ -208,8 +208,8 @@ static const struct {
     [14] = {"Q6_K", HETA_TYPE_Q6_K},     [15] = {"Q8_K", HETA_TYPE_COUNT},
     [16] = {"IQ2_XXS", HETA_TYPE_COUNT}, [17] = {"IQ2_XS", HETA_TYPE_COUNT},
     [18] = {"IQ3_XXS", HETA_TYPE_COUNT}, [19] = {"IQ1_S", HETA_TYPE_COUNT},
-    [20] = {"IQ4_NL", HETA_TYPE_COUNT},  [21] = {"IQ3_S", HETA_TYPE_COUNT},
-    [22] = {"IQ2_S", HETA_TYPE_COUNT},   [23] = {"IQ4_XS", HETA_TYPE_COUNT},
+    [20] = {"IQ4_NL", HETA_TYPE_IQ4_NL}, [21] = {"IQ3_S", HETA_TYPE_COUNT},
+    [22] = {"IQ2_S", HETA_TYPE_COUNT},   [23] = {"IQ4_XS", HETA_TYPE_IQ4_XS},
     [24] = {"I8", HETA_TYPE_COUNT},      [25] = {"I16", HETA_TYPE_COUNT},
     [26] = {"I32", HETA_TYPE_COUNT},     [27] = {"I64", HETA_TYPE_COUNT},
     [28] = {"F64", HETA_TYPE_COUNT},     [29] = {"IQ1_M", HETA_TYPE_COUNT},
@@ -231,8 +231,8 @@ static heta_status read_weight_type(heta_i_cursor *cursor, const char *shown, he
   snprintf(unknown, sizeof unknown, "number %" PRIu32, number);
   return heta_i_fail_at(cursor->error, HETA_E_UNSUPPORTED, start,
                         "%s, byte %zu: tensor \"%s\" has weight type %s; heta reads F32, F16, "
-                        "BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K: use a file with "
-                        "these",
+                        "BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, IQ4_NL and IQ4_XS: "
+                        "use a file with these",
                         heta_i_quote_string(path, cursor->path), start, shown,
                         known ? WEIGHTS[number].name : unknown);
 }

@@ -184,6 +184,37 @@ static void expand_q6_k(const unsigned char *restrict b, size_t n, float *restri
   }
 }
 
+/* The IQ4 types: q is an index into a table of values that lie closer together around 0. */
+static const signed char IQ4_VALUES[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                           1,    13,   25,  38,  53,  69,  89,  113};
+
+/* d, 16 bytes of two q: x = d * value(q); low halves come first */
+static void expand_iq4_nl(const unsigned char *restrict b, size_t n, float *restrict out) {
+  for (; n; n--, b += 18, out += BLOCK) {
+    const float d = half_at(b);
+    const unsigned char *q = b + 2;
+    for (int i = 0; i < HALF; i++) out[i] = d * (float)IQ4_VALUES[q[i] & 15];
+    for (int i = 0; i < HALF; i++) out[HALF + i] = d * (float)IQ4_VALUES[q[i] >> 4];
+  }
+}
+
+/* d, 8 six-bit scales (upper pairs of bits in 2 bytes, lower halves in 4), 128 bytes of two q:
+ * x = (d * (scale - 32)) * value(q); each row's low halves come first */
+static void expand_iq4_xs(const unsigned char *restrict b, size_t n, float *restrict out) {
+  for (; n; n--, b += 136, out += SUPER) {
+    const float d = half_at(b);
+    const int high = heta_i_le16(b + 2);
+    for (int r = 0; r < 8; r++) {
+      const int low = b[4 + r / 2] >> r % 2 * 4 & 15;
+      const float scale = d * (float)((low | (high >> 2 * r & 3) << 4) - 32);
+      const unsigned char *q = b + 8 + r * HALF;
+      float *x = out + r * BLOCK;
+      for (int i = 0; i < HALF; i++) x[i] = scale * (float)IQ4_VALUES[q[i] & 15];
+      for (int i = 0; i < HALF; i++) x[HALF + i] = scale * (float)IQ4_VALUES[q[i] >> 4];
+    }
+  }
+}
+
 static const struct type {
   const char *name;
   size_t block, bytes;
@@ -202,6 +233,8 @@ static const struct type {
     [HETA_TYPE_Q4_K] = {"Q4_K", SUPER, 144, expand_q4_k},
     [HETA_TYPE_Q5_K] = {"Q5_K", SUPER, 176, expand_q5_k},
     [HETA_TYPE_Q6_K] = {"Q6_K", SUPER, 210, expand_q6_k},
+    [HETA_TYPE_IQ4_NL] = {"IQ4_NL", BLOCK, 18, expand_iq4_nl},
+    [HETA_TYPE_IQ4_XS] = {"IQ4_XS", SUPER, 136, expand_iq4_xs},
 };
 
 const char *heta_i_type_name(heta_i_type type) { return TYPES[type].name; }

@@ -51,7 +51,7 @@ enum {
   GGUF_W_Q4_K = 12,
   GGUF_W_Q5_K = 13,
   GGUF_W_Q6_K = 14,
-  GGUF_W_IQ4_NL = 20,
+  GGUF_W_IQ3_S = 21,
   GGUF_W_BF16 = 30
 };
 

@@ -30,7 +30,7 @@ static void table(void **state) {
                                  {"Q4_0", 32, 18},   {"Q4_1", 32, 20},   {"Q5_0", 32, 22},
                                  {"Q5_1", 32, 24},   {"Q8_0", 32, 34},   {"Q2_K", 256, 84},
                                  {"Q3_K", 256, 110}, {"Q4_K", 256, 144}, {"Q5_K", 256, 176},
-                                 {"Q6_K", 256, 210}};
+                                 {"Q6_K", 256, 210}, {"IQ4_NL", 32, 18}, {"IQ4_XS", 256, 136}};
   for (int type = 0; type < HETA_TYPE_COUNT; type++) {
     assert_string_equal(heta_i_type_name((heta_i_type)type), expected[type].name);
     assert_int_equal(heta_i_type_block((heta_i_type)type), expected[type].block);
