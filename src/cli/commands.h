@@ -1,4 +1,4 @@
-/* commands.h: every command, one table each in the file of its name. */
+/* commands.h: every command, one table each in the file of its name, and the list of them. */
 #ifndef HETA_CLI_COMMANDS_H
 #define HETA_CLI_COMMANDS_H
 
@@ -6,5 +6,17 @@
 
 extern const cli_command cli_attribute, cli_merge, cli_model_info, cli_tokenize, cli_methods,
     cli_check;
+
+/* In the order of the help. */
+extern const cli_command *const cli_commands[];
+extern const size_t cli_command_count;
+
+/* What the program's exit codes mean, for the help and the manual. */
+typedef struct cli_exit_meaning {
+  int code;
+  const char *meaning;
+} cli_exit_meaning;
+extern const cli_exit_meaning cli_exit_meanings[];
+extern const size_t cli_exit_meaning_count;
 
 #endif

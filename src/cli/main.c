@@ -8,17 +8,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const commands[] = {&cli_attribute, &cli_merge,   &cli_model_info,
-                                              &cli_tokenize,  &cli_methods, &cli_check};
-enum { COMMANDS = sizeof commands / sizeof *commands };
-
 static const char ending[] =
     "heta COMMAND -h shows a command's options. Without a command, attribute is meant. "
     "heta --version prints the version.";
-static const char exit_codes[] =
-    "0 done, 1 failed, 2 wrong usage, 4 unreadable or unsupported model, 5 over the memory or time "
-    "budget, 6 self-check failed, 130 interrupted (143 by kill) with partial results written, 141 "
-    "standard output was closed.";
+
+/* "0 done, 1 failed, …" as one paragraph. */
+static void print_exit_codes(FILE *stream, size_t columns) {
+  char text[1024];
+  size_t used = 0;
+  for (size_t i = 0; i < cli_exit_meaning_count && used < sizeof text; i++) {
+    const cli_exit_meaning *one = &cli_exit_meanings[i];
+    const char *between = i + 1 < cli_exit_meaning_count ? ", " : ".";
+    used += (size_t)snprintf(text + used, sizeof text - used, "%d %s%s", one->code, one->meaning,
+                             between);
+  }
+  cli_print_wrapped(stream, text, 0, 2, columns);
+}
 
 static void print_overview(FILE *stream) {
   const char *bold = cli_bold(stream), *plain = cli_plain(stream);
@@ -27,34 +32,35 @@ static void print_overview(FILE *stream) {
           plain, heta_version());
   fprintf(stream, "  heta -m model.gguf -p 'The capital of France is'\n\n");
   fprintf(stream, "%sCommands%s\n", bold, plain);
-  for (size_t i = 0; i < COMMANDS; i++) {
-    fprintf(stream, "  heta %-12s", commands[i]->name);
-    cli_print_wrapped(stream, commands[i]->summary, 19, 19, columns);
+  for (size_t i = 0; i < cli_command_count; i++) {
+    fprintf(stream, "  heta %-12s", cli_commands[i]->name);
+    cli_print_wrapped(stream, cli_commands[i]->summary, 19, 19, columns);
   }
   fputc('\n', stream);
   cli_print_wrapped(stream, ending, 0, 2, columns);
   fprintf(stream, "\n%sExit codes%s\n", bold, plain);
-  cli_print_wrapped(stream, exit_codes, 0, 2, columns);
+  print_exit_codes(stream, columns);
 }
 
 /* The command that argv[1…] name, and how many words its name has; NULL when there is none. */
 static const cli_command *find_command(int count, char *const *words, int *used) {
-  for (size_t i = 0; i < COMMANDS; i++) {
-    const char *name = commands[i]->name, *space = strchr(name, ' ');
+  for (size_t i = 0; i < cli_command_count; i++) {
+    const char *name = cli_commands[i]->name, *space = strchr(name, ' ');
     size_t first = space ? (size_t)(space - name) : strlen(name);
     if (strlen(words[0]) != first || memcmp(words[0], name, first) != 0) continue;
     if (space && (count < 2 || strcmp(words[1], space + 1) != 0)) continue;
     *used = space ? 2 : 1;
-    return commands[i];
+    return cli_commands[i];
   }
   return NULL;
 }
 
 /* "model" alone for "model info" in `heta help model`. */
 static const cli_command *find_topic(const char *word) {
-  for (size_t i = 0; i < COMMANDS; i++) {
-    size_t first = strcspn(commands[i]->name, " ");
-    if (strlen(word) == first && memcmp(word, commands[i]->name, first) == 0) return commands[i];
+  for (size_t i = 0; i < cli_command_count; i++) {
+    const char *name = cli_commands[i]->name;
+    size_t first = strcspn(name, " ");
+    if (strlen(word) == first && memcmp(word, name, first) == 0) return cli_commands[i];
   }
   return NULL;
 }
@@ -65,7 +71,7 @@ static int refuse_command(const char *word) {
   if (dot && strcmp(dot, ".gguf") == 0) {
     return cli_fail(CLI_USAGE, "a model file is named with -m: heta -m %s -p TEXT", word);
   }
-  for (size_t i = 0; i < COMMANDS; i++) cli_nearest_try(&nearest, commands[i]->name);
+  for (size_t i = 0; i < cli_command_count; i++) cli_nearest_try(&nearest, cli_commands[i]->name);
   cli_nearest_try(&nearest, "help");
   if (strcmp(word, "model") == 0) nearest.best = "model info";
   if (nearest.best) {

@@ -1,0 +1,18 @@
+/* commands.c: the list of commands, and what the program's exit codes mean. */
+#include "cli/commands.h"
+
+const cli_command *const cli_commands[] = {&cli_attribute, &cli_merge,   &cli_model_info,
+                                           &cli_tokenize,  &cli_methods, &cli_check};
+const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
+
+const cli_exit_meaning cli_exit_meanings[] = {
+    {CLI_DONE, "done"},
+    {CLI_FAILED, "failed"},
+    {CLI_USAGE, "wrong usage"},
+    {CLI_MODEL, "unreadable or unsupported model"},
+    {CLI_BUDGET, "over the memory or time budget"},
+    {CLI_CHECK, "self-check failed"},
+    {130, "interrupted (143 by kill) with partial results written"},
+    {CLI_PIPE, "standard output was closed"},
+};
+const size_t cli_exit_meaning_count = sizeof cli_exit_meanings / sizeof *cli_exit_meanings;
