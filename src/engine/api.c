@@ -6,19 +6,28 @@
 #include "engine/internal.h"
 
 /* cos and sin of position × frequency, computed in double. */
-static heta_status open_rotary(X(engine) *engine, heta_error *error) {
-  const heta_i_hyper *hyper = &engine->base.model->hyper;
-  size_t pairs = hyper->rotary_dims / 2, count = engine->settings.positions * pairs;
-  engine->cosine = X(take)(engine, count, sizeof(real));
-  engine->sine = X(take)(engine, count, sizeof(real));
-  if (!engine->cosine || !engine->sine)
-    return heta_i_no_memory(error, "RoPE tables", count * sizeof(real));
-  for (size_t position = 0; position < engine->settings.positions; position++)
+static heta_status open_rotary(X(engine) *engine, const heta_i_rotary *rotary, X(angles) *angles,
+                               heta_error *error) {
+  size_t positions = engine->settings.positions, pairs = rotary->dims / 2;
+  bool is_long = rotary->frequency_long && positions > rotary->long_from;
+  const double *frequency = is_long ? rotary->frequency_long : rotary->frequency;
+  double magnitude = is_long ? rotary->magnitude_long : rotary->magnitude;
+  angles->cosine = X(take)(engine, positions * pairs, sizeof(real));
+  angles->sine = X(take)(engine, positions * pairs, sizeof(real));
+  if (!angles->cosine || !angles->sine)
+    return heta_i_no_memory(error, "RoPE tables", positions * pairs * sizeof(real));
+  for (size_t position = 0; position < positions; position++)
     for (size_t i = 0; i < pairs; i++) {
-      double angle = (double)position * hyper->rotary_frequency[i];
-      engine->cosine[position * pairs + i] = (real)cos(angle);
-      engine->sine[position * pairs + i] = (real)sin(angle);
+      double angle = (double)position * frequency[i];
+      angles->cosine[position * pairs + i] = (real)(magnitude * cos(angle));
+      angles->sine[position * pairs + i] = (real)(magnitude * sin(angle));
     }
+  return HETA_OK;
+}
+
+static heta_status open_rotaries(X(engine) *engine, heta_error *error) {
+  for (int i = 0; i < HETA_ROTARY_TABLES; i++)
+    HETA_TRY(open_rotary(engine, &engine->base.model->hyper.rotary[i], &engine->angles[i], error));
   return HETA_OK;
 }
 
@@ -42,8 +51,10 @@ static void engine_close(heta_i_engine *base) {
   engine->batch.count = engine->batch.padded = engine->settings.lane_rows;
   X(batch_close)(engine, &engine->batch);
   X(weights_close)(engine);
-  heta_i_free(engine->cosine);
-  heta_i_free(engine->sine);
+  for (int i = 0; i < HETA_ROTARY_TABLES; i++) {
+    heta_i_free(engine->angles[i].cosine);
+    heta_i_free(engine->angles[i].sine);
+  }
   heta_i_free(engine->embedding_row);
   heta_i_free(engine->attention_scratch);
   heta_i_free(engine->head);
@@ -96,7 +107,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
   if (settings->backend == HETA_BACKEND_CPU) engine->backend = X(backend_cpu)();
 #endif
   find_kept(settings->model, &engine->keep_values, &engine->keep_adjoints);
-  heta_status status = open_rotary(engine, error);
+  heta_status status = open_rotaries(engine, error);
   if (!status) status = X(weights_open)(engine, error);
   if (!status) status = open_scratch(engine, error);
   if (status) {
@@ -117,8 +128,9 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
   uint32_t values, adjoints;
   find_kept(model, &values, &adjoints);
   size_t layers = hyper->layers, rows = pad_rows(load->length), width = hyper->width;
-  uint64_t numbers = s->positions * hyper->rotary_dims + X(head_elements)(model) +
-                     3 * HEAD_ROWS * width +
+  size_t angles = 0;
+  for (int i = 0; i < HETA_ROTARY_TABLES; i++) angles += hyper->rotary[i].dims;
+  uint64_t numbers = s->positions * angles + X(head_elements)(model) + 3 * HEAD_ROWS * width +
                      backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width,
                                                 s->positions, s->lane_rows, s->threads);
   numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */

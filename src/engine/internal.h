@@ -50,13 +50,18 @@ typedef struct X(batch) {
   real *probabilities; /* [heads × rows × length] of the one lane that captures them, or NULL */
 } X(batch);
 
+/* cos and sin of a rotary table: [positions × dims/2]. */
+typedef struct X(angles) {
+  real *cosine, *sine;
+} X(angles);
+
 typedef struct X(engine) {
   heta_i_engine base;
   heta_i_engine_settings settings;
   const X(backend) *backend;
   X(weight) *block_weights; /* [layers][block_ops] */
   X(weight) head_weights[HETA_MAX_OPS];
-  real *cosine, *sine;  /* [positions × dims/2] */
+  X(angles) angles[HETA_ROTARY_TABLES];
   float *embedding_row; /* [width]: one row on its way from the file */
   real *panel;          /* PANEL_ELEMENTS (at least one row), unless all is expanded */
   float *panel_f32;     /* the same, for expansion to float before double */

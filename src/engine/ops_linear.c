@@ -57,22 +57,25 @@ static void vjp_tangent_linear(const X(call) *c) {
 const X(op_maps)
     X(linear_maps) = {forward_linear, vjp_linear, jvp_linear, vjp_tangent_linear, false, false};
 
+/* A layer that does not rotate copies: no dimensions are rotated. */
 static void rotate(const X(call) *c, const X(frame) *frame, heta_i_site from, heta_i_site to,
                    bool transpose) {
   const heta_i_hyper *hyper = &c->engine->base.model->hyper;
   size_t width = c->engine->base.model->widths[c->op->out];
+  int table = hyper->layer[c->block].rotary;
+  const X(angles) *angles = table == HETA_ROTARY_NONE ? NULL : &c->engine->angles[table];
   c->engine->backend->rotate(
       &(X(rotary)){.rows = c->batch->rows,
                    .heads = width / hyper->head_width,
                    .head_width = hyper->head_width,
-                   .dims = hyper->rotary_dims,
+                   .dims = angles ? hyper->rotary[table].dims : 0,
                    .interleaved = c->engine->base.model->architecture->rotary_interleaved,
                    .transpose = transpose,
                    .accumulate = transpose && c->accumulate[0],
                    .threads = c->engine->settings.threads,
                    .position = c->batch->position,
-                   .cosine = c->engine->cosine,
-                   .sine = c->engine->sine,
+                   .cosine = angles ? angles->cosine : NULL,
+                   .sine = angles ? angles->sine : NULL,
                    .x = frame->b[from],
                    .y = frame->b[to]});
 }

@@ -16,10 +16,10 @@ size_t X(panel_rows)(const X(weight) *weight) {
 static void expand(const heta_i_weight *source, size_t first, size_t rows, int threads, real *out,
                    float *scratch) {
   const heta_i_tensor *tensor = source->tensor;
-  size_t row_bytes = tensor->bytes / source->rows;
+  size_t row_bytes = tensor->bytes / tensor->shape[1];
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (size_t row = 0; row < rows; row++) {
-    const unsigned char *data = tensor->data + (first + row) * row_bytes;
+    const unsigned char *data = tensor->data + (source->first_row + first + row) * row_bytes;
 #if HETA_REAL_BITS == 32
     (void)scratch;
     heta_i_expand(tensor->type, data, source->cols, out + row * source->cols);
@@ -72,9 +72,9 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
     expand(source, first, rows, engine->settings.threads, out, engine->panel_f32);
     size_t bad = first_nonfinite(out, rows * source->cols);
     if (bad < rows * source->cols) {
-      size_t row = first + bad / source->cols;
-      return heta_i_fail_at(error, HETA_E_NONFINITE,
-                            source->tensor->offset + row * (source->tensor->bytes / source->rows),
+      size_t row = source->first_row + first + bad / source->cols;
+      size_t row_bytes = source->tensor->bytes / source->tensor->shape[1];
+      return heta_i_fail_at(error, HETA_E_NONFINITE, source->tensor->offset + row * row_bytes,
                             "tensor %s, row %zu, column %zu is not a finite number; the file is "
                             "damaged",
                             source->tensor->name, row, bad % source->cols);

@@ -12,19 +12,23 @@ typedef enum heta_i_site {
   HETA_SITE_NONE = 0,
   HETA_SITE_RESIDUAL_BEFORE, /* the residual stream entering the block (block 0: the embedding) */
   HETA_SITE_NORM_ATTENTION,
-  HETA_SITE_QUERY, /* before RoPE */
-  HETA_SITE_KEY,   /* before RoPE */
+  HETA_SITE_QUERY, /* before its norm and RoPE */
+  HETA_SITE_KEY,   /* before its norm and RoPE */
   HETA_SITE_VALUE,
+  HETA_SITE_QUERY_NORM, /* every head normalised on its own, before RoPE */
+  HETA_SITE_KEY_NORM,
   HETA_SITE_QUERY_ROTATED,
   HETA_SITE_KEY_ROTATED,
-  HETA_SITE_MIX,           /* attention-weighted values, heads side by side */
-  HETA_SITE_ATTENTION_OUT, /* after the output projection */
+  HETA_SITE_MIX,                 /* attention-weighted values, heads side by side */
+  HETA_SITE_ATTENTION_OUT,       /* after the output projection */
+  HETA_SITE_POST_NORM_ATTENTION, /* the norm of what attention adds */
   HETA_SITE_RESIDUAL_MIDDLE,
   HETA_SITE_NORM_MLP,
   HETA_SITE_GATE,
   HETA_SITE_UP,
   HETA_SITE_ACTIVATION,
   HETA_SITE_MLP_OUT,
+  HETA_SITE_POST_NORM_MLP, /* the norm of what the MLP adds */
   HETA_SITE_RESIDUAL_AFTER,
   HETA_SITE_NORM_FINAL,                        /* target rows only */
   HETA_SITE_LOGITS,                            /* target rows only */
@@ -35,20 +39,28 @@ typedef enum heta_i_site {
 
 typedef enum heta_i_op_kind {
   HETA_OP_NORM,       /* y = normalise(x) * weight (+ bias) */
+  HETA_OP_HEAD_NORM,  /* the same for every head of the row on its own; weight [head_width] */
   HETA_OP_LINEAR,     /* y = x Wᵀ (+ bias) */
-  HETA_OP_ROTARY,     /* y = RoPE(x, position), per head */
-  HETA_OP_ATTENTION,  /* y = softmax(scale q kᵀ, causal) v, per head */
+  HETA_OP_ROTARY,     /* y = RoPE(x, position), per head; a copy in layers that do not rotate */
+  HETA_OP_ATTENTION,  /* y = softmax(cap(scale q kᵀ), causal, windowed) v, per head */
   HETA_OP_GATED,      /* y = act(a) * b */
   HETA_OP_ACTIVATION, /* y = act(x) */
   HETA_OP_ADD,        /* y = a + b */
+  HETA_OP_SOFT_CAP,   /* head only, in place on the logits: y = c tanh(x / c), c = logit_cap */
   HETA_OP_KINDS
 } heta_i_op_kind;
 
 typedef enum heta_i_norm { HETA_NORM_RMS, HETA_NORM_LAYER } heta_i_norm;
-typedef enum heta_i_activation { HETA_ACT_SILU, HETA_ACT_GELU_TANH } heta_i_activation;
+typedef enum heta_i_activation {
+  HETA_ACT_SILU,
+  HETA_ACT_GELU_TANH,
+  HETA_ACT_GELU, /* with the error function */
+  HETA_ACT_RELU
+} heta_i_activation;
 
 /* Widths are written symbolically and resolved from the file's hyper-parameters. */
 typedef enum heta_i_width {
+  HETA_WIDTH_NONE,
   HETA_WIDTH_MODEL,
   HETA_WIDTH_QUERY,
   HETA_WIDTH_KEY,
@@ -64,15 +76,72 @@ typedef struct heta_i_op {
   const char *weight;   /* "attn_q": tensor blk.N.attn_q.weight (head ops: attn_q.weight), and .bias
                            when the file has it; NULL: none */
   const char *fallback; /* tensor to use when `weight` is absent (a tied output head), or NULL */
+  const char *fused;    /* tensor whose rows hold this matrix when `weight` is absent ("attn_qkv"),
+                           below the rows of these widths; the same for the bias; NULL: none */
+  heta_i_width skip[2]; /* HETA_WIDTH_NONE ends the list */
 } heta_i_op;
+
+/* Short forms for tables of ops: sites and widths without their prefix, a weight's name last, after
+ * which further fields may be set: HETA_I_LINEAR(MIX, MLP_OUT, MODEL, "ffn_down"). */
+#define HETA_I_NORM(from, to, ...)                                                                 \
+  {                                                                                                \
+    .kind = HETA_OP_NORM, .in = {HETA_SITE_##from}, .out = HETA_SITE_##to,                         \
+    .width = HETA_WIDTH_MODEL, .weight = __VA_ARGS__                                               \
+  }
+#define HETA_I_HEAD_NORM(from, to, size, ...)                                                      \
+  {                                                                                                \
+    .kind = HETA_OP_HEAD_NORM, .in = {HETA_SITE_##from}, .out = HETA_SITE_##to,                    \
+    .width = HETA_WIDTH_##size, .weight = __VA_ARGS__                                              \
+  }
+#define HETA_I_LINEAR(from, to, size, ...)                                                         \
+  {                                                                                                \
+    .kind = HETA_OP_LINEAR, .in = {HETA_SITE_##from}, .out = HETA_SITE_##to,                       \
+    .width = HETA_WIDTH_##size, .weight = __VA_ARGS__                                              \
+  }
+#define HETA_I_ROTARY(from, to, size)                                                              \
+  {                                                                                                \
+    .kind = HETA_OP_ROTARY, .in = {HETA_SITE_##from}, .out = HETA_SITE_##to,                       \
+    .width = HETA_WIDTH_##size                                                                     \
+  }
+#define HETA_I_ATTENTION(query, key)                                                               \
+  {                                                                                                \
+    .kind = HETA_OP_ATTENTION, .in = {HETA_SITE_##query, HETA_SITE_##key, HETA_SITE_VALUE},        \
+    .out = HETA_SITE_MIX, .width = HETA_WIDTH_QUERY                                                \
+  }
+#define HETA_I_GATED()                                                                             \
+  {                                                                                                \
+    .kind = HETA_OP_GATED, .in = {HETA_SITE_GATE, HETA_SITE_UP}, .out = HETA_SITE_ACTIVATION,      \
+    .width = HETA_WIDTH_FEED_FORWARD                                                               \
+  }
+#define HETA_I_ACTIVATION()                                                                        \
+  {                                                                                                \
+    .kind = HETA_OP_ACTIVATION, .in = {HETA_SITE_UP}, .out = HETA_SITE_ACTIVATION,                 \
+    .width = HETA_WIDTH_FEED_FORWARD                                                               \
+  }
+#define HETA_I_ADD(a, b, to)                                                                       \
+  {                                                                                                \
+    .kind = HETA_OP_ADD, .in = {HETA_SITE_##a, HETA_SITE_##b}, .out = HETA_SITE_##to,              \
+    .width = HETA_WIDTH_MODEL                                                                      \
+  }
+#define HETA_I_SOFT_CAP()                                                                          \
+  {                                                                                                \
+    .kind = HETA_OP_SOFT_CAP, .in = {HETA_SITE_LOGITS}, .out = HETA_SITE_LOGITS,                   \
+    .width = HETA_WIDTH_VOCABULARY                                                                 \
+  }
+#define HETA_I_END                                                                                 \
+  { .out = HETA_SITE_NONE }
 
 enum { HETA_MAX_OPS = 24 };
 
 typedef struct heta_i_architecture {
   const char *name; /* general.architecture */
+  const char *when; /* a yes/no metadata key, behind the name, that chooses among entries of one */
+  bool is;          /* name: this entry when its value (no, when absent) is `is`; NULL: always */
   heta_i_norm norm;
   heta_i_activation activation;
   bool rotary_interleaved; /* pairs (2i, 2i+1); else (i, i + dims/2) */
+  bool learned_positions;  /* a row of position_embd.weight is added to each embedding */
+  bool scaled_embedding;   /* embeddings are multiplied by sqrt(width) */
   const char *epsilon_key; /* "attention.layer_norm_rms_epsilon", behind the name */
   const heta_i_op *block;  /* ends with .out == HETA_SITE_NONE */
   const heta_i_op *head;   /* from HETA_SITE_RESIDUAL_AFTER of the last block to the logits */

@@ -11,6 +11,7 @@
 
 static size_t width_of(const heta_i_hyper *hyper, heta_i_width width) {
   switch (width) {
+  case HETA_WIDTH_NONE: return 0;
   case HETA_WIDTH_MODEL: return hyper->width;
   case HETA_WIDTH_QUERY: return hyper->heads * hyper->head_width;
   case HETA_WIDTH_KEY: return hyper->kv_heads * hyper->head_width;
@@ -55,14 +56,16 @@ static heta_status read_number(heta_model *model, const char *key, double *out, 
 /* RoPE angles per step: base^(-2i/dims), divided by the file's factors (Llama 3 writes them as the
  * tensor rope_freqs.weight) or by the linear scaling factor. */
 static heta_status read_rotary(heta_model *model, heta_error *error) {
-  heta_i_hyper *hyper = &model->hyper;
+  const heta_i_hyper *hyper = &model->hyper;
+  heta_i_rotary *rotary = &model->hyper.rotary[HETA_ROTARY_GLOBAL];
   const char *path = heta_i_file_path(model->file);
-  hyper->rotary_dims = hyper->head_width;
-  HETA_TRY(read_size(model, "rope.dimension_count", OPTIONAL, hyper->head_width,
-                     &hyper->rotary_dims, error));
-  if (hyper->rotary_dims % 2)
+  rotary->magnitude = 1;
+  rotary->dims = hyper->head_width;
+  HETA_TRY(
+      read_size(model, "rope.dimension_count", OPTIONAL, hyper->head_width, &rotary->dims, error));
+  if (rotary->dims % 2)
     return heta_i_fail(error, HETA_E_FORMAT, "%s: rope.dimension_count is %zu, an odd number", path,
-                       hyper->rotary_dims);
+                       rotary->dims);
   double base = 10000.0, factor = 1.0;
   HETA_TRY(read_number(model, "rope.freq_base", &base, error));
   const char *scaling = "none", *key = key_of(model, "rope.scaling.type");
@@ -80,10 +83,10 @@ static heta_status read_rotary(heta_model *model, heta_error *error) {
   if (!(base > 0) || !(factor > 0) || !isfinite(base) || !isfinite(factor))
     return heta_i_fail(error, HETA_E_FORMAT,
                        "%s: RoPE base %g or scaling factor %g is not positive", path, base, factor);
-  size_t pairs = hyper->rotary_dims / 2;
-  hyper->rotary_frequency = heta_i_arena_take(model->memory, pairs, sizeof(double));
+  size_t pairs = rotary->dims / 2;
+  rotary->frequency = heta_i_arena_take(model->memory, pairs, sizeof(double));
   float *factors = heta_i_arena_take(model->memory, pairs, sizeof(float));
-  if (!hyper->rotary_frequency || !factors)
+  if (!rotary->frequency || !factors)
     return heta_i_no_memory(error, "RoPE frequencies", pairs * sizeof(double));
   const heta_i_tensor *tensor = heta_i_file_tensor(model->file, "rope_freqs.weight");
   if (tensor) {
@@ -100,8 +103,8 @@ static heta_status read_rotary(heta_model *model, heta_error *error) {
       return heta_i_fail_at(error, HETA_E_FORMAT, tensor->offset,
                             "%s: tensor rope_freqs.weight, entry %zu is %g, not a positive factor",
                             path, i, scale);
-    double angle = pow(base, -2.0 * (double)i / (double)hyper->rotary_dims);
-    hyper->rotary_frequency[i] = angle / (scale * factor);
+    double angle = pow(base, -2.0 * (double)i / (double)rotary->dims);
+    rotary->frequency[i] = angle / (scale * factor);
   }
   return HETA_OK;
 }
@@ -135,6 +138,9 @@ static heta_status read_hyper(heta_model *model, heta_error *error) {
     return heta_i_fail(error, HETA_E_FORMAT,
                        "%s: %zu heads cannot share %zu key/value heads of width %zu", path,
                        hyper->heads, hyper->kv_heads, hyper->head_width);
+  hyper->layer = heta_i_arena_take(model->memory, hyper->layers, sizeof *hyper->layer);
+  if (!hyper->layer) return heta_i_no_memory(error, "the layers", hyper->layers);
+  hyper->embedding_scale = 1;
   hyper->attention_scale = 1.0 / sqrt((double)hyper->head_width);
   hyper->epsilon = NAN;
   HETA_TRY(read_number(model, model->architecture->epsilon_key, &hyper->epsilon, error));

@@ -10,17 +10,39 @@
  */
 typedef struct heta_i_weight {
   const heta_i_tensor *tensor;
+  size_t first_row; /* the matrix is rows [first_row, first_row + rows) of the tensor */
   size_t rows, cols;
   const float *vector; /* rows entries, expanded: norm weights */
   const float *bias;   /* rows entries, or NULL */
 } heta_i_weight;
 
+/* A table of rotation angles. */
+typedef struct heta_i_rotary {
+  size_t dims;            /* of each head; even; the rest of a head is not rotated */
+  double *frequency;      /* dims / 2 angles per position step, scaling applied */
+  double *frequency_long; /* the same for runs of more than long_from positions, or NULL */
+  size_t long_from;       /* rows; read only with frequency_long */
+  double magnitude;       /* what cos and sin are multiplied by */
+  double magnitude_long;  /* the same with frequency_long */
+} heta_i_rotary;
+
+enum { HETA_ROTARY_NONE = -1, HETA_ROTARY_GLOBAL, HETA_ROTARY_LOCAL, HETA_ROTARY_TABLES };
+
+/* What differs from layer to layer. */
+typedef struct heta_i_layer {
+  size_t window; /* a row sees the last `window` keys, its own among them; 0: all before it */
+  int rotary;    /* HETA_ROTARY_NONE, or the index of a table */
+} heta_i_layer;
+
 typedef struct heta_i_hyper {
   size_t layers, heads, kv_heads, head_width, width, feed_forward, vocabulary, context;
-  double epsilon;           /* of the norms */
-  double attention_scale;   /* 1 / sqrt(head_width) */
-  size_t rotary_dims;       /* of each head */
-  double *rotary_frequency; /* rotary_dims / 2 angles per position step, scaling applied */
+  double epsilon;         /* of the norms */
+  double attention_scale; /* 1 / sqrt(head_width) */
+  double attention_cap;   /* scaled scores become c tanh(s / c); 0: they do not */
+  double logit_cap;       /* the same for the logits (HETA_OP_SOFT_CAP); 0: the family has none */
+  double embedding_scale; /* of token embeddings on their way into the first block */
+  heta_i_rotary rotary[HETA_ROTARY_TABLES];
+  heta_i_layer *layer; /* [layers] */
 } heta_i_hyper;
 
 struct heta_model {
@@ -32,7 +54,9 @@ struct heta_model {
   size_t widths[HETA_SITE_BUFFERS]; /* of a row of each buffer; 0: the family has no such buffer */
   heta_i_weight *block_weights;     /* [layers][block_ops]; ops without weight: tensor NULL */
   heta_i_weight head_weights[HETA_MAX_OPS];
-  const heta_i_tensor *embedding; /* [vocabulary × width] */
+  const heta_i_tensor *embedding;          /* [vocabulary × width] */
+  const heta_i_tensor *position_embedding; /* [positions × width], or NULL */
+  size_t position_offset;                  /* position p adds row p + position_offset */
   heta_model_info info;
   struct heta_i_arena *memory;
 };

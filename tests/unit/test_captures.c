@@ -72,8 +72,8 @@ static void rotate(subject *s, size_t heads, const double *x, double *y) {
   memcpy(y, x, s->n * width * sizeof *y);
   for (size_t r = 0; r < s->n; r++)
     for (size_t h = 0; h < heads; h++)
-      for (size_t i = 0; i < hyper->rotary_dims / 2; i++) {
-        double angle = (double)r * hyper->rotary_frequency[i];
+      for (size_t i = 0; i < hyper->rotary[0].dims / 2; i++) {
+        double angle = (double)r * hyper->rotary[0].frequency[i];
         size_t at = r * width + h * hyper->head_width + 2 * i;
         y[at] = x[at] * cos(angle) - x[at + 1] * sin(angle);
         y[at + 1] = x[at] * sin(angle) + x[at + 1] * cos(angle);

@@ -5,8 +5,8 @@ void X(rotate)(const X(rotary) *r) {
   size_t width = r->heads * r->head_width, pairs = r->dims / 2;
 #pragma omp parallel for num_threads(r->threads) schedule(static)
   for (size_t row = 0; row < r->rows; row++) {
-    const real *cosine = r->cosine + r->position[row] * pairs;
-    const real *sine = r->sine + r->position[row] * pairs;
+    const real *cosine = pairs ? r->cosine + r->position[row] * pairs : NULL;
+    const real *sine = pairs ? r->sine + r->position[row] * pairs : NULL;
     for (size_t head = 0; head < r->heads; head++) {
       const real *x = r->x + row * width + head * r->head_width;
       real *y = r->y + row * width + head * r->head_width;
