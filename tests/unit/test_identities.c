@@ -221,6 +221,7 @@ static void overrides(void **state) {
       const heta_i_seed seed = {s.n - 1, token(&s), 1, HETA_SEED_LOGPROB};
       for (int site = HETA_SITE_RESIDUAL_BEFORE; site <= HETA_SITE_PROBABILITIES; site++) {
         if (site == HETA_SITE_NORM_FINAL || site == HETA_SITE_LOGITS) continue;
+        if (site < HETA_SITE_BUFFERS && !s.model->widths[site]) continue;
         /* Over the models every site meets every kind of change. */
         int kind = (int)(((size_t)site + m + 2 * (size_t)recompute) % CHANGES);
         heta_i_override change = random_change(&s, (heta_i_site)site, kind);
