@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine/internal.h"
-#include "format/quant.h"
 
 size_t X(panel_rows)(const X(weight) *weight) {
   size_t rows = PANEL_ELEMENTS / weight->source->cols / ROW_PAD * ROW_PAD;
@@ -15,18 +14,17 @@ size_t X(panel_rows)(const X(weight) *weight) {
 /* Expands rows [first, first + rows); scratch holds one panel of floats in the f64 build. */
 static void expand(const heta_i_weight *source, size_t first, size_t rows, int threads, real *out,
                    float *scratch) {
-  const heta_i_tensor *tensor = source->tensor;
-  size_t row_bytes = tensor->bytes / tensor->shape[1];
+  size_t columns = source->cols, first_row = source->first_row + first;
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (size_t row = 0; row < rows; row++) {
-    const unsigned char *data = tensor->data + (source->first_row + first + row) * row_bytes;
+  for (size_t row = 0; row < rows; row += ROW_PAD) {
+    size_t count = rows - row < ROW_PAD ? rows - row : ROW_PAD;
 #if HETA_REAL_BITS == 32
     (void)scratch;
-    heta_i_expand(tensor->type, data, source->cols, out + row * source->cols);
+    heta_i_tensor_rows(source->tensor, first_row + row, count, out + row * columns);
 #else
-    float *f = scratch + row * source->cols;
-    heta_i_expand(tensor->type, data, source->cols, f);
-    for (size_t i = 0; i < source->cols; i++) out[row * source->cols + i] = (real)f[i];
+    float *f = scratch + row * columns;
+    heta_i_tensor_rows(source->tensor, first_row + row, count, f);
+    for (size_t i = 0; i < count * columns; i++) out[row * columns + i] = (real)f[i];
 #endif
   }
 }
@@ -73,8 +71,7 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
     size_t bad = first_nonfinite(out, rows * source->cols);
     if (bad < rows * source->cols) {
       size_t row = source->first_row + first + bad / source->cols;
-      size_t row_bytes = source->tensor->bytes / source->tensor->shape[1];
-      return heta_i_fail_at(error, HETA_E_NONFINITE, source->tensor->offset + row * row_bytes,
+      return heta_i_fail_at(error, HETA_E_NONFINITE, heta_i_tensor_row_offset(source->tensor, row),
                             "tensor %s, row %zu, column %zu is not a finite number; the file is "
                             "damaged",
                             source->tensor->name, row, bad % source->cols);
@@ -144,10 +141,10 @@ void X(weights_close)(X(engine) *engine) {
 
 void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real *out) {
   const heta_i_tensor *tensor = engine->base.model->embedding;
-  size_t width = engine->base.model->hyper.width, row_bytes = tensor->bytes / tensor->shape[1];
+  size_t width = engine->base.model->hyper.width;
   for (size_t i = 0; i < count; i++) {
     float *row = engine->embedding_row;
-    heta_i_expand(tensor->type, tensor->data + (size_t)tokens[i] * row_bytes, width, row);
+    heta_i_tensor_rows(tensor, (size_t)tokens[i], 1, row);
     for (size_t c = 0; c < width; c++) out[i * width + c] = (real)row[c];
   }
 }

@@ -25,15 +25,32 @@ typedef enum heta_i_type {
   HETA_TYPE_COUNT
 } heta_i_type;
 
+/* Where the rows of a matrix, or the entries of a vector, lie in the data when they are not simply
+ * one after another. Only types whose block is one element have a view. */
+typedef struct heta_i_view {
+  bool transposed; /* the data is the matrix [columns × rows]; then there are no groups */
+  /* Row r is stored as row start + r / group * stride + r % group; group 0: as row r. */
+  size_t group, stride, start;
+  bool woven; /* row 2i of a group is stored as its row i, row 2i + 1 as its row group / 2 + i */
+  float plus; /* added to every element */
+} heta_i_view;
+
 typedef struct heta_i_tensor {
   const char *name;
   heta_i_type type;
   size_t dims;               /* 1 … 4 */
   size_t shape[4];           /* shape[0] is contiguous (a row of a matrix); missing ones are 1 */
   const unsigned char *data; /* in the mapping */
-  size_t bytes;
-  uint64_t offset; /* of data in its file, for messages */
+  size_t bytes;              /* of the data, of which a view may leave out some */
+  uint64_t offset;           /* of data in its file, for messages */
+  const heta_i_view *view;   /* NULL: rows as they are stored */
 } heta_i_tensor;
+
+/* Expands rows [first, first + count) to out [count × shape[0]]; a vector is one row. The only way
+ * to a tensor's numbers. Cannot fail; NaN and infinity are handed on. */
+void heta_i_tensor_rows(const heta_i_tensor *tensor, size_t first, size_t count, float *out);
+/* The byte of the file where row `row` (of a vector: entry `row`) begins. */
+uint64_t heta_i_tensor_row_offset(const heta_i_tensor *tensor, size_t row);
 
 typedef struct heta_i_file heta_i_file;
 
@@ -45,7 +62,7 @@ heta_status heta_i_file_open_memory(const void *bytes, size_t size, const char *
                                     heta_i_file **out, heta_error *error);
 void heta_i_file_close(heta_i_file *file); /* NULL is accepted */
 const char *heta_i_file_path(const heta_i_file *file);
-const char *heta_i_file_format(const heta_i_file *file); /* "gguf" */
+const char *heta_i_file_format(const heta_i_file *file); /* "gguf", … */
 uint64_t heta_i_file_bytes(const heta_i_file *file);
 size_t heta_i_file_tensor_count(const heta_i_file *file);
 const heta_i_tensor *heta_i_file_tensor_at(const heta_i_file *file, size_t index);

@@ -171,22 +171,22 @@ static int compare_keys(const void *a, const void *b) {
   return order ? order : x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
-static heta_status read_metadata(heta_i_cursor *cursor, heta_i_arena *arena, heta_i_gguf *gguf) {
-  size_t count = gguf->value_count;
-  gguf->values = heta_i_arena_take(arena, count, sizeof *gguf->values);
-  gguf->by_key = heta_i_arena_take(arena, count, sizeof *gguf->by_key);
-  if (!gguf->values || !gguf->by_key)
-    return heta_i_no_memory(cursor->error, "the model's metadata", count * sizeof *gguf->values);
+static heta_status read_metadata(heta_i_cursor *cursor, heta_i_arena *arena, heta_i_part *part) {
+  size_t count = part->value_count;
+  part->values = heta_i_arena_take(arena, count, sizeof *part->values);
+  part->by_key = heta_i_arena_take(arena, count, sizeof *part->by_key);
+  if (!part->values || !part->by_key)
+    return heta_i_no_memory(cursor->error, "the model's metadata", count * sizeof *part->values);
   for (size_t i = 0; i < count; i++) {
-    HETA_TRY(read_value(cursor, arena, &gguf->values[i]));
-    gguf->by_key[i] = &gguf->values[i];
+    HETA_TRY(read_value(cursor, arena, &part->values[i]));
+    part->by_key[i] = &part->values[i];
   }
-  qsort(gguf->by_key, count, sizeof *gguf->by_key, compare_keys);
+  qsort(part->by_key, count, sizeof *part->by_key, compare_keys);
   for (size_t i = 1; i < count; i++) {
     char shown[HETA_QUOTE];
-    if (!strcmp(gguf->by_key[i - 1]->key, gguf->by_key[i]->key))
-      return heta_i_damaged(cursor, gguf->by_key[i]->entry, "metadata \"%s\" occurs twice",
-                            heta_i_quote_string(shown, gguf->by_key[i]->key));
+    if (!strcmp(part->by_key[i - 1]->key, part->by_key[i]->key))
+      return heta_i_damaged(cursor, part->by_key[i]->entry, "metadata \"%s\" occurs twice",
+                            heta_i_quote_string(shown, part->by_key[i]->key));
   }
   return HETA_OK;
 }
@@ -315,12 +315,12 @@ static int compare_places(const void *a, const void *b) {
   return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static heta_status check_overlaps(const heta_i_cursor *cursor, const heta_i_gguf *gguf) {
+static heta_status check_overlaps(const heta_i_cursor *cursor, const heta_i_part *part) {
   heta_status status = HETA_OK;
-  size_t count = gguf->entry_count;
+  size_t count = part->entry_count;
   const heta_i_entry **sorted = heta_i_allocate(count, sizeof *sorted);
   if (!sorted) return heta_i_no_memory(cursor->error, "the tensor table", count * sizeof *sorted);
-  for (size_t i = 0; i < count; i++) sorted[i] = &gguf->entries[i];
+  for (size_t i = 0; i < count; i++) sorted[i] = &part->entries[i];
   qsort(sorted, count, sizeof *sorted, compare_places);
   for (size_t i = 1; i < count && !status; i++) {
     const heta_i_tensor *x = &sorted[i - 1]->tensor, *y = &sorted[i]->tensor;
@@ -334,9 +334,9 @@ static heta_status check_overlaps(const heta_i_cursor *cursor, const heta_i_gguf
   return status;
 }
 
-static heta_status read_alignment(const heta_i_cursor *cursor, const heta_i_gguf *gguf,
+static heta_status read_alignment(const heta_i_cursor *cursor, const heta_i_part *part,
                                   size_t *alignment) {
-  const heta_i_value *value = heta_i_gguf_find(gguf, "general.alignment");
+  const heta_i_value *value = heta_i_part_find(part, "general.alignment");
   int64_t number = 0;
   *alignment = 32;
   if (!value) return HETA_OK;
@@ -350,19 +350,19 @@ static heta_status read_alignment(const heta_i_cursor *cursor, const heta_i_gguf
   return HETA_OK;
 }
 
-static heta_status read_tensors(heta_i_cursor *cursor, heta_i_arena *arena, heta_i_gguf *gguf) {
-  size_t alignment, count = gguf->entry_count;
-  HETA_TRY(read_alignment(cursor, gguf, &alignment));
-  gguf->entries = heta_i_arena_take(arena, count, sizeof *gguf->entries);
-  if (!gguf->entries)
-    return heta_i_no_memory(cursor->error, "the tensor table", count * sizeof *gguf->entries);
+static heta_status read_tensors(heta_i_cursor *cursor, heta_i_arena *arena, heta_i_part *part) {
+  size_t alignment, count = part->entry_count;
+  HETA_TRY(read_alignment(cursor, part, &alignment));
+  part->entries = heta_i_arena_take(arena, count, sizeof *part->entries);
+  if (!part->entries)
+    return heta_i_no_memory(cursor->error, "the tensor table", count * sizeof *part->entries);
   for (size_t i = 0; i < count; i++)
-    HETA_TRY(read_entry(cursor, arena, alignment, &gguf->entries[i]));
+    HETA_TRY(read_entry(cursor, arena, alignment, &part->entries[i]));
   size_t padding = (alignment - cursor->at % alignment) % alignment;
   size_t left = cursor->size - cursor->at;
-  gguf->data = cursor->at + (padding < left ? padding : left);
-  for (size_t i = 0; i < count; i++) HETA_TRY(place(cursor, gguf->data, &gguf->entries[i]));
-  return check_overlaps(cursor, gguf);
+  part->data = cursor->at + (padding < left ? padding : left);
+  for (size_t i = 0; i < count; i++) HETA_TRY(place(cursor, part->data, &part->entries[i]));
+  return check_overlaps(cursor, part);
 }
 
 /* ---- The file -------------------------------------------------------------------------------- */
@@ -385,13 +385,13 @@ static heta_status read_total(heta_i_cursor *cursor, const char *what, size_t le
   return HETA_OK;
 }
 
-heta_status heta_i_gguf_parse(heta_i_gguf *gguf, heta_i_arena *arena, heta_error *error) {
+heta_status heta_i_gguf_parse(heta_i_part *part, heta_i_arena *arena, heta_error *error) {
   heta_i_cursor cursor = {
-      .bytes = gguf->map.bytes, .size = gguf->map.size, .path = gguf->path, .error = error};
-  HETA_TRY(heta_i_recognise(&gguf->map, gguf->path, error));
+      .bytes = part->map.bytes, .size = part->map.size, .path = part->path, .error = error};
+  HETA_TRY(heta_i_recognise(&part->map, part->path, error));
   cursor.at = 8; /* magic and version */
-  HETA_TRY(read_total(&cursor, "tensors", LEAST_ENTRY, MOST_TENSORS, &gguf->entry_count));
-  HETA_TRY(read_total(&cursor, "metadata entries", LEAST_VALUE, MOST_VALUES, &gguf->value_count));
-  HETA_TRY(read_metadata(&cursor, arena, gguf));
-  return read_tensors(&cursor, arena, gguf);
+  HETA_TRY(read_total(&cursor, "tensors", LEAST_ENTRY, MOST_TENSORS, &part->entry_count));
+  HETA_TRY(read_total(&cursor, "metadata entries", LEAST_VALUE, MOST_VALUES, &part->value_count));
+  HETA_TRY(read_metadata(&cursor, arena, part));
+  return read_tensors(&cursor, arena, part);
 }

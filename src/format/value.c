@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "format/bytes.h"
-#include "format/gguf.h"
+#include "format/part.h"
 
 static const struct {
   const char *name, *array;
@@ -29,12 +29,12 @@ const char *heta_i_value_kind(const heta_i_value *value) {
 
 size_t heta_i_gguf_type_bytes(heta_i_gguf_type type) { return TYPES[type].bytes; }
 
-const heta_i_value *heta_i_gguf_find(const heta_i_gguf *gguf, const char *key) {
-  size_t low = 0, high = gguf->value_count;
+const heta_i_value *heta_i_part_find(const heta_i_part *part, const char *key) {
+  size_t low = 0, high = part->value_count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    int order = strcmp(gguf->by_key[middle]->key, key);
-    if (!order) return gguf->by_key[middle];
+    int order = strcmp(part->by_key[middle]->key, key);
+    if (!order) return part->by_key[middle];
     if (order < 0)
       low = middle + 1;
     else

@@ -95,7 +95,7 @@ static heta_status read_rotary(heta_model *model, heta_error *error) {
                             "%s: tensor rope_freqs.weight should be F32 [%zu], one factor per RoPE "
                             "pair",
                             path, pairs);
-    heta_i_expand(tensor->type, tensor->data, pairs, factors);
+    heta_i_tensor_rows(tensor, 0, 1, factors);
   }
   for (size_t i = 0; i < pairs; i++) {
     double scale = tensor ? factors[i] : 1.0;
@@ -158,7 +158,7 @@ static heta_status expand_vector(heta_model *model, const heta_i_tensor *tensor,
                           heta_i_file_path(model->file), tensor->name, size, tensor->shape[0]);
   float *values = heta_i_arena_take(model->memory, size, sizeof(float));
   if (!values) return heta_i_no_memory(error, tensor->name, size * sizeof(float));
-  heta_i_expand(tensor->type, tensor->data, size, values);
+  heta_i_tensor_rows(tensor, 0, 1, values);
   for (size_t i = 0; i < size; i++)
     if (!isfinite(values[i]))
       return heta_i_fail_at(error, HETA_E_NONFINITE, tensor->offset,
