@@ -256,7 +256,7 @@ static const cli_option options[] = {
     {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
      "do part K of N; heta merge joins the parts"},
     {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,
-     "take over the work of a partial result (.json)"},
+     "take over the work of a partial result (.json); may be repeated"},
     {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
      "reference is plain and slow, to compare with"},
     {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs a build into an empty folder and uses it as a stranger would: install.sh BUILD
 # A small client is compiled through pkg-config and through find_package, the header is read as C++,
-# and the shared library must export the public interface and nothing else.
+# the shared library must export the public interface and nothing else, and manual pages and
+# completion must be where their readers look.
 set -eu
-build=$1
+build=$(cd "$1" && pwd)
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,6 +19,20 @@ library=$(find "$work/root" -name libheta.so)
 [ -n "$library" ] || fail "no libheta.so was installed"
 folder=$(dirname "$library")
 export PKG_CONFIG_PATH="$folder/pkgconfig"
+
+# DESTDIR moves everything, and nothing that is installed knows of it.
+DESTDIR=$work/stage cmake --install "$build" --prefix /usr >/dev/null
+(cd "$work/root" && find . -type f | sort) >"$work/plain"
+(cd "$work/stage/usr" && find . -type f | sort) >"$work/staged"
+diff "$work/plain" "$work/staged" || fail "with DESTDIR other files are installed"
+[ "$(ls "$work/stage")" = usr ] || fail "with DESTDIR something is installed beside /usr"
+if grep -rqI -e "$work" -e "$build" -e "$source" "$work/stage"; then
+  fail "an installed text names a folder of the build"
+fi
+
+soname=$(objdump -p "$library" | awk '$1 == "SONAME" { print $2 }')
+[ "$soname" = libheta.so.0 ] || fail "the SONAME is '$soname', not libheta.so.0"
+[ -e "$folder/$soname" ] || fail "$soname is not installed"
 
 # What the header declares is what the library exports. (nm -D also lists versions of symbols.)
 sed -n 's/^HETA_API .*[ *]\(heta_[a-z_0-9]*\)(.*/\1/p' "$source/include/heta/heta.h" |
@@ -65,10 +80,25 @@ cmake --build "$work/project/build" >/dev/null
 "$work/project/build/client" >/dev/null || fail "the client built through find_package failed"
 
 for compiler in g++ clang++; do
-  if command -v "$compiler" >/dev/null; then
-    echo '#include <heta/heta.h>' | "$compiler" -std=c++11 -Wall -Wextra -Wpedantic -Werror \
-      -I "$work/root/include" -x c++ -fsyntax-only - || fail "heta.h is no C++11 for $compiler"
-  fi
+  command -v "$compiler" >/dev/null || continue
+  for standard in c++11 c++17; do
+    echo '#include <heta/heta.h>' | "$compiler" -std=$standard -Wall -Wextra -Wpedantic -Werror \
+      -I "$work/root/include" -x c++ -fsyntax-only - || fail "heta.h is no $standard for $compiler"
+  done
+  flags=$(pkg-config --cflags --libs heta)
+  sed 's/= NULL/= nullptr/' "$work/client.c" >"$work/client.cc"
+  "$compiler" -std=c++17 -Wall -Werror "$work/client.cc" $flags -o "$work/cxx"
+  LD_LIBRARY_PATH=$folder "$work/cxx" >/dev/null || fail "the client in C++ failed"
+done
+
+# One manual page for the program and one for each of its commands.
+share=$work/root/share
+for page in heta heta-attribute heta-merge heta-model-info; do
+  [ -s "$share/man/man1/$page.1" ] || fail "there is no manual page $page.1"
+done
+for completion in bash-completion/completions/heta zsh/site-functions/_heta \
+  fish/vendor_completions.d/heta.fish; do
+  [ -s "$share/$completion" ] || fail "there is no completion $completion"
 done
 
 "$work/root/bin/heta" --version | grep -q . || fail "the installed program says no version"
