@@ -288,8 +288,10 @@ typedef struct heta_result_token {
 } heta_result_token;
 
 typedef struct heta_segment {
-  const char *id, *role; /* role: "prompt" or "target" */
+  const char *id, *role; /* role: "prompt", "target", "system", "user", "document", … */
   size_t start, end;
+  const char *name; /* of a document or tool, or NULL */
+  size_t message;   /* which message it belongs to, counted from 1; 0: none */
 } heta_segment;
 
 typedef struct heta_candidate {
@@ -403,6 +405,10 @@ typedef struct heta_attribution {
   uint64_t peak_bytes;
   int threads;
   const char *backend, *precision, *cpu;
+  /* Of a result that was read from a file: what the file says wrote it. */
+  const char *version; /* NULL: this library */
+  const char *const *command_words;
+  size_t command_count;
 } heta_attribution;
 
 /* The one-call form of create, run and result. *out is owned by the caller. */
@@ -410,8 +416,17 @@ typedef struct heta_result heta_result;
 HETA_API heta_status heta_attribute(const heta_model *model, const char *text,
                                     const heta_attribute_options *options, heta_result **out,
                                     heta_error *error);
+/* Reads a stored result: the JSON that heta_report_write wrote, of any version of heta that writes
+ * "heta.attribution/1". No model is needed. Keys this version does not know are dropped; all else
+ * is checked, so that heta_report_write gives the same bytes again. The caller owns *out.
+ * Errors: HETA_E_FORMAT (no JSON, with the byte offset; or another schema, a field that is missing
+ * or wrong, by its path, such as attributions[0].rows[2].score[7]), HETA_E_UNSUPPORTED,
+ * HETA_E_MEMORY. */
+HETA_API heta_status heta_result_read(const char *json, size_t size, heta_result **out,
+                                      heta_error *error);
+/* Borrowed from the result. */
 HETA_API const heta_attribution *heta_result_get(const heta_result *result);
-HETA_API void heta_result_free(heta_result *result);
+HETA_API void heta_result_free(heta_result *result); /* NULL is accepted */
 
 /* ---- Reports ------------------------------------------------------------------------------- */
 

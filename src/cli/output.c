@@ -208,7 +208,7 @@ int cli_output_write(const cli_output *output, const heta_attribution *attributi
   int code = CLI_DONE;
   if (!command) return cli_fail(CLI_FAILED, "out of memory");
   for (int i = 0; i < argc; i++) command[i] = argv[i];
-  options.command = command;
+  options.command = argv ? command : NULL;
   options.command_count = (size_t)argc;
   options.title = output->title;
   for (size_t i = 0; i < output->files.count; i++) {

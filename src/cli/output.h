@@ -41,7 +41,8 @@ typedef struct cli_output {
 int cli_output_check(const cli_output *output);
 /* The cli_format standard output will get: never AUTO. */
 cli_format cli_output_format(const cli_output *output);
-/* Writes every file, then standard output; goes on when one fails. argv is recorded in the result.
+/* Writes every file, then standard output; goes on when one fails. argv is recorded in the result;
+ * NULL leaves the command that the result itself names.
  * Returns CLI_DONE or the exit code of the last failure. */
 int cli_output_write(const cli_output *output, const heta_attribution *attribution, int argc,
                      char *const *argv);

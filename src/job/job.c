@@ -1,5 +1,6 @@
 /* job.c: creating, running, cancelling a job; the one-call form. */
 #include "job/job.h"
+#include "result/result.h"
 
 #include <math.h>
 #include <omp.h>
@@ -425,10 +426,7 @@ heta_status heta_job_get_result(heta_job *job, const struct heta_attribution **o
 
 /* ---- The one-call form ---------------------------------------------------------------------- */
 
-struct heta_result {
-  heta_job *job;
-  const heta_attribution *attribution;
-};
+static void free_job(void *job) { heta_job_free(job); }
 
 heta_status heta_attribute(const heta_model *model, const char *text,
                            const heta_attribute_options *options, heta_result **out,
@@ -436,24 +434,16 @@ heta_status heta_attribute(const heta_model *model, const char *text,
   if (!text || !out)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "heta_attribute needs a text and a place for the result");
-  heta_result *result = heta_i_allocate(1, sizeof *result);
-  if (!result) return heta_i_no_memory(error, "a result", sizeof *result);
-  heta_status status = heta_job_create(model, text, strlen(text), options, &result->job, error);
-  if (!status) status = heta_job_run(result->job, error);
-  if (!status) status = heta_job_get_result(result->job, &result->attribution, error);
+  heta_job *job;
+  const heta_attribution *attribution;
+  HETA_TRY(heta_job_create(model, text, strlen(text), options, &job, error));
+  heta_status status = heta_job_run(job, error);
+  if (!status) status = heta_job_get_result(job, &attribution, error);
+  if (!status) status = heta_i_result_make(attribution, job, free_job, out, error);
   if (status) {
-    heta_result_free(result);
+    heta_job_free(job);
     return status;
   }
-  close_engine(result->job); /* the result does not need it */
-  *out = result;
+  close_engine(job); /* the result does not need it */
   return HETA_OK;
-}
-
-const heta_attribution *heta_result_get(const heta_result *result) { return result->attribution; }
-
-void heta_result_free(heta_result *result) {
-  if (!result) return;
-  heta_job_free(result->job);
-  heta_i_free(result);
 }

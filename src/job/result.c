@@ -52,8 +52,9 @@ static heta_status add_text(builder *b, heta_attribution *a) {
   if (!text || !tokens || !segments) return no_memory(b);
   a->text = text;
   a->prompt_end = map[input->prompt_end];
-  segments[0] = (heta_segment){"prompt", "prompt", 0, a->prompt_end};
-  segments[1] = (heta_segment){"target", "target", a->prompt_end, a->text_size};
+  segments[0] = (heta_segment){.id = "prompt", .role = "prompt", .end = a->prompt_end};
+  segments[1] =
+      (heta_segment){.id = "target", .role = "target", .start = a->prompt_end, .end = a->text_size};
   a->segments = segments;
   a->segment_count = a->text_size > a->prompt_end ? 2 : 1;
   for (size_t i = 0; i < input->count; i++) {

@@ -1,11 +1,11 @@
 /* options.c: resolving a method's options against its table. */
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "method/method.h"
 
 static const heta_option_info *find(const heta_method_info *method, const char *name) {
@@ -38,41 +38,16 @@ static size_t match_choice(const char *choices, const char *text, int64_t *argum
   return 0;
 }
 
-/* strtod that reads a point as the decimal sign whatever the host program's locale. */
-static double read_number(const char *text, bool *whole) {
-  char copy[64];
-  const char *point = localeconv()->decimal_point;
-  size_t used = 0, length = strlen(point);
-  *whole = false;
-  if (!*text) return 0;
-  for (const char *at = text; *at; at++) {
-    if (used + length >= sizeof copy) return 0;
-    if (*at == '.') {
-      memcpy(copy + used, point, length);
-      used += length;
-    } else {
-      copy[used++] = *at;
-    }
-  }
-  copy[used] = 0;
-  char *end;
-  double value = strtod(copy, &end);
-  *whole = !*end;
-  return value;
-}
-
 static heta_status parse(const heta_i_method *method, const heta_option_info *info,
                          const char *text, heta_i_value *value, heta_error *error) {
   value->info = info;
   value->text = text;
   value->argument = -1;
-  bool whole;
   switch (info->type) {
   case HETA_OPTION_NUMBER:
   case HETA_OPTION_INTEGER:
-    value->number = read_number(text, &whole);
-    if (!whole || !isfinite(value->number) || value->number < info->minimum ||
-        value->number > info->maximum ||
+    if (!heta_i_number_read(text, &value->number) || !isfinite(value->number) ||
+        value->number < info->minimum || value->number > info->maximum ||
         (info->type == HETA_OPTION_INTEGER && value->number != floor(value->number)))
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "option %s of method %s is '%s'; it takes a %s from %g to %g", info->name,

@@ -62,6 +62,8 @@ static void command(heta_i_writer *w, const heta_attribution *a,
   key_open(w, "command", '[');
   if (options->command) {
     for (size_t i = 0; i < options->command_count; i++) heta_i_json_string(w, options->command[i]);
+  } else if (a->command_words) {
+    for (size_t i = 0; i < a->command_count; i++) heta_i_json_string(w, a->command_words[i]);
   } else if (a->command) {
     heta_i_json_string(w, a->command);
   }
@@ -114,8 +116,8 @@ static void input(heta_i_writer *w, const heta_attribution *a) {
     key_count(w, "start", segment->start);
     key_count(w, "end", segment->end);
     key_string(w, "role", segment->role);
-    key_string(w, "message", NULL);
-    key_string(w, "name", NULL);
+    key_real(w, "message", segment->message ? (double)(segment->message - 1) : NAN);
+    key_string(w, "name", segment->name);
     heta_i_json_close(w, '}');
   }
   heta_i_json_close(w, ']');
@@ -212,9 +214,11 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
   for (size_t i = 0; i < a->option_count; i++) {
     const heta_resolved_option *option = &a->options[i];
     bool number = option->type == HETA_OPTION_NUMBER || option->type == HETA_OPTION_INTEGER;
+    double value;
     heta_i_json_key(w, option->name);
-    if (option->value && number && is_number(option->value))
-      heta_i_json_raw(w, option->value);
+    if (option->value && number && is_number(option->value) &&
+        heta_i_number_read(option->value, &value))
+      heta_i_json_real(w, value);
     else if (option->value && option->type == HETA_OPTION_FLAG)
       heta_i_json_bool(w, !strcmp(option->value, "yes"));
     else
@@ -320,8 +324,7 @@ static void run_facts(heta_i_writer *w, const heta_attribution *a) {
   key_open(w, "timing", '{');
   key_real(w, "seconds", a->seconds_total);
   key_open(w, "phases", '{');
-  for (size_t i = 0; i < a->phase_count; i++)
-    key_real(w, a->phases[i].name, a->phases[i].seconds);
+  for (size_t i = 0; i < a->phase_count; i++) key_real(w, a->phases[i].name, a->phases[i].seconds);
   heta_i_json_close(w, '}');
   heta_i_json_close(w, '}');
   heta_i_json_line(w);
@@ -338,7 +341,7 @@ static void run_facts(heta_i_writer *w, const heta_attribution *a) {
 static void preamble(heta_i_writer *w, const heta_attribution *a,
                      const heta_report_options *options) {
   key_string(w, "schema", "heta.attribution/1");
-  key_string(w, "heta_version", HETA_VERSION);
+  key_string(w, "heta_version", a->version ? a->version : HETA_VERSION);
   command(w, a, options);
   model(w, a->model);
   input(w, a);

@@ -60,36 +60,6 @@ heta_status heta_i_writer_finish(heta_i_writer *writer, heta_error *error) {
                      (unsigned long long)writer->written, reason);
 }
 
-/* The decimal point is whatever is neither digit, sign nor exponent; it may be several bytes. */
-static void plain_point(char *text) {
-  char *to = text;
-  for (const char *from = text; *from; from++) {
-    if (strchr("0123456789+-eE ", *from))
-      *to++ = *from;
-    else if (to > text && to[-1] != '.')
-      *to++ = '.';
-  }
-  *to = 0;
-}
-
-heta_i_number heta_i_number_format(const char *format, double value) {
-  heta_i_number number;
-  snprintf(number.text, sizeof number.text, format, value);
-  if (isfinite(value)) plain_point(number.text);
-  return number;
-}
-
-heta_i_number heta_i_number_shortest(double value) {
-  heta_i_number number;
-  if (value == 0 && signbit(value)) return (heta_i_number){"-0.0"};
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(number.text, sizeof number.text, "%.*g", digits, value);
-    if (strtod(number.text, NULL) == value) break;
-  }
-  plain_point(number.text);
-  return number;
-}
-
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static void item(heta_i_writer *writer) {

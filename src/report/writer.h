@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/number.h"
 #include "base/status.h"
 
 /* Start with {.write = …, .context = …}. The first failure sticks: later output is dropped, and
@@ -30,15 +31,6 @@ void heta_i_put_repeat(heta_i_writer *writer, const char *text, size_t count);
 void heta_i_putf(heta_i_writer *writer, const char *format, ...) HETA_PRINTF(2, 3);
 /* Hands over what is still buffered. HETA_E_IO when the write function ever failed. */
 heta_status heta_i_writer_finish(heta_i_writer *writer, heta_error *error);
-
-/* A real number by one printf conversion ("%.2f"), with '.' whatever the locale says. */
-typedef struct heta_i_number {
-  char text[352]; /* "%.2f" of the largest double takes 312 */
-} heta_i_number;
-heta_i_number heta_i_number_format(const char *format, double value) HETA_PRINTF(1, 0);
-/* The shortest of 15, 16 or 17 digits that reads back as the same double, "-0.0" included. The
- * value must be finite. */
-heta_i_number heta_i_number_shortest(double value);
 
 /* JSON. Commas are put in by themselves; the caller keeps keys and values in order. */
 void heta_i_json_open(heta_i_writer *writer, char bracket);

@@ -107,8 +107,8 @@ static void set_tokens(sample *s, const piece *pieces, size_t count) {
     at += shown;
   }
   if (prompt_end == SIZE_MAX) prompt_end = at;
-  segments[0] = (heta_segment){"prompt", ROLES[0], 0, prompt_end};
-  segments[1] = (heta_segment){"target", ROLES[1], prompt_end, at};
+  segments[0] = (heta_segment){.id = "prompt", .role = ROLES[0], .end = prompt_end};
+  segments[1] = (heta_segment){.id = "target", .role = ROLES[1], .start = prompt_end, .end = at};
   s->a.text = text;
   s->a.text_size = at;
   s->a.prompt_end = prompt_end;

@@ -168,7 +168,8 @@ static void golden(void **state) {
                                  .tokenizer_model = "gpt2",
                                  .tokenizer_fingerprint = "aa"};
   const heta_method_info method = {.name = "m"};
-  const heta_segment segments[] = {{"prompt", "prompt", 0, 3}, {"target", "target", 3, 4}};
+  const heta_segment segments[] = {{.id = "prompt", .role = "prompt", .end = 3},
+                                   {.id = "target", .role = "target", .start = 3, .end = 4}};
   const heta_result_token tokens[] = {{1, HETA_TOKEN_BOS, 0, 0, "<s>", 3, 0},
                                       {2, HETA_TOKEN_TEXT, 0, 2, "h\xc3", 2, 0},
                                       {3, HETA_TOKEN_TEXT, 2, 3, "\xa9", 1, 0},

@@ -1,0 +1,54 @@
+/* report.c: `heta report` shows a stored result again, in any form, without the model. */
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/output.h"
+
+#include <stdlib.h>
+
+typedef struct report_arguments {
+  cli_parsed parsed; /* must be first */
+  cli_output output;
+} report_arguments;
+
+/* Reads a stored result, or says why it cannot be read and returns the exit code. */
+static int read_result(const char *path, heta_result **result) {
+  cli_text json;
+  heta_error error = {0};
+  int code = cli_read_file(path, &json);
+  if (code) return code;
+  heta_status status = heta_result_read(json.bytes, json.size, result, &error);
+  free(json.bytes);
+  return status ? cli_fail(CLI_FAILED, "%s: %s", path, error.message) : CLI_DONE;
+}
+
+static int run(void *untyped) {
+  const report_arguments *arguments = untyped;
+  heta_result *result;
+  int code = cli_output_check(&arguments->output);
+  if (!code) code = read_result(arguments->parsed.words.items[0], &result);
+  if (code) return code;
+  /* The result stays that of the command recorded in it. */
+  code = cli_output_write(&arguments->output, heta_result_get(result), 0, NULL);
+  heta_result_free(result);
+  return code;
+}
+
+static const cli_option options[] = {
+    CLI_OUTPUT_OPTIONS(report_arguments, output),
+};
+
+const cli_command cli_report = {
+    .name = "report",
+    .summary = "Shows a stored result in another form, without the model.",
+    .usage = "FILE.json [-o FILE]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .word = "FILE.json",
+    .least_words = 1,
+    .most_words = 1,
+    .arguments_size = sizeof(report_arguments),
+    .run = run,
+    .notes = "FILE.json is what heta attribute -o FILE.json wrote; - reads standard input.\n\n"
+             "  heta report story.json\n\n"
+             "  heta report story.json -o story.html -o story.txt",
+};
