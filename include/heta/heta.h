@@ -148,7 +148,7 @@ HETA_API const char *heta_token_bytes(const heta_model *model, int32_t id, size_
 
 typedef enum heta_option_type {
   HETA_OPTION_NUMBER = 0,  /* real, minimum <= x <= maximum */
-  HETA_OPTION_INTEGER = 1, /* whole, minimum <= x <= maximum */
+  HETA_OPTION_INTEGER = 1, /* whole, minimum <= x <= maximum; or one of choices, when there are */
   HETA_OPTION_CHOICE = 2,  /* one of choices; a choice ending in ':' takes an integer, "token:42" */
   HETA_OPTION_FLAG = 3     /* "yes" or "no" */
 } heta_option_type;
@@ -159,7 +159,7 @@ typedef struct heta_option_info {
   const char *alias; /* a second name, or NULL */
   heta_option_type type;
   double minimum, maximum; /* for numbers and integers */
-  const char *choices;     /* "block|row|gradsq|gauss-newton", or NULL */
+  const char *choices;     /* "block|row|gradsq|gauss-newton", or NULL; of an integer: "auto" */
   const char *default_value;
   const char *text; /* one line of help */
 } heta_option_info;
@@ -251,6 +251,7 @@ typedef struct heta_plan {
   bool recompute;      /* activations are recomputed block by block */
   size_t note_count;   /* things the user should know, e.g. a split that depends on --join */
   const char *const *notes;
+  bool at_most; /* probes, passes, work and time are upper bounds: tokens may need fewer probes */
 } heta_plan;
 
 typedef struct heta_job heta_job;

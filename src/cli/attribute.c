@@ -48,11 +48,11 @@ static void say_plan(const heta_plan *plan) {
                plan->target_tokens == 1 ? "" : "s", (unsigned long long)plan->forwards,
                (unsigned long long)plan->reverses);
   if (plan->hvps) {
-    snprintf(line + used, sizeof line - (size_t)used, ", %llu Hessian",
-             (unsigned long long)plan->hvps);
+    snprintf(line + used, sizeof line - (size_t)used, ", %s%llu Hessian",
+             plan->at_most ? "at most " : "", (unsigned long long)plan->hvps);
   }
-  cli_say("plan: %s; about %s and %s", line, cli_bytes_text(plan->bytes, memory),
-          cli_duration_text(plan->seconds, time));
+  cli_say("plan: %s; about %s and %s%s", line, cli_bytes_text(plan->bytes, memory),
+          plan->at_most ? "at most " : "", cli_duration_text(plan->seconds, time));
 }
 
 /* Says the notes that have not been said yet: running a job may add some. */

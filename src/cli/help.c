@@ -44,15 +44,17 @@ static void range_text(const heta_option_info *option, char *room, size_t size) 
   }
 }
 
-/* How a value is written: "X", "N", or the choices, "zero|mean|token:N". */
+/* How a value is written: "X", "N", "N|auto", or the choices, "zero|mean|token:N". */
 static void value_text(const heta_option_info *option, char *room, size_t size) {
   size_t used = 0;
   snprintf(room, size, "%s",
            option->type == HETA_OPTION_NUMBER    ? " X"
            : option->type == HETA_OPTION_INTEGER ? " N"
                                                  : "");
-  if (option->type != HETA_OPTION_CHOICE) return;
-  room[used++] = ' ';
+  if (!option->choices) return;
+  used = strlen(room);
+  room[used] = used ? '|' : ' ';
+  used++;
   for (const char *c = option->choices; *c && used + 2 < size; c++) {
     room[used++] = *c;
     if (*c == ':') room[used++] = 'N'; /* "token:" takes an integer */

@@ -337,7 +337,8 @@ done:
 }
 
 static bool mine(const heta_job *job, size_t item) {
-  return job->options.parts <= 1 || item % job->options.parts == job->options.part;
+  return job->options.parts <= 1 || job->session.items[item].tolerance > 0 ||
+         item % job->options.parts == job->options.part;
 }
 
 /* Shows the result so far when a phase has ended, and now and then between probes. */
@@ -360,13 +361,17 @@ static heta_status check_finite(const heta_job *job, const heta_i_item *item, he
     if (!(item->fills >> k & 1)) continue;
     for (size_t t = item->target; t < item->target_end; t++)
       for (size_t i = item->token; i < item->token_end; i++)
-        for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++)
-          if (!isfinite(heta_i_series_at(s, k, t, i)[r]))
+        for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++) {
+          double value = heta_i_series_at(s, k, t, i)[r];
+          bool left_out =
+              isnan(value) && !(heta_i_owned(s, item, i) && heta_i_wanted(s, item, k, t, i, r));
+          if (!isfinite(value) && !left_out)
             return heta_i_fail(
                 error, HETA_E_NONFINITE,
                 "%s of token %zu is not a finite number: the weights are damaged, or "
                 "overflow float32 (try --precision f64 --backend reference)",
                 s->series[k].name, i);
+        }
   }
   return HETA_OK;
 }
@@ -377,7 +382,11 @@ static heta_status run_items(heta_job *job, heta_error *error) {
   double shown = heta_i_now();
   for (size_t i = 0; i < s->item_count; i++) {
     const heta_i_item *item = &s->items[i];
-    if (!mine(job, i) || heta_i_item_done(s, item)) continue;
+    if (!mine(job, i)) continue;
+    if (heta_i_item_done(s, item)) {
+      if (item->tolerance > 0) job->flop_done += item->flop; /* needless: nothing is left of it */
+      continue;
+    }
     HETA_TRY(preview(job, last, item, &shown, error));
     enter(job, item->name);
     if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
@@ -389,6 +398,27 @@ static heta_status run_items(heta_job *job, heta_error *error) {
   return HETA_OK;
 }
 
+/* With --probes auto: how many tokens came down to the tolerance, and what stopped the others. */
+static heta_status note_precision(heta_job *job, heta_error *error) {
+  const heta_i_session *s = &job->session;
+  size_t settled = 0, all = 0, most = 0;
+  const heta_i_item *item = &s->items[s->item_count - 1];
+  if (!(item->tolerance > 0) || s->parts > 1) return HETA_OK;
+  for (size_t k = 0; k < s->series_count; k++) {
+    if (!(item->fills >> k & 1)) continue;
+    most = s->series[k].samples;
+    for (size_t t = 0; t < s->target_count; t++)
+      for (size_t i = 0; i < s->targets[t].position; i++, all++)
+        settled += heta_i_settled(s, k, t, i, item->tolerance);
+  }
+  return heta_i_note(job, error,
+                     settled < all
+                         ? "%zu of %zu tokens have a standard error of at most %g %%; the others "
+                           "stopped at %zu probes (--max-probes)"
+                         : "%zu of %zu tokens have a standard error of at most %g %%",
+                     settled, all, 100 * item->tolerance, most);
+}
+
 static heta_status run_all(heta_job *job, heta_error *error) {
   if (!job->session.engine) HETA_TRY(open_engine(job, error));
   enter(job, "forward");
@@ -397,7 +427,8 @@ static heta_status run_all(heta_job *job, heta_error *error) {
     HETA_TRY(lay_out(job, error));
   }
   if (!job->session.run) HETA_TRY(run_clean(job, error));
-  return run_items(job, error);
+  HETA_TRY(run_items(job, error));
+  return note_precision(job, error);
 }
 
 heta_status heta_job_run(heta_job *job, heta_error *error) {

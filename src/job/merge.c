@@ -51,6 +51,7 @@ static heta_status check(heta_job *job, const json_t *root, heta_error *error) {
   if (!same_seed(path(attribution, "seed", NULL), job->options.seed)) return refuse(error, "seed");
   for (size_t i = 0; i < s->method->info.option_count; i++)
     if (strcmp(s->values[i].info->name, "probes") && /* probes are keyed: any number fits */
+        strcmp(s->values[i].info->name, "max-probes") &&
         !same_option(path(attribution, "options", s->values[i].info->name), &s->values[i])) {
       char what[128];
       snprintf(what, sizeof what, "option %s", s->values[i].info->name);

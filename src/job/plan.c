@@ -111,6 +111,11 @@ static double seconds_of(const heta_job *job, double flop, double rate) {
          0.1;
 }
 
+/* A part's share of a number of things; the shares add up to it. */
+static uint64_t part_of(uint64_t count, size_t part, size_t parts) {
+  return count * (part + 1) / parts - count * part / parts;
+}
+
 static void count(heta_job *job) {
   heta_plan *plan = &job->plan;
   const heta_i_session *session = &job->session;
@@ -121,19 +126,31 @@ static void count(heta_job *job) {
                (heads + (double)job->input.open) * heta_i_head_flop(job->model);
   size_t parts = job->options.parts > 1 ? job->options.parts : 1;
   for (size_t i = 0; i < session->item_count; i++) {
-    if (i % parts != (parts > 1 ? job->options.part : 0)) continue;
-    plan->forwards += session->items[i].forwards;
-    plan->reverses += session->items[i].reverses;
-    plan->hvps += session->items[i].hvps;
-    plan->flop += session->items[i].flop;
+    const heta_i_item *item = &session->items[i];
+    size_t share = item->tolerance > 0 ? parts : 1; /* parts share the item's tokens */
+    if (share == 1 && i % parts != (parts > 1 ? job->options.part : 0)) continue;
+    plan->at_most |= item->tolerance > 0;
+    plan->forwards += item->forwards;
+    plan->reverses += item->reverses;
+    plan->hvps += part_of(item->hvps, share == 1 ? 0 : job->options.part, share);
+    plan->flop += item->flop / (double)share;
   }
+}
+
+/* The option that says how many probes a token gets, or may get; NULL: the method has none. */
+static heta_i_value *probes_of(const heta_job *job) {
+  const heta_i_session *session = &job->session;
+  const heta_i_value *probes = heta_i_option(session, "probes");
+  if (probes && !strcmp(probes->text, "auto")) probes = heta_i_option(session, "max-probes");
+  return (heta_i_value *)probes;
 }
 
 /* Takes as many probes as the time allows. */
 static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
   double limit = job->options.max_seconds;
-  heta_i_value *probes = (heta_i_value *)heta_i_option(&job->session, "probes");
+  heta_i_value *probes = probes_of(job);
   count(job);
+  size_t least = job->plan.at_most ? HETA_LEAST_PROBES : MINIMUM_PROBES;
   if (!limit || seconds_of(job, job->plan.flop, rate) <= limit) return HETA_OK;
   double all = job->plan.flop;
   if (probes && job->plan.hvps) {
@@ -147,17 +164,17 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
     double each = curvature / (double)asked / (0.7 * rate);
     size_t fewer = limit > fixed ? (size_t)((limit - fixed) / each) : 0;
     if (fewer > asked) fewer = asked;
-    if (fewer >= MINIMUM_PROBES) {
+    if (fewer >= least) {
       char *text = heta_i_arena_print(&job->memory, "%zu", fewer);
       if (!text) return heta_i_no_memory(error, "an option", 8);
       probes->text = text;
       probes->number = (double)fewer;
       HETA_TRY(heta_i_plan_work(job, error));
       count(job);
-      return heta_i_note(job, error, "--max-time %g s allows %zu probes per token instead of %zu",
-                         limit, fewer, asked);
+      return heta_i_note(job, error, "--max-time %g s allows %s%zu probes per token instead of %zu",
+                         limit, job->plan.at_most ? "at most " : "", fewer, asked);
     }
-    all = all - curvature + MINIMUM_PROBES * each * 0.7 * rate;
+    all = all - curvature + (double)least * each * 0.7 * rate;
   }
   return heta_i_fail(
       error, HETA_E_BUDGET,
@@ -172,6 +189,8 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   session->target_count = job->input.target_count;
   session->length = job->input.first_target + session->target_count - 1;
   session->contrast = job->input.foil >= 0;
+  session->part = job->options.part;
+  session->parts = job->options.parts > 1 ? job->options.parts : 1;
   session->target_group =
       session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
   size_t element = job->options.precision == HETA_PRECISION_F64 ? 8 : 4;
@@ -194,7 +213,7 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   heta_plan *plan = &job->plan;
   plan->context_tokens = job->input.first_target;
   plan->target_tokens = session->target_count;
-  const heta_i_value *probes = heta_i_option(session, "probes");
+  const heta_i_value *probes = probes_of(job);
   plan->probes = probes && plan->hvps ? (size_t)probes->number : 0;
   plan->seconds = seconds_of(job, plan->flop, rate);
   plan->lane_rows = s->lane_rows;

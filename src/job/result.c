@@ -194,18 +194,44 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
   return HETA_OK;
 }
 
+/* Samples of an item that are there, of those it could have. */
+static double done_share(const heta_i_session *s, const heta_i_item *item, uint64_t *samples) {
+  uint64_t all = 0;
+  *samples = 0;
+  for (size_t k = 0; k < s->series_count; k++)
+    for (size_t t = item->target; t < item->target_end && item->fills >> k & 1; t++)
+      for (size_t i = item->token; i < item->token_end; i++, all++)
+        *samples += !isnan(heta_i_series_at(s, k, t, i)[item->sample]);
+  return (double)*samples / (double)all;
+}
+
+/* Adds what an item cost: all of it or nothing, unless tokens could be left out. */
+static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attribution *a) {
+  double share = 1;
+  uint64_t hvps = item->hvps;
+  if (item->tolerance > 0) {
+    uint64_t samples, targets = item->target_end - item->target;
+    share = done_share(s, item, &samples);
+    if (!samples) return;
+    if (hvps > targets)
+      hvps = samples;
+    else
+      share = 1; /* one product of whole rows serves every token */
+  } else if (!heta_i_item_done(s, item)) {
+    return;
+  }
+  a->cost_forwards += item->forwards;
+  a->cost_reverses += item->reverses;
+  a->cost_hvps += hvps;
+  a->cost_flop += share * item->flop;
+}
+
 static heta_status add_work(builder *b, heta_attribution *a) {
   heta_job *job = b->job;
   const heta_i_session *s = &job->session;
   a->cost_forwards = 1;
   a->cost_flop = heta_i_flop(s, (double)s->length, (double)s->target_count);
-  for (size_t i = 0; job->ready && i < s->item_count; i++) {
-    if (!heta_i_item_done(s, &s->items[i])) continue;
-    a->cost_forwards += s->items[i].forwards;
-    a->cost_reverses += s->items[i].reverses;
-    a->cost_hvps += s->items[i].hvps;
-    a->cost_flop += s->items[i].flop;
-  }
+  for (size_t i = 0; job->ready && i < s->item_count; i++) add_cost(s, &s->items[i], a);
   heta_series *series = take(b, s->series_count + 1, sizeof *series);
   if (!series) return no_memory(b);
   for (size_t k = 0; job->ready && k < s->series_count; k++)

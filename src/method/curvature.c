@@ -8,8 +8,10 @@
 #include "base/random.h"
 #include "method/method.h"
 
+/* With a tolerance an item is a round over all tokens: those that still want a probe fill a batch
+ * together. */
 heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t series, size_t probes,
-                                   bool whole_rows, heta_error *error) {
+                                   double tolerance, bool whole_rows, heta_error *error) {
   size_t n = session->length, targets = session->target_count;
   for (size_t t = 0; t < targets; t += session->target_group) {
     size_t end = t + session->target_group < targets ? t + session->target_group : targets;
@@ -17,7 +19,8 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
     for (size_t r = 0; r < probes; r++)
       for (size_t from = 0, to; from < n; from = to) {
         size_t rows = 0;
-        for (to = from; to < n && rows + n - to <= session->lane_rows; to++) rows += n - to;
+        for (to = from; to < n && (tolerance > 0 || rows + n - to <= session->lane_rows); to++)
+          rows += n - to;
         if (whole_rows) {
           to = n;
           rows = n;
@@ -33,6 +36,7 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
                                                .sample = r,
                                                .sample_end = r + 1,
                                                .fills = 1u << series,
+                                               .tolerance = tolerance,
                                                .hvps = products,
                                                .flop = heta_i_flop(session, passes * (double)rows,
                                                                    2.0 * (double)products)},
@@ -48,27 +52,44 @@ static double l1(const double *x, size_t size) {
   return sum;
 }
 
+/* Whether this job has to compute the item's sample of a token, for a target. */
+static bool wanted(const heta_i_session *session, const heta_i_item *item, size_t series,
+                   size_t target, size_t token) {
+  return heta_i_owned(session, item, token) &&
+         heta_i_wanted(session, item, series, target, token, item->sample);
+}
+
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                  bool whole_rows, bool gauss_newton, heta_error *error) {
   size_t width = session->model->hyper.width, targets = item->target_end - item->target;
-  size_t count = item->token_end - item->token, samples = session->series[series].samples;
-  size_t probes = whole_rows ? 1 : count;
-  double *directions = heta_i_allocate(count * width, sizeof *directions);
-  double *results = heta_i_allocate(targets * count * width, sizeof *results);
-  heta_i_probe *list = heta_i_allocate(probes, sizeof *list);
+  size_t room = item->token_end - item->token, count = 0;
   heta_status status = HETA_OK;
-  if (!directions || !results || !list) {
-    status = heta_i_no_memory(error, "probes", (targets + 1) * count * width * sizeof(double));
+  double *directions = heta_i_allocate(room * width, sizeof *directions);
+  double *results = heta_i_allocate(targets * room * width, sizeof *results);
+  heta_i_probe *list = heta_i_allocate(room, sizeof *list);
+  size_t *tokens = heta_i_allocate(room, sizeof *tokens);
+  if (!directions || !results || !list || !tokens) {
+    status = heta_i_no_memory(error, "probes", (targets + 1) * room * width * sizeof(double));
     goto done;
   }
+  bool any = false;
+  for (size_t token = item->token; token < item->token_end; token++) {
+    bool here = false;
+    for (size_t t = item->target; t < item->target_end; t++)
+      here |= wanted(session, item, series, t, token);
+    any |= here;
+    if (here || whole_rows) tokens[count++] = token;
+  }
+  if (!any) goto done;
   heta_i_stream stream = whole_rows ? HETA_STREAM_ROW_PROBE : HETA_STREAM_BLOCK_PROBE;
   for (size_t i = 0; i < count; i++)
-    heta_i_rademacher(session->seed, stream, (uint32_t)(item->token + i), (uint32_t)item->sample,
-                      width, directions + i * width);
+    heta_i_rademacher(session->seed, stream, (uint32_t)tokens[i], (uint32_t)item->sample, width,
+                      directions + i * width);
+  size_t probes = whole_rows ? 1 : count;
   if (whole_rows) list[0] = (heta_i_probe){0, count, directions, count, results};
   for (size_t i = 0; i < count && !whole_rows; i++)
-    list[i] = (heta_i_probe){item->token + i, 1, directions + i * width, 1,
-                             results + i * targets * width};
+    list[i] =
+        (heta_i_probe){tokens[i], 1, directions + i * width, 1, results + i * targets * width};
   for (size_t t = item->target; t < item->target_end; t++)
     HETA_GO(heta_i_need_adjoint(session, t, error));
   HETA_GO(session->engine->api->probes(session->engine, session->run,
@@ -76,16 +97,17 @@ heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *ite
                                        gauss_newton, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t i = 0; i < count; i++) {
-      size_t at = whole_rows ? t * count + i : i * targets + t;
-      bool context = item->token + i < session->targets[item->target + t].position;
-      (heta_i_series_at(session, series, item->target + t,
-                        item->token + i))[item->sample % samples] =
+      size_t at = whole_rows ? t * count + i : i * targets + t, target = item->target + t;
+      if (!wanted(session, item, series, target, tokens[i])) continue;
+      bool context = tokens[i] < session->targets[target].position;
+      heta_i_series_at(session, series, target, tokens[i])[item->sample] =
           context ? l1(results + at * width, width) : 0;
     }
 done:
   heta_i_free(directions);
   heta_i_free(results);
   heta_i_free(list);
+  heta_i_free(tokens);
   return status;
 }
 

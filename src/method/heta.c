@@ -13,8 +13,12 @@ enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
 static const heta_option_info OPTIONS[] = {
     {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
     {"gamma", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the information"},
-    {"probes", "hvp-samples", HETA_OPTION_INTEGER, 1, 100000, NULL, "10",
-     "Hessian-vector products per token"},
+    {"probes", "hvp-samples", HETA_OPTION_INTEGER, 1, 100000, "auto", "10",
+     "Hessian-vector products per token; auto: as many as --tolerance asks for"},
+    {"tolerance", NULL, HETA_OPTION_NUMBER, 1e-4, 1, NULL, "0.05",
+     "--probes auto: stop at this standard error of a token's curvature, relative to it"},
+    {"max-probes", NULL, HETA_OPTION_INTEGER, HETA_LEAST_PROBES, 100000, NULL, "100",
+     "--probes auto: products per token at most"},
     {"curvature", NULL, HETA_OPTION_CHOICE, 0, 0, "block|row|gradsq|gauss-newton", "block",
      "block: a token's own block of the Hessian; row: its whole row; gradsq: squared gradient; "
      "gauss-newton: block of the Gauss-Newton matrix"},
@@ -31,21 +35,37 @@ static bool probed(const heta_i_session *session) {
   return !heta_i_option_is(session, "curvature", "gradsq");
 }
 
+static bool adaptive(const heta_i_session *session) {
+  return probed(session) && heta_i_option_is(session, "probes", "auto");
+}
+
 static heta_status check(const heta_i_session *session, heta_error *error) {
   if (session->contrast && heta_i_option_is(session, "curvature", "gauss-newton"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "curvature 'gauss-newton' of log P(target) - log P(foil) is zero for every "
                        "text; use --curvature block with --foil");
+  static const char *const FOR_AUTO[] = {"tolerance", "max-probes"};
+  for (size_t k = 0; k < 2 && !heta_i_option_is(session, "probes", "auto"); k++) {
+    const heta_i_value *value = heta_i_option(session, FOR_AUTO[k]);
+    if (strcmp(value->text, value->info->default_value))
+      return heta_i_fail(error, HETA_E_ARGUMENT, "option %s needs --probes auto", FOR_AUTO[k]);
+  }
+  if (!probed(session) && heta_i_option_is(session, "probes", "auto"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--curvature gradsq is exact and takes no probes; leave --probes away");
   return heta_i_mask_check(session, error);
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
   static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
                                       "gradient", "gradient_squared", "curvature"};
-  size_t probes = (size_t)heta_i_option_number(session, "probes");
+  bool chosen = adaptive(session);
+  size_t probes = 1;
+  if (probed(session))
+    probes = (size_t)heta_i_option_number(session, chosen ? "max-probes" : "probes");
   double n = (double)session->length;
   for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
-  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], probed(session) ? probes : 1, error));
+  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], probes, error));
   heta_i_item all = {
       .target_end = session->target_count, .token_end = session->length, .sample_end = 1};
   heta_i_item gate = all;
@@ -71,6 +91,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE, error));
   if (!probed(session)) return HETA_OK;
   return heta_i_curvature_items(session, PHASE_CURVATURE, CURVATURE, probes,
+                                chosen ? heta_i_option_number(session, "tolerance") : 0,
                                 heta_i_option_is(session, "curvature", "row"), error);
 }
 

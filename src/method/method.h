@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 
 enum { HETA_MAX_SERIES = 8, HETA_MAX_COMPONENTS = 8 };
+enum { HETA_LEAST_PROBES = 8 }; /* before a standard error may stop a token's probes */
 
 typedef struct heta_i_series {
   const char *name;
@@ -26,7 +27,10 @@ typedef struct heta_i_item {
   const char *name; /* for progress: "gate" */
   size_t target, target_end, token, token_end, sample, sample_end;
   uint32_t fills; /* bit per series it writes in that range */
-  double flop;    /* of its matrix products */
+  /* Above 0: samples of a token whose relative standard error has come down to this are left out
+   * (stopping.c), and parts of a job share the item's tokens instead of the items. */
+  double tolerance;
+  double flop; /* of its matrix products, at most */
   uint64_t forwards, reverses, hvps;
 } heta_i_item;
 
@@ -74,6 +78,7 @@ struct heta_i_session {
   size_t length; /* context tokens of the last target */
   size_t lane_rows;
   size_t target_group; /* adjoints kept at the same time */
+  size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
   /* Known when running: */
   const int32_t *tokens; /* [length + 1] */
@@ -110,8 +115,20 @@ heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_erro
 /* Allocates the values of all series, NaN. */
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error);
 double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token);
-/* Whether every value an item writes is there. */
+/* Whether every value an item writes is there, or is not wanted. */
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
+
+/* stopping.c */
+/* Whether a sample has to be computed: it is not there, and those before it do not make it
+ * needless.
+ */
+bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_t series,
+                   size_t target, size_t token, size_t sample);
+/* Whether the token's share of the item is this job's. */
+bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token);
+/* Whether the token's samples reached the tolerance. */
+bool heta_i_settled(const heta_i_session *session, size_t series, size_t target, size_t token,
+                    double tolerance);
 
 /* passes.c: pieces that several methods share. */
 /* Matrix work of `rows` block rows and `heads` output distributions. */
@@ -139,8 +156,9 @@ heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, het
 heta_status heta_i_rollout(heta_i_session *session, double *out, heta_error *error);
 
 /* curvature.c */
+/* tolerance above 0: at most `probes` per token, as many as it takes (stopping.c). */
 heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t series, size_t probes,
-                                   bool whole_rows, heta_error *error);
+                                   double tolerance, bool whole_rows, heta_error *error);
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                  bool whole_rows, bool gauss_newton, heta_error *error);
 /* Mean and standard error over the finished samples of one token; returns their number. */

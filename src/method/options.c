@@ -46,12 +46,17 @@ static heta_status parse(const heta_i_method *method, const heta_option_info *in
   switch (info->type) {
   case HETA_OPTION_NUMBER:
   case HETA_OPTION_INTEGER:
+    if (info->choices && match_choice(info->choices, text, &value->argument)) {
+      value->number = NAN;
+      return HETA_OK;
+    }
     if (!heta_i_number_read(text, &value->number) || !isfinite(value->number) ||
         value->number < info->minimum || value->number > info->maximum ||
         (info->type == HETA_OPTION_INTEGER && value->number != floor(value->number)))
       return heta_i_fail(error, HETA_E_ARGUMENT,
-                         "option %s of method %s is '%s'; it takes a %s from %g to %g", info->name,
-                         method->info.name, text,
+                         "option %s of method %s is '%s'; it takes %s%sa %s from %g to %g",
+                         info->name, method->info.name, text, info->choices ? info->choices : "",
+                         info->choices ? " or " : "",
                          info->type == HETA_OPTION_INTEGER ? "whole number" : "number",
                          info->minimum, info->maximum);
     return HETA_OK;

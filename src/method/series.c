@@ -55,7 +55,7 @@ bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {
     for (size_t t = item->target; t < item->target_end; t++)
       for (size_t i = item->token; i < item->token_end; i++)
         for (size_t r = item->sample; r < sample_end; r++)
-          if (isnan(heta_i_series_at(session, s, t, i)[r])) return false;
+          if (heta_i_wanted(session, item, s, t, i, r)) return false;
   }
   return true;
 }

@@ -244,9 +244,9 @@ static void refused_options(void **state) {
     heta_option option;
     const char *words;
   } WRONG[] = {
-      {{"probe", "3"}, "method heta has no option 'probe'; it has: beta, gamma, probes, curvature"},
-      {{"probes", "0"}, "it takes a whole number from 1 to 100000"},
-      {{"probes", "2.5"}, "it takes a whole number from 1 to 100000"},
+      {{"probe", "3"}, "method heta has no option 'probe'; it has: beta, gamma, probes, tolerance"},
+      {{"probes", "0"}, "it takes auto or a whole number from 1 to 100000"},
+      {{"probes", "2.5"}, "it takes auto or a whole number from 1 to 100000"},
       {{"probes", "many"}, "option probes of method heta is 'many'"},
       {{"beta", "-1"}, "it takes a number from 0 to 1e+06"},
       {{"beta", "nan"}, "it takes a number from 0 to 1e+06"},

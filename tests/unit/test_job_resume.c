@@ -116,9 +116,11 @@ static void two_processes(void **state) {
 /* Any number of parts, merged in any order, before the job runs or after. */
 static void parts(void **state) {
   (void)state;
-  static const char *const OPTIONS[] = {"probes=4", "probes=6 curvature=row", "curvature=gradsq"};
+  static const char *const OPTIONS[] = {"probes=4", "probes=6 curvature=row", "curvature=gradsq",
+                                        "probes=auto tolerance=0.2 max-probes=20",
+                                        "probes=auto tolerance=0.3 curvature=row"};
   heta_model *model = fixture_model("llama-rope3-f16");
-  for (size_t o = 0; o < 3; o++) {
+  for (size_t o = 0; o < sizeof OPTIONS / sizeof *OPTIONS; o++) {
     heta_attribute_options options = usual(OPTIONS[o]);
     heta_job *undivided = whole(model, &options);
     for (size_t count = 2; count <= 5; count += 3) {
