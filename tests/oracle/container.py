@@ -1,7 +1,9 @@
 """container.py: writes a tiny model as a GGUF file, with a complete byte-level tokenizer."""
+import json
+
 import gguf
 import numpy as np
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 MERGES = [('Ġ', 't'), ('h', 'e'), ('Ġt', 'he'), ('i', 'n'), ('Ġ', 'a'), ('Ġ', 'd'), ('e', 'n')]
 SPECIAL = ['<|begin|>', '<|end|>']
@@ -28,6 +30,17 @@ class Vocabulary:
     def encode(self, text):
         return self._tokenizer.encode(text).ids
 
+    def save(self, folder):
+        """Writes tokenizer.json and tokenizer_config.json."""
+        tokenizer = Tokenizer.from_str(self._tokenizer.to_str())
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.add_special_tokens(SPECIAL)
+        tokenizer.save(str(folder / 'tokenizer.json'))
+        (folder / 'tokenizer_config.json').write_text(json.dumps({
+            'tokenizer_class': 'PreTrainedTokenizerFast', 'bos_token': SPECIAL[0],
+            'eos_token': SPECIAL[1], 'add_bos_token': False, 'add_eos_token': False,
+            'clean_up_tokenization_spaces': False}, indent=1) + '\n')
+
 
 def stored(array, kind):
     """The bytes that stand for a float32 array in weight type `kind`, and the exact values they
@@ -40,7 +53,8 @@ def write(path, architecture, fields, tensors, vocabulary):
     """fields: {key without the architecture's prefix: value}; tensors: {name: (bytes, kind)}."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(path.stem)
-    add = {str: writer.add_string, float: writer.add_float32, int: writer.add_uint32}
+    add = {str: writer.add_string, float: writer.add_float32, int: writer.add_uint32,
+           bool: writer.add_bool}
     for key, value in fields.items():
         add[type(value)](f'{architecture}.{key}', value)
     writer.add_tokenizer_model('gpt2')

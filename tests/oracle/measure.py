@@ -18,26 +18,54 @@ SEED, PROBES = 7, 4
 class Subject:
     """A transformers model (eager attention, float64) as the formulas see it.
 
-    attention: per layer, its (value projection, output projection) modules."""
+    X is the embedding row as looked up. transformers' classes take `inputs_embeds` after the scale
+    that Gemma's multiply with (it belongs to their embedding module) and before GPT-2's and OPT's
+    learned positions (which they add themselves): scale is what is left to do here.
 
-    def __init__(self, model, attention, heads, kv_heads, head_width):
-        self.model, self.attention = model, attention
+    value_modules: per layer, the module whose output `values` cuts the values out of; out_matrices:
+    per layer, the output projection (width, heads * head_width), without its bias; window: a row
+    sees itself and the window - 1 rows before it, on all layers, or, if mixed, on those that the
+    configuration lists."""
+
+    def __init__(self, model, value_modules, values, out_matrices, heads, kv_heads, head_width,
+                 window=None, mixed=False, scale=1.0):
+        self.model = model
+        self.value_modules, self.values, self.out_matrices = value_modules, values, out_matrices
         self.heads, self.kv_heads, self.head_width = heads, kv_heads, head_width
+        self.window, self.mixed, self.scale = window, mixed, scale
         self.embedding = model.get_input_embeddings().weight.detach()
+
+    def _mask(self, n, hidden_key, window):
+        """(1, 1, n, n): what is added to the attention scores."""
+        visible = torch.ones(n, n).tril().bool()
+        if window:
+            visible &= torch.ones(n, n).triu(1 - window).bool()
+        if hidden_key is not None:
+            visible[hidden_key + 1:, hidden_key] = False
+        mask = torch.zeros(n, n, dtype=torch.float64)
+        return mask.masked_fill_(~visible, torch.finfo(torch.float64).min)[None, None]
 
     def run(self, X, hidden_key=None, attentions=False):
         """Logits (n, V) of embedding rows X. No row after hidden_key attends to it."""
         n = X.shape[0]
-        visible = torch.ones(n, n).tril().bool()
-        if hidden_key is not None:
-            visible[hidden_key + 1:, hidden_key] = False
-        mask = torch.zeros(n, n, dtype=torch.float64)
-        mask.masked_fill_(~visible, torch.finfo(torch.float64).min)
+        mask = self._mask(n, hidden_key, self.window)
+        if self.mixed:
+            mask = {'full_attention': self._mask(n, hidden_key, None), 'sliding_attention': mask}
         with Double():
-            out = self.model(inputs_embeds=X[None], attention_mask=mask[None, None],
-                             output_attentions=attentions, use_cache=False)
+            out = self.model(inputs_embeds=X[None] * self.scale, attention_mask=mask,
+                             position_ids=torch.arange(n)[None], output_attentions=attentions,
+                             use_cache=False)
         assert out.logits.dtype == torch.float64
         return (out.logits[0], out.attentions) if attentions else out.logits[0]
+
+
+def check_as_called(subject, ids):
+    """Fails unless run() agrees with the model called as anyone calls it, with ids alone: its own
+    masks, windows, positions and embedding scale."""
+    with torch.no_grad(), Double():
+        plain = subject.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+        ours = subject.run(subject.embedding[torch.tensor(ids)])
+    assert (plain - ours).abs().max() <= 1e-12 * plain.abs().max(), 'run() is not the model'
 
 
 def log_probs(subject, X, hidden_key=None):
@@ -97,8 +125,9 @@ def gauss_newton(subject, X):
 def gate(subject, X, rollout):
     """Semantic transition influence (n,): rollout 'headwise' or 'mean'."""
     values = []
-    hooks = [value.register_forward_hook(lambda m, i, out: values.append(out.detach()[0]))
-             for value, _ in subject.attention]
+    hooks = [module.register_forward_hook(
+        lambda m, i, out: values.append(subject.values(out.detach()[0])))
+             for module in subject.value_modules]
     with torch.no_grad():
         _, attentions = subject.run(X, attentions=True)
     for hook in hooks:
@@ -107,13 +136,13 @@ def gate(subject, X, rollout):
     identity = torch.eye(n, dtype=torch.float64)
     R = [identity] * H
     M = torch.zeros(n, dtype=torch.float64)
-    for A, v, (_, out) in zip(attentions, values, subject.attention):
+    for A, v, out in zip(attentions, values, subject.out_matrices):
         A = A[0].mean(0, keepdim=True).expand(H, n, n) if rollout == 'mean' else A[0]
         for h in range(H):
             step = 0.5 * A[h] + 0.5 * identity
             R[h] = (step / step.sum(-1, keepdim=True)) @ R[h]
             k = h * K // H
-            mixed = v[:, k * w:(k + 1) * w] @ out.weight.detach()[:, h * w:(h + 1) * w].T
+            mixed = v[:, k * w:(k + 1) * w] @ out[:, h * w:(h + 1) * w].T
             M += R[h][-1] * mixed.abs().sum(-1)
     return M / M.sum()
 
