@@ -29,6 +29,7 @@
 /* What elementwise and norm kernels need. Pointers a kernel does not use may be NULL. */
 typedef struct X(rows) {
   size_t rows, width;
+  size_t parts; /* rows here that make one row of `primal`: the heads of a token; 0: one */
   const uint32_t *primal;
   int threads;
   bool accumulate;           /* into the (first) output */
@@ -36,6 +37,7 @@ typedef struct X(rows) {
   const real *weight, *bias; /* [width]; bias may be NULL */
   real epsilon;
   heta_i_activation activation;
+  real cap;            /* of a soft cap */
   const real *a, *b;   /* inputs x (b: second input) */
   const real *da, *db; /* their tangents */
   const real *gy;      /* adjoint of the output */
@@ -45,6 +47,13 @@ typedef struct X(rows) {
   real *dga, *dgb;     /* their tangents */
 } X(rows);
 
+/* The row of x and ȳ that a row of the tangents belongs to. */
+static inline size_t X(primal_row)(const X(rows) *r, size_t row) {
+  if (!r->primal) return row;
+  if (r->parts < 2) return r->primal[row];
+  return r->primal[row / r->parts] * r->parts + row % r->parts;
+}
+
 /* Rotation of pairs within each head: y = R(position) x, or its transpose. Linear, so that one
  * function is all four maps. */
 typedef struct X(rotary) {
@@ -52,7 +61,7 @@ typedef struct X(rotary) {
   bool interleaved, transpose, accumulate;
   int threads;
   const uint32_t *position;  /* of each row */
-  const real *cosine, *sine; /* [positions × dims/2] */
+  const real *cosine, *sine; /* [positions × dims/2]; NULL when dims is 0: all is copied */
   const real *x;
   real *y;
 } X(rotary);
@@ -76,7 +85,9 @@ typedef struct X(attention_lane) {
 
 typedef struct X(attention) {
   size_t heads, kv_heads, head_width;
+  size_t window; /* a row sees the last `window` keys only, its own among them; 0: all */
   real scale;
+  real cap; /* scaled scores s become cap tanh(s / cap); 0: they do not */
   int threads;
   const X(attention_lane) *lanes;
   size_t lane_count;
@@ -108,11 +119,16 @@ typedef struct X(backend) {
     void (*forward)(const X(rows) *), (*vjp)(const X(rows) *), (*jvp)(const X(rows) *),
         (*vjp_tangent)(const X(rows) *);
   } rms_norm, layer_norm, gated, activation;
+  /* In place, and in terms of y: a holds y where a derivative map is asked, da in vjp′ ẏ. */
+  struct {
+    void (*forward)(const X(rows) *), (*vjp)(const X(rows) *), (*jvp)(const X(rows) *),
+        (*vjp_tangent)(const X(rows) *);
+  } soft_cap;
   void (*rotate)(const X(rotary) *);
   void (*add)(const X(rows) *);      /* y = a + b; with b NULL: y (+)= a */
   void (*add_bias)(const X(rows) *); /* y += bias, every row */
   size_t (*attention_scratch)(size_t heads, size_t kv_heads, size_t head_width, size_t root_rows,
-                              size_t lane_rows, int threads);
+                              size_t lane_rows, bool capped, int threads);
   void (*attention_forward)(const X(attention) *);
   void (*attention_vjp)(const X(attention) *);
   void (*attention_jvp)(const X(attention) *);

@@ -71,9 +71,9 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   const heta_i_engine_settings *s = &engine->settings;
   size_t width = model->hyper.width;
   size_t rows = s->lane_rows > pad_rows(s->positions) ? s->lane_rows : pad_rows(s->positions);
-  size_t attention = engine->backend->attention_scratch(model->hyper.heads, model->hyper.kv_heads,
-                                                        model->hyper.head_width, s->positions,
-                                                        s->lane_rows, s->threads);
+  size_t attention = engine->backend->attention_scratch(
+      model->hyper.heads, model->hyper.kv_heads, model->hyper.head_width, s->positions,
+      s->lane_rows, model->hyper.attention_cap > 0, s->threads);
   engine->embedding_row = X(take)(engine, width, sizeof(float));
   engine->attention_scratch = X(take)(engine, attention, sizeof(real));
   engine->head = X(take)(engine, X(head_elements)(model), sizeof(real));
@@ -130,11 +130,13 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
   size_t layers = hyper->layers, rows = pad_rows(load->length), width = hyper->width;
   size_t angles = 0;
   for (int i = 0; i < HETA_ROTARY_TABLES; i++) angles += hyper->rotary[i].dims;
-  uint64_t numbers = s->positions * angles + X(head_elements)(model) + 3 * HEAD_ROWS * width +
-                     backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width,
-                                                s->positions, s->lane_rows, s->threads);
+  uint64_t numbers =
+      s->positions * angles + X(head_elements)(model) + 3 * HEAD_ROWS * width +
+      backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width, s->positions,
+                                 s->lane_rows, hyper->attention_cap > 0, s->threads);
   numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */
-  numbers += load->adjoints * load->targets * width;
+  numbers +=
+      load->adjoints * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
   numbers += rows * (hyper->head_width + width);         /* a projection in flight */
   numbers += load->length * load->length * hyper->heads; /* captured probabilities */
   if (s->recompute) numbers += (rows > s->lane_rows ? rows : s->lane_rows) * width;

@@ -134,8 +134,14 @@ void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, co
   }
 }
 
-/* The input rows of a lane, into the batch's residual. */
-static void load_input(X(engine) *engine, const X(placed) *at, real *residual) {
+double X(input_scale)(const X(engine) *engine, size_t begin) {
+  return begin ? 1 : engine->base.model->hyper.embedding_scale;
+}
+
+/* The input rows of a lane, into the residual of the batch before block `begin`. Embeddings, as
+ * they enter block 0, are scaled and get their learned positions. */
+static void load_input(X(engine) *engine, const X(batch) *batch, const X(placed) *at, size_t begin,
+                       real *residual) {
   const heta_i_lane *lane = at->lane;
   size_t width = engine->base.model->hyper.width;
   real *out = residual + at->offset * width;
@@ -148,6 +154,11 @@ static void load_input(X(engine) *engine, const X(placed) *at, real *residual) {
       X(embed_rows)(engine, lane->tokens + at->first + r, 1, out + r * width);
     }
   }
+  double scale = X(input_scale)(engine, begin);
+  for (size_t e = 0; scale != 1 && e < at->rows * width; e++)
+    out[e] = (real)(scale * (double)out[e]);
+  for (size_t r = 0; !begin && r < at->rows; r++)
+    X(add_position)(engine, batch->position[at->offset + r], out + r * width);
 }
 
 /* Fills the batch's maps for its placed lanes; pad rows repeat position 0. */
@@ -227,6 +238,21 @@ static heta_status check_sites(const X(engine) *engine, const heta_i_lane *lane,
   return HETA_OK;
 }
 
+/* Whether there is a learned position for every own row. */
+static heta_status check_positions(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
+                                   heta_error *error) {
+  const heta_model *model = engine->base.model;
+  if (begin || !model->position_embedding) return HETA_OK;
+  size_t count = model->position_embedding->shape[1] - model->position_offset;
+  for (size_t row = lane->first; row < lane->length; row++)
+    if ((lane->positions ? lane->positions[row] : row) >= count)
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "this model has learned positions for %zu tokens; the text has %zu: "
+                         "shorten it",
+                         count, lane->length);
+  return HETA_OK;
+}
+
 static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
                               heta_error *error) {
   const X(run) *parent = (const X(run) *)lane->parent;
@@ -237,6 +263,7 @@ static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, 
   if (!fits)
     return heta_i_fail(error, HETA_E_INTERNAL, "a lane of rows %zu … %zu does not fit its engine",
                        lane->first, lane->length);
+  HETA_TRY(check_positions(engine, lane, begin, error));
   return check_sites(engine, lane, begin, error);
 }
 
@@ -358,7 +385,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   }
   memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
   X(frame) frame = X(tape_frame)(engine, run->tape, begin);
-  load_input(engine, &run->batch.placed[0], frame.b[HETA_SITE_RESIDUAL_BEFORE]);
+  load_input(engine, &run->batch, &run->batch.placed[0], begin, frame.b[HETA_SITE_RESIDUAL_BEFORE]);
   for (size_t block = begin; block < model->hyper.layers; block++) {
     HETA_GO(X(check_stop)(engine, error));
     frame = X(tape_frame)(engine, run->tape, block);
@@ -520,7 +547,7 @@ static heta_status run_batch(X(engine) *engine, size_t begin, X(frame) *last, he
   HETA_GO(open_probabilities(batch, error));
   X(frame) frame = X(tape_frame)(engine, &view, begin);
   for (size_t l = 0; l < batch->count; l++)
-    load_input(engine, &batch->placed[l], frame.b[HETA_SITE_RESIDUAL_BEFORE]);
+    load_input(engine, batch, &batch->placed[l], begin, frame.b[HETA_SITE_RESIDUAL_BEFORE]);
   for (size_t block = begin; block < model->hyper.layers; block++) {
     HETA_GO(X(check_stop)(engine, error));
     frame = X(tape_frame)(engine, &view, block);

@@ -4,11 +4,15 @@
 
 #include "engine/internal.h"
 
-/* Scratch: residual, norm (values or adjoints), their tangents, and one matrix of logits. */
+/* Scratch: residual, norm (values or adjoints), their tangents, one matrix of logits, and with a
+ * cap on them one of their tangents. */
 enum { RESIDUAL, NORM, RESIDUAL_B, NORM_B, MATRICES };
 
+static bool capped(const heta_model *model) { return model->hyper.logit_cap > 0; }
+
 size_t X(head_elements)(const heta_model *model) {
-  return HEAD_ROWS * (MATRICES * model->hyper.width + model->hyper.vocabulary);
+  size_t logits = (capped(model) ? 2 : 1) * model->hyper.vocabulary;
+  return HEAD_ROWS * (MATRICES * model->hyper.width + logits);
 }
 
 static real *scratch(X(engine) *engine, size_t index) {
@@ -16,6 +20,11 @@ static real *scratch(X(engine) *engine, size_t index) {
 }
 
 real *X(head_logits)(X(engine) *engine) { return scratch(engine, MATRICES); }
+
+static real *capped_tangents(X(engine) *engine) {
+  const heta_model *model = engine->base.model;
+  return capped(model) ? X(head_logits)(engine) + HEAD_ROWS * model->hyper.vocabulary : NULL;
+}
 
 static X(frame) frame_of(real *residual, real *norm, real *logits) {
   X(frame) frame = {{NULL}};
@@ -62,47 +71,44 @@ void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real 
     memcpy(logits, out, rows * engine->base.model->hyper.vocabulary * sizeof(real));
 }
 
-void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const real *logits_adjoint,
+void X(head_vjp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
                  real *norm_adjoint, real *residual_adjoint) {
-  copy_in(engine, RESIDUAL, residual, rows);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows)};
-  X(frame) values = frame_of(scratch(engine, RESIDUAL), NULL, NULL);
+  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
+  X(frame) values = frame_of(run->final, NULL, run->logits);
   X(frame)
   adjoints = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), X(head_logits)(engine));
-  if (logits_adjoint != X(head_logits)(engine))
-    memcpy(X(head_logits)(engine), logits_adjoint,
-           rows * engine->base.model->hyper.vocabulary * sizeof(real));
   pass(engine, &(X(call)){.batch = &batch, .values = &values, .adjoints = &adjoints}, BACKWARD,
        vjp);
   copy_out(engine, norm_adjoint, NORM_B, rows);
   copy_out(engine, residual_adjoint, RESIDUAL_B, rows);
 }
 
-void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const real *residual,
-                 const real *tangent, real *logits_tangent) {
+void X(head_jvp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
+                 const real *tangent) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
+  real *logits = X(head_logits)(engine), *kept = capped_tangents(engine);
   X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
-  X(frame) values = frame_of((real *)residual, NULL, NULL);
-  X(frame)
-  tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits_tangent);
+  X(frame) values = frame_of(run->final, NULL, run->logits);
+  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits);
   pass(engine, &(X(call)){.batch = &batch, .values = &values, .tangents = &tangents}, FORWARD, jvp);
+  if (kept) memcpy(kept, logits, rows * engine->base.model->hyper.vocabulary * sizeof(real));
 }
 
-void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
-                         const real *residual, const real *tangent, const real *norm_adjoint,
-                         const real *logits_adjoint_tangent, real *out) {
+void X(head_vjp_tangent)(X(engine) *engine, const X(adjoint) *adjoint, size_t rows,
+                         const uint32_t *primal, const real *tangent, bool gauss_newton,
+                         real *out) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
   X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
-  X(frame) values = frame_of((real *)residual, NULL, NULL);
-  X(frame) adjoints = frame_of(NULL, (real *)norm_adjoint, NULL);
-  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, NULL);
+  X(frame) values = frame_of(adjoint->run->final, NULL, adjoint->run->logits);
+  X(frame) adjoints = frame_of(NULL, adjoint->norm, adjoint->logits);
+  X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, capped_tangents(engine));
   X(frame)
   adjoint_tangents =
-      frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM), (real *)logits_adjoint_tangent);
+      frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM), X(head_logits)(engine));
   pass(engine,
        &(X(call)){.batch = &batch,
                   .values = &values,
-                  .adjoints = norm_adjoint ? &adjoints : NULL,
+                  .adjoints = gauss_newton ? NULL : &adjoints,
                   .tangents = &tangents,
                   .adjoint_tangents = &adjoint_tangents},
        BACKWARD, vjp_tangent);

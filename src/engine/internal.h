@@ -101,7 +101,8 @@ typedef struct X(adjoint) {
   heta_i_seed *seeds;
   size_t row_count; /* distinct rows of the seeds, sorted, as indices into target_rows */
   size_t *rows;
-  real *norm; /* [row_count × width]: adjoint of the final norm's output */
+  real *norm;   /* [targets × width]: adjoint of the final norm's output */
+  real *logits; /* [targets × vocabulary]: adjoint of capped logits; NULL without a cap */
 } X(adjoint);
 
 /* Everything one map of one op needs. Frames not used by a map are NULL. */
@@ -130,8 +131,8 @@ typedef struct X(op_maps) {
 
 /* ops_*.c */
 const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind);
-extern const X(op_maps) X(norm_maps), X(linear_maps), X(rotary_maps), X(attention_maps),
-    X(gated_maps), X(activation_maps), X(add_maps);
+extern const X(op_maps) X(norm_maps), X(head_norm_maps), X(soft_cap_maps), X(linear_maps),
+    X(rotary_maps), X(attention_maps), X(gated_maps), X(activation_maps), X(add_maps);
 
 /* memory.c */
 void *X(take)(X(engine) *engine, size_t count, size_t size);
@@ -149,6 +150,8 @@ void X(batch_close)(X(engine) *engine, X(batch) *batch);
 /* weights.c */
 size_t X(weights_bytes)(const heta_model *model, bool expand);
 void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real *out);
+/* Adds the learned row of a position to an embedding; nothing when the model has none. */
+void X(add_position)(X(engine) *engine, size_t position, real *embedding);
 heta_status X(weights_open)(X(engine) *engine, heta_error *error);
 void X(weights_close)(X(engine) *engine);
 size_t X(panel_rows)(const X(weight) *weight);
@@ -157,6 +160,8 @@ const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t f
 
 /* forward.c */
 heta_status X(check_stop)(const X(engine) *engine, heta_error *error);
+/* What the input is multiplied by on its way into block `begin`, and gradients on their way out. */
+double X(input_scale)(const X(engine) *engine, size_t begin);
 /* `again`: recomputing, when the block's input already holds its overrides. */
 void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
                       bool again);
@@ -192,15 +197,18 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoin
 size_t X(head_elements)(const heta_model *model);
 /* logits [rows × vocabulary] of rows of the final residual; rows <= HEAD_ROWS. */
 void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real *logits);
-/* norm_adjoint [rows × width] and the residual's adjoint from the logits' adjoint. */
-void X(head_vjp)(X(engine) *engine, size_t rows, const real *residual, const real *logits_adjoint,
+/* The derivative maps, at target rows of a run: `primal` has the number of each. The logits'
+ * adjoint and tangents are in head_logits, where the maps leave theirs. norm_adjoint [rows × width]
+ * and the residual's adjoint from the logits' adjoint. */
+void X(head_vjp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
                  real *norm_adjoint, real *residual_adjoint);
-/* Tangents of the logits: `primal` maps each row to a row of `residual`. */
-void X(head_jvp)(X(engine) *engine, size_t rows, const uint32_t *primal, const real *residual,
-                 const real *tangent, real *logits_tangent);
-void X(head_vjp_tangent)(X(engine) *engine, size_t rows, const uint32_t *primal,
-                         const real *residual, const real *tangent, const real *norm_adjoint,
-                         const real *logits_adjoint_tangent, real *out);
+/* Tangents of the logits from the residual's. */
+void X(head_jvp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
+                 const real *tangent);
+/* The tangent of the residual's adjoint from that of the logits' adjoint. Follows head_jvp of the
+ * same rows. gauss_newton: the run's adjoints count as 0. */
+void X(head_vjp_tangent)(X(engine) *engine, const X(adjoint) *adjoint, size_t rows,
+                         const uint32_t *primal, const real *tangent, bool gauss_newton, real *out);
 real *X(head_logits)(X(engine) *engine); /* scratch [HEAD_ROWS × vocabulary] */
 
 /* objective.c */

@@ -19,6 +19,7 @@ static X(rows) rows_of(const X(call) *c) {
        .epsilon = (real)c->engine->base.model->hyper.epsilon,
        .activation = c->engine->base.model->architecture->activation,
        .a = get(c->values, op->in[0]),
+       .cap = (real)c->engine->base.model->hyper.logit_cap,
        .gy = get(c->adjoints, op->out)};
   if (c->weight) {
     r.weight = c->weight->vector;
@@ -42,31 +43,52 @@ static X(rows) rows_of(const X(call) *c) {
   return r;
 }
 
-#define ROW_OP(name, kernels)                                                                      \
+/* Every head is a row of its own. */
+static X(rows) heads_of(const X(call) *c) {
+  X(rows) r = rows_of(c);
+  r.parts = r.width / c->engine->base.model->hyper.head_width;
+  r.rows *= r.parts;
+  r.width = c->engine->base.model->hyper.head_width;
+  return r;
+}
+
+/* A cap of 0 leaves no row to do. */
+static X(rows) capped_of(const X(call) *c) {
+  X(rows) r = rows_of(c);
+  if (!(r.cap > 0)) r.rows = 0;
+  return r;
+}
+
+static bool is_rms(const X(call) *c) {
+  return c->engine->base.model->architecture->norm == HETA_NORM_RMS;
+}
+
+#define ROW_OP(name, arguments, kernels)                                                           \
   static void forward_##name(const X(call) *c) {                                                   \
-    X(rows) r = rows_of(c);                                                                        \
+    X(rows) r = arguments(c);                                                                      \
     (kernels).forward(&r);                                                                         \
   }                                                                                                \
   static void vjp_##name(const X(call) *c) {                                                       \
-    X(rows) r = rows_of(c);                                                                        \
+    X(rows) r = arguments(c);                                                                      \
     (kernels).vjp(&r);                                                                             \
   }                                                                                                \
   static void jvp_##name(const X(call) *c) {                                                       \
-    X(rows) r = rows_of(c);                                                                        \
+    X(rows) r = arguments(c);                                                                      \
     (kernels).jvp(&r);                                                                             \
   }                                                                                                \
   static void vjp_tangent_##name(const X(call) *c) {                                               \
-    X(rows) r = rows_of(c);                                                                        \
+    X(rows) r = arguments(c);                                                                      \
     (kernels).vjp_tangent(&r);                                                                     \
   }                                                                                                \
   const X(op_maps)                                                                                 \
       X(name##_maps) = {forward_##name, vjp_##name, jvp_##name, vjp_tangent_##name, true, true};
 
-ROW_OP(norm, c->engine->base.model->architecture->norm == HETA_NORM_RMS
-                 ? c->engine->backend->rms_norm
-                 : c->engine->backend->layer_norm)
-ROW_OP(gated, c->engine->backend->gated)
-ROW_OP(activation, c->engine->backend->activation)
+ROW_OP(norm, rows_of, is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm)
+ROW_OP(head_norm, heads_of,
+       is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm)
+ROW_OP(gated, rows_of, c->engine->backend->gated)
+ROW_OP(activation, rows_of, c->engine->backend->activation)
+ROW_OP(soft_cap, capped_of, c->engine->backend->soft_cap)
 
 static X(attention) attention_of(const X(call) *c) {
   const heta_i_hyper *hyper = &c->engine->base.model->hyper;
@@ -75,7 +97,9 @@ static X(attention) attention_of(const X(call) *c) {
   a = {.heads = hyper->heads,
        .kv_heads = hyper->kv_heads,
        .head_width = hyper->head_width,
+       .window = hyper->layer[c->block].window,
        .scale = (real)hyper->attention_scale,
+       .cap = (real)hyper->attention_cap,
        .threads = c->engine->settings.threads,
        .lanes = c->batch->attention,
        .lane_count = c->batch->count,
@@ -131,10 +155,14 @@ const X(op_maps) X(attention_maps) = {forward_attention,     vjp_attention, jvp_
                                       vjp_tangent_attention, true,          true};
 
 const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind) {
-  static const X(op_maps) *const TABLE[HETA_OP_KINDS] = {
-      [HETA_OP_NORM] = &X(norm_maps),     [HETA_OP_LINEAR] = &X(linear_maps),
-      [HETA_OP_ROTARY] = &X(rotary_maps), [HETA_OP_ATTENTION] = &X(attention_maps),
-      [HETA_OP_GATED] = &X(gated_maps),   [HETA_OP_ACTIVATION] = &X(activation_maps),
-      [HETA_OP_ADD] = &X(add_maps)};
+  static const X(op_maps) *const TABLE[HETA_OP_KINDS] = {[HETA_OP_NORM] = &X(norm_maps),
+                                                         [HETA_OP_HEAD_NORM] = &X(head_norm_maps),
+                                                         [HETA_OP_SOFT_CAP] = &X(soft_cap_maps),
+                                                         [HETA_OP_LINEAR] = &X(linear_maps),
+                                                         [HETA_OP_ROTARY] = &X(rotary_maps),
+                                                         [HETA_OP_ATTENTION] = &X(attention_maps),
+                                                         [HETA_OP_GATED] = &X(gated_maps),
+                                                         [HETA_OP_ACTIVATION] = &X(activation_maps),
+                                                         [HETA_OP_ADD] = &X(add_maps)};
   return TABLE[kind];
 }

@@ -36,9 +36,11 @@ static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t co
   adjoint->seeds = heta_i_allocate(count, sizeof *adjoint->seeds);
   adjoint->rows = heta_i_allocate(run->target_count, sizeof *adjoint->rows);
   adjoint->norm = X(take)(engine, run->target_count * model->hyper.width, sizeof(real));
-  heta_status status = adjoint->seeds && adjoint->rows && adjoint->norm
-                           ? HETA_OK
-                           : heta_i_no_memory(error, "a reverse pass", count);
+  bool capped = model->hyper.logit_cap > 0;
+  if (capped)
+    adjoint->logits = X(take)(engine, run->target_count * model->hyper.vocabulary, sizeof(real));
+  bool taken = adjoint->seeds && adjoint->rows && adjoint->norm && (!capped || adjoint->logits);
+  heta_status status = taken ? HETA_OK : heta_i_no_memory(error, "a reverse pass", count);
   if (!status)
     status = X(tape_open)(engine, pad_rows(run->length), run->begin, engine->keep_adjoints, 2,
                           &adjoint->tape, error);
@@ -61,9 +63,9 @@ void X(adjoint_free)(heta_i_adjoint *base) {
   X(adjoint) *adjoint = (X(adjoint) *)base;
   if (!adjoint) return;
   X(run) *run = adjoint->run;
-  X(give)
-  (run->engine, adjoint->norm, run->target_count * run->engine->base.model->hyper.width,
-   sizeof(real));
+  const heta_i_hyper *hyper = &run->engine->base.model->hyper;
+  X(give)(run->engine, adjoint->norm, run->target_count * hyper->width, sizeof(real));
+  X(give)(run->engine, adjoint->logits, run->target_count * hyper->vocabulary, sizeof(real));
   X(tape_close)(run->engine, adjoint->tape);
   heta_i_free(adjoint->seeds);
   heta_i_free(adjoint->rows);
@@ -80,14 +82,18 @@ static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
   for (size_t from = 0; from < adjoint->row_count; from += HEAD_ROWS) {
     size_t left = adjoint->row_count - from, count = left < HEAD_ROWS ? left : HEAD_ROWS;
     real *logits = X(head_logits)(engine);
+    uint32_t primal[HEAD_ROWS];
     for (size_t i = 0; i < count; i++) {
       size_t target = adjoint->rows[from + i];
-      memcpy(gathered + i * width, run->final + target * width, width * sizeof(real));
+      primal[i] = (uint32_t)target;
       X(objective_vjp)
       (run->logits + target * vocabulary, run->log_sum[target], vocabulary, adjoint->seeds,
        adjoint->seed_count, run->target_rows[target], logits + i * vocabulary);
+      if (adjoint->logits)
+        memcpy(adjoint->logits + target * vocabulary, logits + i * vocabulary,
+               vocabulary * sizeof(real));
     }
-    X(head_vjp)(engine, count, gathered, logits, gathered, back);
+    X(head_vjp)(engine, run, count, primal, gathered, back);
     for (size_t i = 0; i < count; i++) {
       size_t target = adjoint->rows[from + i];
       memcpy(adjoint->norm + target * width, gathered + i * width, width * sizeof(real));
@@ -108,6 +114,7 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
   HETA_TRY(check_seeds(run, seeds, seed_count, error));
   HETA_TRY(adjoint_open(run, seeds, seed_count, &adjoint, error));
   size_t last = model->hyper.layers - 1, width = model->hyper.width;
+  double scale = X(input_scale)(engine, run->begin);
   X(frame) adjoints = X(tape_frame)(engine, adjoint->tape, last);
   memset(adjoints.b[HETA_SITE_RESIDUAL_AFTER], 0, adjoint->tape->rows * width * sizeof(real));
   reverse_head(adjoint, adjoints.b[HETA_SITE_RESIDUAL_AFTER]);
@@ -142,7 +149,7 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
   if (value) *value = X(objective_value)(run, seeds, seed_count);
   if (gradient)
     for (size_t e = 0; e < run->length * width; e++)
-      gradient[e] = (double)adjoints.b[HETA_SITE_RESIDUAL_BEFORE][e];
+      gradient[e] = scale * (double)adjoints.b[HETA_SITE_RESIDUAL_BEFORE][e];
   if (out) {
     *out = (heta_i_adjoint *)adjoint;
     return HETA_OK;

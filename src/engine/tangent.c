@@ -29,13 +29,15 @@ static size_t pack(X(engine) *engine, const X(run) *run, const heta_i_probe *pro
   return used;
 }
 
-static void load_directions(X(engine) *engine, const heta_i_probe *probes, real *residual) {
+static void load_directions(X(engine) *engine, const X(run) *run, const heta_i_probe *probes,
+                            real *residual) {
+  double scale = X(input_scale)(engine, run->begin);
   size_t width = engine->base.model->hyper.width;
   memset(residual, 0, engine->batch.padded * width * sizeof(real));
   for (size_t l = 0; l < engine->batch.count; l++) {
     real *rows = residual + engine->batch.placed[l].offset * width;
     for (size_t e = 0; e < probes[l].direction_rows * width; e++)
-      rows[e] = (real)probes[l].direction[e];
+      rows[e] = (real)(scale * probes[l].direction[e]);
   }
 }
 
@@ -91,13 +93,12 @@ static void head_rows(X(engine) *engine, const X(adjoint) *adjoint, const head_r
     primal[i] = rows[i].target;
     memcpy(gathered + i * width, tangents + rows[i].row * width, width * sizeof(real));
   }
-  X(head_jvp)(engine, count, primal, run->final, gathered, logits);
+  X(head_jvp)(engine, run, count, primal, gathered);
 #pragma omp parallel for num_threads(engine->settings.threads) schedule(static)
   for (size_t i = 0; i < count; i++) X(objective_vjp_tangent)
   (run->logits + primal[i] * vocabulary, run->log_sum[primal[i]], vocabulary, adjoint->seeds,
    adjoint->seed_count, run->target_rows[primal[i]], logits + i * vocabulary);
-  X(head_vjp_tangent)
-  (engine, count, primal, run->final, gathered, gauss_newton ? NULL : adjoint->norm, logits, back);
+  X(head_vjp_tangent)(engine, adjoint, count, primal, gathered, gauss_newton, back);
   for (size_t i = 0; i < count; i++)
     memcpy(out + rows[i].row * width, back + i * width, width * sizeof(real));
 }
@@ -184,6 +185,7 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run,
   X(run) *run = (X(run) *)base_run;
   const heta_model *model = base->model;
   size_t width = model->hyper.width;
+  double scale = X(input_scale)(engine, run->begin);
   HETA_TRY(check_probes(engine, run, probes, count, error));
   if (!engine->tangents)
     HETA_TRY(X(tape_open)(engine, engine->settings.lane_rows, 0,
@@ -194,7 +196,7 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run,
   for (size_t from = 0; from < count;) {
     size_t used = pack(engine, run, probes, from, count);
     X(frame) tangents = X(tape_frame)(engine, &tangent_tape, run->begin);
-    load_directions(engine, probes + from, tangents.b[HETA_SITE_RESIDUAL_BEFORE]);
+    load_directions(engine, run, probes + from, tangents.b[HETA_SITE_RESIDUAL_BEFORE]);
     for (size_t block = run->begin; block < model->hyper.layers; block++) {
       HETA_TRY(X(check_stop)(engine, error));
       X(frame) values = X(run_frame)(run, block);
@@ -214,7 +216,7 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *base_run,
         const real *rows =
             start.b[HETA_SITE_RESIDUAL_BEFORE] + engine->batch.placed[l].offset * width;
         double *result = probe->result + a * probe->result_rows * width;
-        for (size_t e = 0; e < probe->result_rows * width; e++) result[e] = (double)rows[e];
+        for (size_t e = 0; e < probe->result_rows * width; e++) result[e] = scale * (double)rows[e];
       }
     }
     from += used;

@@ -148,3 +148,11 @@ void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real 
     for (size_t c = 0; c < width; c++) out[i * width + c] = (real)row[c];
   }
 }
+
+void X(add_position)(X(engine) *engine, size_t position, real *embedding) {
+  const heta_model *model = engine->base.model;
+  if (!model->position_embedding) return;
+  float *row = engine->embedding_row;
+  heta_i_tensor_rows(model->position_embedding, position + model->position_offset, 1, row);
+  for (size_t c = 0; c < model->hyper.width; c++) embedding[c] += (real)row[c];
+}

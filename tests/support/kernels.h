@@ -27,7 +27,7 @@ typedef struct kernel_case {
   heta_i_op_kind kind;
   heta_i_norm norm;
   heta_i_activation activation;
-  size_t rows, width;
+  size_t rows, width;          /* head norm: width is the sum of the heads' */
   const double *weight, *bias; /* norm: [width]; linear: weight [outputs × width], bias [outputs] */
   size_t outputs;              /* linear */
   double epsilon;
@@ -36,6 +36,8 @@ typedef struct kernel_case {
   bool interleaved;
   const uint32_t *positions; /* rotary: of each row, below 64 */
   size_t hidden;             /* attention: a key that later rows do not see, or SIZE_MAX */
+  size_t window;             /* attention: how many keys a row sees; 0: all */
+  double cap;                /* attention: of the scaled scores, 0: none; soft cap */
   const kernel_edit *edits;
   size_t edit_count;
 } kernel_case;
@@ -72,6 +74,6 @@ void kernel_product_f64(heta_backend backend, int threads, bool transposed, size
                         size_t k, const double *a, const double *b, bool accumulate, double *c);
 /* Numbers that attention over at most `rows` rows may use as scratch. */
 size_t kernel_scratch_f32(heta_backend backend, size_t heads, size_t kv_heads, size_t head_width,
-                          size_t rows, int threads);
+                          size_t rows, bool capped, int threads);
 
 #endif

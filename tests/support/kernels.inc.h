@@ -76,6 +76,7 @@ static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads,
   X(rows) r = {.rows = v->batch_rows,
                .width = c->width,
                .primal = v->primal,
+               .cap = (real)c->cap,
                .threads = threads,
                .accumulate = v->a->accumulate,
                .accumulate_b = v->a->accumulate,
@@ -89,6 +90,10 @@ static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads,
                .db = v->dx[1],
                .gy = v->gy,
                .dgy = v->dgy};
+  if (c->kind == HETA_OP_HEAD_NORM) {
+    r.parts = c->heads;
+    r.rows *= c->heads;
+  }
   if (map == KERNEL_FORWARD) r.y = v->y;
   if (map == KERNEL_JVP) r.dy = v->y;
   if (map == KERNEL_VJP) r.ga = v->gx[0], r.gb = v->gx[1];
@@ -99,7 +104,7 @@ static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads,
       {table->layer_norm.forward, table->layer_norm.vjp, table->layer_norm.jvp,
        table->layer_norm.vjp_tangent},
       {table->gated.forward, table->gated.vjp, table->gated.jvp, table->gated.vjp_tangent}};
-  if (c->kind == HETA_OP_NORM)
+  if (c->kind == HETA_OP_NORM || c->kind == HETA_OP_HEAD_NORM)
     maps[c->norm == HETA_NORM_LAYER][map](&r);
   else if (c->kind == HETA_OP_GATED)
     maps[2][map](&r);
@@ -111,6 +116,40 @@ static void run_rows(heta_i_arena *memory, const X(backend) *table, int threads,
     table->activation.jvp(&r);
   else
     table->activation.vjp_tangent(&r);
+}
+
+/* In place: y is what the derivative maps read, ẏ what vjp′ does. */
+static void run_soft_cap(heta_i_arena *memory, const X(backend) *table, int threads, view *v,
+                         kernel_map map) {
+  const kernel_case *c = v->c;
+  size_t width = c->width, numbers = v->batch_rows * width;
+  X(rows) r = {.rows = c->rows,
+               .width = width,
+               .threads = threads,
+               .cap = (real)c->cap,
+               .a = v->x[0],
+               .y = v->x[0]};
+  table->soft_cap.forward(&r);
+  if (map == KERNEL_FORWARD) memcpy(v->y, v->x[0], numbers * sizeof(real));
+  if (map == KERNEL_FORWARD) return;
+  r.rows = v->batch_rows;
+  r.primal = v->primal;
+  r.gy = v->gy;
+  if (map == KERNEL_VJP) {
+    r.ga = heta_i_arena_take(memory, numbers + 1, sizeof(real));
+    memcpy(r.ga, v->gy, numbers * sizeof(real));
+    r.gy = r.ga;
+    table->soft_cap.vjp(&r);
+    memcpy(v->gx[0], r.ga, numbers * sizeof(real));
+    return;
+  }
+  r.da = r.dy = v->dx[0];
+  table->soft_cap.jvp(&r);
+  if (map == KERNEL_JVP) memcpy(v->y, v->dx[0], numbers * sizeof(real));
+  if (map == KERNEL_JVP) return;
+  r.dgy = r.dga = v->dgy;
+  table->soft_cap.vjp_tangent(&r);
+  memcpy(v->gx[0], v->dgy, numbers * sizeof(real));
 }
 
 /* y = a + b; its adjoint goes to both inputs. */
@@ -213,7 +252,9 @@ static void run_attention(heta_i_arena *memory, const X(backend) *table, int thr
   X(attention) t = {.heads = c->heads,
                     .kv_heads = c->kv_heads,
                     .head_width = c->head_width,
+                    .window = c->window,
                     .scale = (real)(1 / sqrt((double)c->head_width)),
+                    .cap = (real)c->cap,
                     .threads = threads,
                     .lanes = lanes,
                     .lane_count = count,
@@ -227,11 +268,12 @@ static void run_attention(heta_i_arena *memory, const X(backend) *table, int thr
                     .dv = v->dx[2],
                     .dgy = v->dgy};
   for (int i = 0; i < 3; i++) t.accumulate[i] = v->a->accumulate;
-  t.scratch = heta_i_arena_take(memory,
-                                table->attention_scratch(c->heads, c->kv_heads, c->head_width,
-                                                         c->rows, v->batch_rows, threads) +
-                                    1,
-                                sizeof *t.scratch);
+  t.scratch =
+      heta_i_arena_take(memory,
+                        table->attention_scratch(c->heads, c->kv_heads, c->head_width, c->rows,
+                                                 v->batch_rows, c->cap > 0, threads) +
+                            1,
+                        sizeof *t.scratch);
   real *probabilities = NULL;
   size_t numbers = c->heads * c->rows * c->rows;
   if (map == KERNEL_FORWARD) {
@@ -276,6 +318,7 @@ void NAME(kernel_run)(heta_backend backend, int threads, const kernel_case *c, k
   view v = open_view(&memory, c, map, a);
   switch (c->kind) {
   case HETA_OP_ADD: run_sum(table, threads, &v, map); break;
+  case HETA_OP_SOFT_CAP: run_soft_cap(&memory, table, threads, &v, map); break;
   case HETA_OP_LINEAR: run_linear(&memory, table, threads, &v, map); break;
   case HETA_OP_ROTARY: run_rotary(&memory, table, threads, &v, map); break;
   case HETA_OP_ATTENTION: run_attention(&memory, table, threads, &v, map); break;

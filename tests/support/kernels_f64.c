@@ -8,7 +8,8 @@ void kernel_widths(const kernel_case *c, size_t in[KERNEL_INPUTS], size_t *out) 
   in[1] = c->kind == HETA_OP_GATED || c->kind == HETA_OP_ADD ? c->width : 0;
   in[2] = 0;
   *out = c->kind == HETA_OP_LINEAR ? c->outputs : c->width;
-  if (c->kind == HETA_OP_ROTARY) in[0] = *out = c->heads * c->head_width;
+  if (c->kind == HETA_OP_ROTARY || c->kind == HETA_OP_HEAD_NORM)
+    in[0] = *out = c->heads * c->head_width;
   if (c->kind != HETA_OP_ATTENTION) return;
   in[0] = *out = c->heads * c->head_width;
   in[1] = in[2] = c->kv_heads * c->head_width;

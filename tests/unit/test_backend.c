@@ -102,15 +102,18 @@ static void scratch_grows_with_rows(void **state) {
   } HEADS[] = {{1, 1}, {9, 3}, {32, 8}, {12, 12}, {8, 1}};
   for (int backend = HETA_BACKEND_CPU; backend <= HETA_BACKEND_REFERENCE; backend++)
     for (size_t h = 0; h < sizeof HEADS / sizeof *HEADS; h++)
-      for (int threads = 1; threads < 9; threads += 7) {
+      for (int kind = 0; kind < 4; kind++) {
+        int threads = kind % 2 ? 8 : 1;
+        bool capped = kind > 1;
         size_t before = 0;
         for (size_t rows = 1; rows < 3000; rows++) {
           size_t now = kernel_scratch_f32((heta_backend)backend, HEADS[h].heads, HEADS[h].kv_heads,
-                                          64, rows, threads);
+                                          64, rows, capped, threads);
           if (now < before)
-            fail_msg("backend %d, %zu heads on %zu: %zu rows take %zu numbers of scratch, one row "
+            fail_msg("backend %d, %zu heads on %zu, capped %d: %zu rows take %zu numbers of "
+                     "scratch, one row "
                      "less takes %zu",
-                     backend, HEADS[h].heads, HEADS[h].kv_heads, rows, now, before);
+                     backend, HEADS[h].heads, HEADS[h].kv_heads, capped, rows, now, before);
           before = now;
         }
       }

@@ -46,6 +46,8 @@ static void open_subject(subject *s) {
     s->x[i] = s->in[i] ? dice_normal(&s->d, s->in[i]) : NULL;
     s->dx[i] = s->in[i] ? dice_normal(&s->d, s->in[i]) : NULL;
   }
+  for (size_t e = 0; s->c.activation == HETA_ACT_RELU && e < s->in[0]; e++)
+    s->x[0][e] += s->x[0][e] < 0 ? -0.1 : 0.1; /* no difference crosses the kink */
   s->gy = dice_normal(&s->d, s->out);
   s->dgy = dice_normal(&s->d, s->out);
 }
@@ -134,6 +136,7 @@ typedef void (*runner)(heta_backend, int, const kernel_case *, kernel_map,
 
 /* With `accumulate`, a reverse map adds to what is there. */
 static void check_accumulation(subject *s, runner run, heta_backend backend, double limit) {
+  if (s->c.kind == HETA_OP_SOFT_CAP) return; /* in place: nothing is added to */
   for (int map = KERNEL_VJP; map <= KERNEL_VJP_TANGENT; map += KERNEL_VJP_TANGENT - KERNEL_VJP) {
     kernel_arguments plain = arguments(s, (kernel_map)map), added = plain;
     run(backend, 1, &s->c, (kernel_map)map, &plain);
@@ -279,15 +282,47 @@ static void norms(void **state) {
                                .epsilon = WIDTHS[w] < 3 ? 0.5 : 1e-5});
 }
 
+/* Every head of a row on its own. */
+static void head_norms(void **state) {
+  (void)state;
+  static const size_t SHAPES[][2] = {{1, 9}, {3, 4}, {2, 8}, {5, 33}}; /* heads, head_width */
+  uint64_t seed = 150;
+  for (int kind = HETA_NORM_RMS; kind <= HETA_NORM_LAYER; kind++)
+    for (size_t r = 0; r < ROW_COUNT; r++)
+      for (size_t k = 0; k < sizeof SHAPES / sizeof *SHAPES; k++)
+        check_op("head norm", seed++,
+                 (kernel_case){.kind = HETA_OP_HEAD_NORM,
+                               .norm = (heta_i_norm)kind,
+                               .rows = ROWS[r],
+                               .heads = SHAPES[k][0],
+                               .head_width = SHAPES[k][1],
+                               .width = SHAPES[k][1],
+                               .bias = k % 2 ? &SOME : NULL,
+                               .epsilon = 1e-5});
+}
+
+static void soft_caps(void **state) {
+  (void)state;
+  static const double CAPS[] = {0.5, 2, 30};
+  uint64_t seed = 180;
+  for (size_t k = 0; k < sizeof CAPS / sizeof *CAPS; k++)
+    for (size_t r = 0; r < ROW_COUNT; r++)
+      check_op("soft cap", seed++,
+               (kernel_case){
+                   .kind = HETA_OP_SOFT_CAP, .rows = ROWS[r], .width = WIDTHS[r], .cap = CAPS[k]});
+}
+
 static void activations(void **state) {
   (void)state;
-  static const char *const NAMES[] = {"gated SiLU", "gated GELU", "SiLU", "GELU"};
+  static const char *const NAMES[][4] = {
+      {"SiLU", "GELU (tanh)", "GELU", "ReLU"},
+      {"gated SiLU", "gated GELU (tanh)", "gated GELU", "gated ReLU"}};
   uint64_t seed = 200;
   for (int gated = 1; gated >= 0; gated--)
-    for (int kind = HETA_ACT_SILU; kind <= HETA_ACT_GELU_TANH; kind++)
+    for (int kind = HETA_ACT_SILU; kind <= HETA_ACT_RELU; kind++)
       for (size_t r = 0; r < ROW_COUNT; r++)
         for (size_t w = 0; w < WIDTH_COUNT; w++)
-          check_op(NAMES[2 * !gated + kind], seed++,
+          check_op(NAMES[gated][kind], seed++,
                    (kernel_case){.kind = gated ? HETA_OP_GATED : HETA_OP_ACTIVATION,
                                  .activation = (heta_i_activation)kind,
                                  .rows = ROWS[r],
@@ -355,6 +390,30 @@ static void attentions(void **state) {
                                                        : ROWS[r] / 2});
 }
 
+/* Windows and caps, each alone and both, with and without a hidden key and an edit. */
+static void windowed_and_capped_attentions(void **state) {
+  (void)state;
+  static const size_t WINDOWS[] = {0, 1, 3, 16, 40};
+  uint64_t seed = 5000;
+  for (size_t r = 0; r < ROW_COUNT; r++)
+    for (size_t h = 0; h < HEAD_SHAPES; h++)
+      for (size_t w = 0; w < sizeof WINDOWS / sizeof *WINDOWS; w++)
+        for (int capped = w == 0; capped < 2; capped++, seed++) {
+          kernel_edit edit = {SIZE_MAX, ROWS[r] / 2, 0.5, NULL};
+          check_op("windowed or capped attention", seed,
+                   (kernel_case){.kind = HETA_OP_ATTENTION,
+                                 .rows = ROWS[r],
+                                 .heads = HEADS[h].heads,
+                                 .kv_heads = HEADS[h].kv_heads,
+                                 .head_width = HEADS[h].head_width,
+                                 .window = WINDOWS[w],
+                                 .cap = capped ? 0.75 : 0,
+                                 .hidden = seed % 3 ? SIZE_MAX : ROWS[r] / 3,
+                                 .edits = &edit,
+                                 .edit_count = seed % 5 == 0});
+        }
+}
+
 /* set, add, scale and blend, for one row, one head, all, and two edits of the same row. */
 static void edited_attentions(void **state) {
   (void)state;
@@ -386,8 +445,7 @@ static void edited_attentions(void **state) {
 }
 
 /* Probabilities written down from their definition, and the mix they give. */
-static void attention_by_hand(void **state) {
-  (void)state;
+static void by_hand(size_t window, double cap) {
   enum { N = 5, H = 4, KV = 2, W = 3 };
   const size_t hidden = 1, row = 3, head = 2;
   dice d = {.seed = 700};
@@ -398,8 +456,9 @@ static void attention_by_hand(void **state) {
     for (size_t i = 0; i < N; i++) {
       double *a = wanted + (h * N + i) * N, sum = 0;
       for (size_t j = 0; j <= i; j++) {
-        if (j == hidden && i > hidden) continue;
-        a[j] = exp(dot_of(q + (i * H + h) * W, k + (j * KV + h / 2) * W, W) / sqrt(W));
+        if ((j == hidden && i > hidden) || (window && j + window <= i)) continue;
+        double score = dot_of(q + (i * H + h) * W, k + (j * KV + h / 2) * W, W) / sqrt(W);
+        a[j] = exp(cap > 0 ? cap * tanh(score / cap) : score);
         sum += a[j];
       }
       for (size_t j = 0; j <= i; j++) a[j] /= sum;
@@ -414,6 +473,8 @@ static void attention_by_hand(void **state) {
                    .heads = H,
                    .kv_heads = KV,
                    .head_width = W,
+                   .window = window,
+                   .cap = cap,
                    .hidden = hidden,
                    .edits = &edit,
                    .edit_count = 1};
@@ -431,6 +492,50 @@ static void attention_by_hand(void **state) {
   dice_free(&d);
 }
 
+static void attention_by_hand(void **state) {
+  (void)state;
+  by_hand(0, 0);
+  by_hand(2, 0);
+  by_hand(0, 0.7);
+  by_hand(3, 0.7);
+}
+
+/* Keys and values outside a row's window change no bit of its mix, nor of its maps back. */
+static void windows_are_closed(void **state) {
+  (void)state;
+  enum { N = 33, WINDOW = 5 };
+  for (int single = 0; single < 2; single++) {
+    runner run = single ? kernel_run_f32 : kernel_run_f64;
+    heta_backend backend = single ? HETA_BACKEND_CPU : HETA_BACKEND_REFERENCE;
+    subject s = {.d = {.seed = 760}, .name = "window"};
+    s.c = (kernel_case){.kind = HETA_OP_ATTENTION,
+                        .rows = N,
+                        .heads = 4,
+                        .kv_heads = 2,
+                        .head_width = 8,
+                        .window = WINDOW,
+                        .hidden = SIZE_MAX};
+    open_subject(&s);
+    memset(s.gy, 0, (s.out - 32) * sizeof *s.gy); /* only the last row is asked for */
+    kernel_arguments forth = arguments(&s, KERNEL_FORWARD), back = arguments(&s, KERNEL_VJP);
+    run(backend, 1, &s.c, KERNEL_FORWARD, &forth);
+    run(backend, 1, &s.c, KERNEL_VJP, &back);
+    double *last = dice_copy(&s.d, forth.y + s.out - 32, 32);
+    double *query = dice_copy(&s.d, back.gx[0] + s.in[0] - 32, 32);
+    for (int i = 1; i < 3; i++)
+      for (size_t e = 0; e < (N - WINDOW) * 16; e++) {
+        assert_true(back.gx[i][e] == 0);
+        s.x[i][e] = 1e3 * dice_fraction(&s.d);
+      }
+    run(backend, 1, &s.c, KERNEL_FORWARD, &forth);
+    run(backend, 1, &s.c, KERNEL_VJP, &back);
+    assert_memory_equal(last, forth.y + s.out - 32, 32 * sizeof *last);
+    assert_memory_equal(query, back.gx[0] + s.in[0] - 32, 32 * sizeof *query);
+    assert_true(forth.y[(N - 2) * 32] != 0 && back.gx[1][(N - WINDOW) * 16] != 0);
+    dice_free(&s.d);
+  }
+}
+
 /* Forward lanes read their parent's keys and values: any batch of them gives the rows of the whole.
  */
 static void forward_lanes(void **state) {
@@ -446,6 +551,8 @@ static void forward_lanes(void **state) {
                         .kv_heads = HEADS[shape].kv_heads,
                         .head_width = HEADS[shape].head_width,
                         .hidden = seed % 2 ? SIZE_MAX : 0,
+                        .window = seed % 5 > 2 ? seed % 5 : 0,
+                        .cap = seed % 7 > 4 ? 0.6 : 0,
                         .edits = &edit,
                         .edit_count = seed % 3 == 0};
     open_subject(&s);
@@ -475,12 +582,16 @@ static void forward_lanes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(norms),
+                                     cmocka_unit_test(head_norms),
+                                     cmocka_unit_test(soft_caps),
                                      cmocka_unit_test(activations),
                                      cmocka_unit_test(rotations),
                                      cmocka_unit_test(projections),
                                      cmocka_unit_test(attentions),
+                                     cmocka_unit_test(windowed_and_capped_attentions),
                                      cmocka_unit_test(edited_attentions),
                                      cmocka_unit_test(attention_by_hand),
+                                     cmocka_unit_test(windows_are_closed),
                                      cmocka_unit_test(forward_lanes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,22 +14,27 @@
 
 /* The tables of the root run hold A, Ā - ΣA∘Ā and s̄ of some heads at a time: at most this many
  * numbers, unless one key/value head alone needs more. */
-enum { TABLE_NUMBERS = 1 << 22, TABLES = 3, THREAD_MATRICES = 2 };
+enum { TABLE_NUMBERS = 1 << 22 };
 
-static size_t heads_at_once(size_t heads, size_t kv_heads, size_t n) {
-  size_t group = heads / kv_heads, at_once = TABLE_NUMBERS / (TABLES * group * n * n);
+/* n × n matrices of a head and of a thread; with a cap, z and ż besides. */
+static size_t tables_each(bool capped) { return capped ? 4 : 3; }
+static size_t thread_matrices_each(bool capped) { return capped ? 3 : 2; }
+
+static size_t heads_at_once(size_t heads, size_t kv_heads, bool capped, size_t n) {
+  size_t group = heads / kv_heads;
+  size_t at_once = TABLE_NUMBERS / (tables_each(capped) * group * n * n);
   return at_once < 1 ? 1 : at_once > kv_heads ? kv_heads : at_once;
 }
 
 size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
-                                    size_t root_rows, size_t lane_rows, int threads) {
+                                    size_t root_rows, size_t lane_rows, bool capped, int threads) {
   size_t group = heads / kv_heads, n = root_rows;
   /* A shorter root takes more heads at a time: what any root of at most n rows may fill. */
-  size_t tables = TABLES * heads * n * n, one = TABLES * group * n * n;
+  size_t tables = tables_each(capped) * heads * n * n, one = tables_each(capped) * group * n * n;
   if (tables > TABLE_NUMBERS) tables = one > TABLE_NUMBERS ? one : TABLE_NUMBERS;
   size_t reference = heta_i_reference_attention_scratch_f32(heads, kv_heads, head_width, root_rows,
-                                                            lane_rows, threads);
-  size_t own = tables + (size_t)threads * THREAD_MATRICES * n * n;
+                                                            lane_rows, capped, threads);
+  size_t own = tables + (size_t)threads * thread_matrices_each(capped) * n * n;
   return own > reference ? own : reference;
 }
 
@@ -67,6 +72,24 @@ static size_t hidden_from(const heta_i_attention_lane_f32 *lane, size_t row) {
   return row > lane->hidden ? lane->hidden : SIZE_MAX;
 }
 
+HETA_CLONES static void cap_row(float *z, size_t count, float cap) {
+  float inverse = 1.0f / cap;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) z[j] = cap * heta_i_cpu_tanh(z[j] * inverse);
+}
+
+/* The probabilities of a row from its scaled scores, in place. z: where to leave the capped scores,
+ * or NULL. */
+static void probabilities(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
+                          size_t row, size_t keys, float *a, float *z) {
+  size_t from = c->window && row >= c->window ? row + 1 - c->window : 0;
+  size_t hidden = hidden_from(lane, row), seen = row + 1 - from;
+  memset(a, 0, from * sizeof *a);
+  if (c->cap > 0) cap_row(a + from, seen, c->cap);
+  if (z) memcpy(z, a, (row + 1) * sizeof *a);
+  softmax(a + from, seen, keys - from, hidden < from ? SIZE_MAX : hidden - from);
+}
+
 static void forward_plain(const heta_i_attention_f32 *c) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
          group = c->heads / c->kv_heads;
@@ -83,14 +106,14 @@ static void forward_plain(const heta_i_attention_f32 *c) {
       const float *q = c->q + lane->offset * qw + head * hw;
       const float *k = c->k + lane->offset * kw + at, *v = c->v + lane->offset * kw + at;
       float *y = c->y + lane->offset * qw + head * hw;
-      float *a = c->scratch + (size_t)thread_index() * THREAD_MATRICES * most * most;
+      float *a = c->scratch + (size_t)thread_index() * most * most;
       if (lane->first)
         heta_i_cpu_product('N', 'T', lane->rows, lane->first, hw, c->scale, q, qw,
                            lane->parent_k + at, kw, false, a, keys);
       heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale, q, qw, k, kw, false,
                          a + lane->first, keys);
       for (size_t i = 0; i < lane->rows; i++)
-        softmax(a + i * keys, lane->first + i + 1, keys, hidden_from(lane, lane->first + i));
+        probabilities(c, lane, lane->first + i, keys, a + i * keys, NULL);
       if (c->probabilities)
         memcpy(c->probabilities + head * lane->rows * keys, a, lane->rows * keys * sizeof *a);
       heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f, a + lane->first, keys, v, kw,
@@ -121,22 +144,22 @@ void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
   }
 }
 
-/* What the root run contributes for one head: n × n each. */
+/* What the root run contributes for one head: n × n each; z with a cap only. */
 typedef struct table {
-  float *a, *centered, *sbar;
+  float *a, *centered, *sbar, *z;
 } table;
 
 static table table_of(const heta_i_attention_f32 *c, size_t index) {
   size_t n = c->root->rows;
-  float *base = c->scratch + index * TABLES * n * n;
-  return (table){base, base + n * n, base + 2 * n * n};
+  float *base = c->scratch + index * tables_each(c->cap > 0) * n * n;
+  return (table){base, base + n * n, base + 2 * n * n, c->cap > 0 ? base + 3 * n * n : NULL};
 }
 
 static float *thread_matrices(const heta_i_attention_f32 *c) {
-  size_t n = c->root->rows;
-  size_t tables =
-      heads_at_once(c->heads, c->kv_heads, n) * (c->heads / c->kv_heads) * TABLES * n * n;
-  return c->scratch + tables + (size_t)thread_index() * THREAD_MATRICES * n * n;
+  size_t n = c->root->rows, group = c->heads / c->kv_heads;
+  bool capped = c->cap > 0;
+  size_t tables = heads_at_once(c->heads, c->kv_heads, capped, n) * group * tables_each(capped);
+  return c->scratch + (tables + (size_t)thread_index() * thread_matrices_each(capped)) * n * n;
 }
 
 HETA_CLONES static void center_row(const float *a, float *centered, float *sbar, size_t visible,
@@ -151,6 +174,16 @@ HETA_CLONES static void center_row(const float *a, float *centered, float *sbar,
   for (size_t j = visible; j < keys; j++) centered[j] = sbar[j] = 0;
 }
 
+/* x ∘= t, the slope of the cap at z. */
+HETA_CLONES static void slope_row(const float *z, size_t count, float cap, float *x) {
+  float inverse = 1.0f / cap;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    float y = z[j] * inverse;
+    x[j] *= 1 - y * y;
+  }
+}
+
 /* Fills the tables of key/value heads [kv, kv + count); Ā and s̄ only when there is an adjoint. */
 static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, bool adjoint) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
@@ -162,7 +195,8 @@ static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, 
     table t = table_of(c, index);
     heta_i_cpu_product('N', 'T', n, n, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false,
                        t.a, n);
-    for (size_t i = 0; i < n; i++) softmax(t.a + i * n, i + 1, n, hidden_from(c->root, i));
+    for (size_t i = 0; i < n; i++)
+      probabilities(c, c->root, i, n, t.a + i * n, t.z ? t.z + i * n : NULL);
     if (!adjoint) continue;
     if (!c->gy) {
       memset(t.centered, 0, n * n * sizeof(float));
@@ -171,8 +205,10 @@ static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, 
     }
     heta_i_cpu_product('N', 'T', n, n, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false,
                        t.centered, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
       center_row(t.a + i * n, t.centered + i * n, t.sbar + i * n, i + 1, n);
+      if (t.z) slope_row(t.z + i * n, i + 1, c->cap, t.sbar + i * n);
+    }
   }
 }
 
@@ -183,7 +219,7 @@ void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c) {
   }
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
          group = c->heads / c->kv_heads;
-  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
+  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, c->cap > 0, n);
   for (size_t kv = 0; kv < c->kv_heads; kv += step) {
     size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
     fill_tables(c, kv, count, true);
@@ -210,17 +246,22 @@ HETA_CLONES static void tangent_row(const float *a, float *ds, size_t visible, s
   for (size_t j = visible; j < keys; j++) ds[j] = 0;
 }
 
-/* Ȧ of a lane [rows × n]: its keys before `first` have no tangent. */
+/* Ȧ of a lane [rows × n]: its keys before `first` have no tangent. dz: where to leave ż when there
+ * is a cap, or NULL. */
 static void tangent_matrix(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
-                           size_t head, size_t at, const table *t, float *da) {
+                           size_t head, size_t at, const table *t, float *da, float *dz) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
   heta_i_cpu_product('N', 'T', lane->rows, n, hw, c->scale, c->dq + lane->offset * qw + head * hw,
                      qw, c->k + at, kw, false, da, n);
   heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale,
                      c->q + lane->first * qw + head * hw, qw, c->dk + lane->offset * kw + at, kw,
                      true, da + lane->first, n);
-  for (size_t i = 0; i < lane->rows; i++)
-    tangent_row(t->a + (lane->first + i) * n, da + i * n, lane->first + i + 1, n);
+  for (size_t i = 0; i < lane->rows; i++) {
+    size_t row = lane->first + i;
+    if (t->z) slope_row(t->z + row * n, row + 1, c->cap, da + i * n);
+    if (t->z && dz) memcpy(dz + i * n, da + i * n, (row + 1) * sizeof *dz);
+    tangent_row(t->a + row * n, da + i * n, row + 1, n);
+  }
 }
 
 void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
@@ -230,7 +271,7 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
   }
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
          group = c->heads / c->kv_heads;
-  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, n);
+  size_t n = c->root->rows, step = heads_at_once(c->heads, c->kv_heads, c->cap > 0, n);
   for (size_t kv = 0; kv < c->kv_heads; kv += step) {
     size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
     fill_tables(c, kv, count, false);
@@ -241,7 +282,7 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
         size_t head = kv * group + index, at = (head / group) * hw;
         table t = table_of(c, index);
         float *da = thread_matrices(c), *dy = c->dy + lane->offset * qw + head * hw;
-        tangent_matrix(c, lane, head, at, &t, da);
+        tangent_matrix(c, lane, head, at, &t, da, NULL);
         heta_i_cpu_product('N', 'N', lane->rows, hw, n, 1.0f, da, n, c->v + at, kw, false, dy, qw);
         heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f,
                            t.a + lane->first * n + lane->first, n, c->dv + lane->offset * kw + at,
@@ -260,23 +301,37 @@ HETA_CLONES static void adjoint_tangent_row(const float *a, const float *centere
   for (size_t j = visible; j < keys; j++) dabar[j] = 0;
 }
 
+/* s̄̇ = t z̄̇ - z̄ (2z/c²) ż in place of z̄̇, with z̄ = A∘(Ā - ΣA∘Ā). */
+HETA_CLONES static void bend_row(const float *z, const float *a, const float *centered,
+                                 const float *dz, size_t count, float cap, float *ds) {
+  float inverse = 1.0f / cap;
+#pragma omp simd
+  for (size_t j = 0; j < count; j++) {
+    float y = z[j] * inverse;
+    ds[j] = (1 - y * y) * ds[j] - 2 * inverse * y * dz[j] * a[j] * centered[j];
+  }
+}
+
 static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                              size_t head, size_t at, const table *t, bool first_of_group) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
   size_t rows = lane->rows, first = lane->first, corner = first * n + first;
-  float *da = thread_matrices(c), *ds = da + n * n;
+  float *da = thread_matrices(c), *ds = da + n * n, *dz = t->z ? ds + n * n : NULL;
   const float *q = c->q + first * qw + head * hw, *dq = c->dq + lane->offset * qw + head * hw;
   const float *dk = c->dk + lane->offset * kw + at, *dv = c->dv + lane->offset * kw + at;
   const float *gy = c->gy ? c->gy + first * qw + head * hw : NULL;
   const float *dgy = c->dgy + lane->offset * qw + head * hw;
   float *dgq = c->dgq + lane->offset * qw + head * hw;
   float *dgk = c->dgk + lane->offset * kw + at, *dgv = c->dgv + lane->offset * kw + at;
-  tangent_matrix(c, lane, head, at, t, da);
+  tangent_matrix(c, lane, head, at, t, da, dz);
   heta_i_cpu_product('N', 'T', rows, n, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
   if (gy) heta_i_cpu_product('N', 'T', rows, rows, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
-  for (size_t i = 0; i < rows; i++)
-    adjoint_tangent_row(t->a + (first + i) * n, t->centered + (first + i) * n, da + i * n,
-                        ds + i * n, first + i + 1, n);
+  for (size_t i = 0; i < rows; i++) {
+    size_t row = first + i;
+    const float *a = t->a + row * n, *centered = t->centered + row * n;
+    adjoint_tangent_row(a, centered, da + i * n, ds + i * n, row + 1, n);
+    if (dz) bend_row(t->z + row * n, a, centered, dz + i * n, row + 1, c->cap, ds + i * n);
+  }
   heta_i_cpu_product('N', 'N', rows, hw, n, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq,
                      qw);
   heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, ds + first, n, q, qw,
@@ -297,7 +352,7 @@ void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c) {
     return;
   }
   size_t hw = c->head_width, group = c->heads / c->kv_heads;
-  size_t step = heads_at_once(c->heads, c->kv_heads, c->root->rows);
+  size_t step = heads_at_once(c->heads, c->kv_heads, c->cap > 0, c->root->rows);
   for (size_t kv = 0; kv < c->kv_heads; kv += step) {
     size_t count = c->kv_heads - kv < step ? c->kv_heads - kv : step;
     fill_tables(c, kv, count, true);

@@ -22,7 +22,7 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
                         float *c, size_t ldc);
 
 size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
-                                    size_t root_rows, size_t lane_rows, int threads);
+                                    size_t root_rows, size_t lane_rows, bool capped, int threads);
 void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c);
 void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c);
 void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c);
@@ -59,6 +59,19 @@ HETA_INLINE float heta_i_cpu_exp(float x) {
     float value;
   } two = {.bits = ((int32_t)n + 127) << 23};
   return p * two.value;
+}
+
+/* tanh in float, about 3 units in the last place: up to 5/8 x + x³ P(x²), P fitted to equal
+ * ripples; beyond, 1 - 2/(e²ˣ + 1). */
+HETA_INLINE float heta_i_cpu_tanh(float x) {
+  float size = x < 0 ? -x : x, z = x * x;
+  float p = -0.00609671416591f;
+  p = p * z + 0.0209971789991f;
+  p = p * z - 0.0538509095785f;
+  p = p * z + 0.13332769737f;
+  p = p * z - 0.333333289441f;
+  float near = x + x * z * p, far = 1.0f - 2.0f / (heta_i_cpu_exp(2.0f * size) + 1.0f);
+  return size < 0.625f ? near : x < 0 ? -far : far;
 }
 
 #endif

@@ -15,7 +15,7 @@ typedef struct row {
 } row;
 
 static row row_at(const heta_i_rows_f32 *r, size_t index) {
-  size_t own = index * r->width, root = (r->primal ? r->primal[index] : index) * r->width;
+  size_t own = index * r->width, root = heta_i_primal_row_f32(r, index) * r->width;
   row x = {.width = r->width,
            .weight = r->weight,
            .epsilon = r->epsilon,

@@ -16,6 +16,8 @@ const heta_i_backend_f32 *heta_i_backend_cpu_f32(void) {
                 heta_i_cpu_gated_vjp_tangent},
       .activation = {heta_i_activation_forward_f32, heta_i_activation_vjp_f32,
                      heta_i_activation_jvp_f32, heta_i_activation_vjp_tangent_f32},
+      .soft_cap = {heta_i_soft_cap_forward_f32, heta_i_soft_cap_vjp_f32, heta_i_soft_cap_jvp_f32,
+                   heta_i_soft_cap_vjp_tangent_f32},
       .rotate = heta_i_rotate_f32,
       .add = heta_i_cpu_add,
       .add_bias = heta_i_add_bias_f32,

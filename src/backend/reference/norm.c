@@ -26,8 +26,6 @@ static double product(const real *x, double center, const real *y, double center
   return sum / (double)width;
 }
 
-static size_t primal_row(const X(rows) *r, size_t row) { return r->primal ? r->primal[row] : row; }
-
 static double scale_of(const real *x, double center, real epsilon, size_t width) {
   return 1.0 / sqrt(product(x, center, x, center, NULL, width) + (double)epsilon);
 }
@@ -52,7 +50,7 @@ static void store(real *out, double value, bool accumulate) {
 static void vjp(const X(rows) *r, bool centered) {
 #pragma omp parallel for num_threads(r->threads) schedule(static)
   for (size_t row = 0; row < r->rows; row++) {
-    const real *x = r->a + primal_row(r, row) * r->width, *gy = r->gy + row * r->width;
+    const real *x = r->a + X(primal_row)(r, row) * r->width, *gy = r->gy + row * r->width;
     real *gx = r->ga + row * r->width;
     double center = centered ? mean_of(x, r->width) : 0;
     double s = scale_of(x, center, r->epsilon, r->width);
@@ -73,7 +71,7 @@ static void vjp(const X(rows) *r, bool centered) {
 static void jvp(const X(rows) *r, bool centered) {
 #pragma omp parallel for num_threads(r->threads) schedule(static)
   for (size_t row = 0; row < r->rows; row++) {
-    const real *x = r->a + primal_row(r, row) * r->width, *dx = r->da + row * r->width;
+    const real *x = r->a + X(primal_row)(r, row) * r->width, *dx = r->da + row * r->width;
     real *dy = r->dy + row * r->width;
     double center = centered ? mean_of(x, r->width) : 0;
     double dcenter = centered ? mean_of(dx, r->width) : 0;
@@ -88,7 +86,7 @@ static void jvp(const X(rows) *r, bool centered) {
 static void vjp_tangent(const X(rows) *r, bool centered) {
 #pragma omp parallel for num_threads(r->threads) schedule(static)
   for (size_t row = 0; row < r->rows; row++) {
-    size_t root = primal_row(r, row);
+    size_t root = X(primal_row)(r, row);
     const real *x = r->a + root * r->width, *dx = r->da + row * r->width;
     const real *gy = r->gy ? r->gy + root * r->width : NULL, *dgy = r->dgy + row * r->width;
     real *dgx = r->dga + row * r->width;

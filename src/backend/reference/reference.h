@@ -28,12 +28,17 @@ void X(activation_vjp)(const X(rows) *r);
 void X(activation_jvp)(const X(rows) *r);
 void X(activation_vjp_tangent)(const X(rows) *r);
 
+void X(soft_cap_forward)(const X(rows) *r);
+void X(soft_cap_vjp)(const X(rows) *r);
+void X(soft_cap_jvp)(const X(rows) *r);
+void X(soft_cap_vjp_tangent)(const X(rows) *r);
+
 void X(rotate)(const X(rotary) *r);
 void X(add)(const X(rows) *r);
 void X(add_bias)(const X(rows) *r);
 
 size_t X(reference_attention_scratch)(size_t heads, size_t kv_heads, size_t head_width,
-                                      size_t root_rows, size_t lane_rows, int threads);
+                                      size_t root_rows, size_t lane_rows, bool capped, int threads);
 void X(reference_attention_forward)(const X(attention) *c);
 void X(reference_attention_vjp)(const X(attention) *c);
 void X(reference_attention_jvp)(const X(attention) *c);

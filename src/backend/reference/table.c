@@ -12,6 +12,7 @@ const X(backend) *X(backend_reference)(void) {
       .gated = {X(gated_forward), X(gated_vjp), X(gated_jvp), X(gated_vjp_tangent)},
       .activation = {X(activation_forward), X(activation_vjp), X(activation_jvp),
                      X(activation_vjp_tangent)},
+      .soft_cap = {X(soft_cap_forward), X(soft_cap_vjp), X(soft_cap_jvp), X(soft_cap_vjp_tangent)},
       .rotate = X(rotate),
       .add = X(add),
       .add_bias = X(add_bias),
