@@ -1,12 +1,17 @@
 /* attention.c (reference): y = A' v with A = softmax(cap(scale q kᵀ)) over the visible keys and
  * A' = edited A; four maps, one row at a time.
  *
- * With s = scale q·k, the maps are, per row i and key j (bars adjoints, dots tangents), without
- * cap: vjp   Ā = α ȳ vᵀ, s̄ = A∘(Ā - ΣA∘Ā), q̄ = scale s̄ k, k̄ = scale s̄ᵀ q, v̄ = A'ᵀ ȳ jvp   ṡ =
- * scale(q̇ kᵀ + q k̇ᵀ), Ȧ = A∘(ṡ - ΣA∘ṡ), ẏ = α Ȧ v + A' v̇ vjp′  Ā̇ = α(ȳ̇ vᵀ + ȳ v̇ᵀ), s̄̇ = Ȧ∘(Ā - ΣA∘Ā)
- * + A∘(Ā̇ - Σ(Ȧ∘Ā + A∘Ā̇)), q̄̇ = scale(s̄̇ k + s̄ k̇), k̄̇ = scale(s̄̇ᵀ q + s̄ᵀ q̇), v̄̇ = α Ȧᵀ ȳ + A'ᵀ ȳ̇ where α
- * is the scale of the edit of that row (1 without). With a cap c these are the maps of z = c
- * tanh(s/c) in place of s, and with t = 1 - (z/c)²: s̄ = t z̄, ż = t ṡ, s̄̇ = t z̄̇ - z̄ (2z/c²) ż. */
+ * With s = scale q·k and no cap, per row i and key j (bars are adjoints, dots tangents):
+ *
+ *   vjp   Ā = α ȳ vᵀ, s̄ = A∘(Ā - ΣA∘Ā), q̄ = scale s̄ k, k̄ = scale s̄ᵀ q, v̄ = A'ᵀ ȳ
+ *   jvp   ṡ = scale(q̇ kᵀ + q k̇ᵀ), Ȧ = A∘(ṡ - ΣA∘ṡ), ẏ = α Ȧ v + A' v̇
+ *   vjp′  Ā̇ = α(ȳ̇ vᵀ + ȳ v̇ᵀ), s̄̇ = Ȧ∘(Ā - ΣA∘Ā) + A∘(Ā̇ - Σ(Ȧ∘Ā + A∘Ā̇)),
+ *         q̄̇ = scale(s̄̇ k + s̄ k̇), k̄̇ = scale(s̄̇ᵀ q + s̄ᵀ q̇), v̄̇ = α Ȧᵀ ȳ + A'ᵀ ȳ̇
+ *
+ * where α is the scale of the edit of that row (1 without). With a cap c, A is the softmax of
+ * z = c tanh(s/c); the maps give z̄, ż and z̄̇ in place of those of s, and with t = 1 - (z/c)²:
+ *
+ *   s̄ = t z̄, ż = t ṡ, s̄̇ = t z̄̇ - z̄ (2z/c²) ż. */
 #include <math.h>
 #include <string.h>
 
