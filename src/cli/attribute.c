@@ -1,4 +1,5 @@
 /* attribute.c: `heta attribute`, from the command line to written results. */
+#include "cli/assertion.h"
 #include "cli/interrupt.h"
 #include "cli/preview.h"
 #include "cli/progress.h"
@@ -168,7 +169,8 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
             cli_bytes_text(attribution->peak_bytes, memory), attribution->threads,
             attribution->threads == 1 ? "" : "s");
   }
-  return written;
+  int judged = cli_assertions_judge(&request->asserts, attribution, request->quiet);
+  return written ? written : judged;
 }
 
 static int explain(const heta_model *model, const cli_text *text, const cli_request *request) {
@@ -240,6 +242,7 @@ static const cli_option options[] = {
      "same seed, same result"},
 
     CLI_OUTPUT_OPTIONS(cli_request, output),
+    CLI_ASSERT_OPTION(cli_request, asserts),
     {0, "preview", NULL, CLI_FLAG, FIELD(preview), NULL, 0, 0, 0, NULL,
      "show first colours on the terminal, also when the job is short"},
     {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL, "no plan, notes or progress"},

@@ -14,6 +14,7 @@ enum {
   CLI_DONE = 0,
   CLI_FAILED = 1,
   CLI_USAGE = 2,
+  CLI_ASSERT = 3, /* what --assert says does not hold */
   CLI_MODEL = 4,  /* the model file is unreadable or not supported */
   CLI_BUDGET = 5, /* --max-memory or --max-time does not suffice */
   CLI_CHECK = 6,  /* a numerical self-check failed */

@@ -10,6 +10,7 @@ const cli_exit_meaning cli_exit_meanings[] = {
     {CLI_DONE, "done"},
     {CLI_FAILED, "failed"},
     {CLI_USAGE, "wrong usage"},
+    {CLI_ASSERT, "an --assert does not hold"},
     {CLI_MODEL, "unreadable or unsupported model"},
     {CLI_BUDGET, "over the memory or time budget"},
     {CLI_CHECK, "self-check failed"},

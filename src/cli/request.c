@@ -1,6 +1,8 @@
 /* request.c: the options of `heta attribute`, and what they mean to the library. */
 #include "cli/request.h"
 
+#include "cli/assertion.h"
+
 #include <string.h>
 
 void cli_unknown_method(const char *name, char message[CLI_MESSAGE]) {
@@ -34,7 +36,14 @@ bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
     snprintf(message, CLI_MESSAGE, "--join joins the text with --target TEXT, which is not given");
     return false;
   }
-  return true;
+  if (request->asserts.count && request->part.parts) {
+    snprintf(
+        message, CLI_MESSAGE,
+        "--assert judges a whole result, and --part makes a part of one: merge the parts, then "
+        "heta report --assert");
+    return false;
+  }
+  return cli_assertions_check(&request->asserts, message);
 }
 
 heta_attribute_options cli_request_options(const cli_request *request) {

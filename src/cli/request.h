@@ -25,6 +25,7 @@ typedef struct cli_request {
   cli_part part;
   cli_list resume; /* --continue */
   cli_output output;
+  cli_list asserts;
   bool no_progress, preview, quiet, verbose;
 } cli_request;
 

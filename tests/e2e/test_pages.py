@@ -90,7 +90,7 @@ class Completion(Case):
         self.assertEqual([], self.complete("nonsense", ""))
 
     def test_options(self):
-        self.assertEqual(["--max-memory", "--max-time"], self.complete("attribute", "--max-"))
+        self.assertEqual(["--max-memory"], self.complete("attribute", "--max-m"))
         self.assertEqual(["--probes"], self.complete("-m", "x.gguf", "--prob"))
         self.assertEqual(["--hash", "--help"], self.complete("model", "info", "--h"))
         self.assertNotIn("--probes", self.complete("tokenize", "--"))
