@@ -1,10 +1,12 @@
 /* architecture.h: what a model family is made of: a table of ops over named buffers. A new family
- * is a new entry in architecture.c, not a new code path. */
+ * is a new entry in one of the family_*.c, not a new code path. */
 #ifndef HETA_MODEL_ARCHITECTURE_H
 #define HETA_MODEL_ARCHITECTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "format/file.h"
 
 /* Named buffers: every value a block computes, one row per token. They are also the sites at which
  * a run can be observed or changed. Each is written once per block. */
@@ -76,9 +78,11 @@ typedef struct heta_i_op {
   const char *weight;   /* "attn_q": tensor blk.N.attn_q.weight (head ops: attn_q.weight), and .bias
                            when the file has it; NULL: none */
   const char *fallback; /* tensor to use when `weight` is absent (a tied output head), or NULL */
-  const char *fused;    /* tensor whose rows hold this matrix when `weight` is absent ("attn_qkv"),
-                           below the rows of these widths; the same for the bias; NULL: none */
+  const char *fused;    /* tensor whose rows hold this matrix when `weight` is absent or NULL
+                           ("attn_qkv"), below the rows of these widths; the same for the bias;
+                           NULL: none. The widths of the ops that share it make up its rows. */
   heta_i_width skip[2]; /* HETA_WIDTH_NONE ends the list */
+  bool biased;          /* a file without the bias is incomplete */
 } heta_i_op;
 
 /* Short forms for tables of ops: sites and widths without their prefix, a weight's name last, after
@@ -136,19 +140,30 @@ enum { HETA_MAX_OPS = 24 };
 typedef struct heta_i_architecture {
   const char *name; /* general.architecture */
   const char *when; /* a yes/no metadata key, behind the name, that chooses among entries of one */
-  bool is;          /* name: this entry when its value (no, when absent) is `is`; NULL: always */
+  bool is;          /* name: this entry when its value is `is`; NULL: always */
   heta_i_norm norm;
   heta_i_activation activation;
   bool rotary_interleaved; /* pairs (2i, 2i+1); else (i, i + dims/2) */
   bool learned_positions;  /* a row of position_embd.weight is added to each embedding */
+  size_t position_offset;  /* position p adds row p + position_offset */
   bool scaled_embedding;   /* embeddings are multiplied by sqrt(width) */
+  size_t window_period; /* each such layer (the last of every window_period) has no window, when the
+                           file gives one; 0: every layer has it */
+  bool local_rotary;    /* layers with a window rotate by a base of their own */
+  size_t unrotated_period; /* the last layer of every unrotated_period does not rotate; 0: all do */
+  size_t wide_layers;   /* a file with this many layers scales attention by sqrt(width / heads), not
+                           sqrt(head_width), without saying so; 0: none does */
+  const char *needs[4]; /* further metadata, behind the name, without which the arithmetic is not
+                           known; NULL ends the list */
   const char *epsilon_key; /* "attention.layer_norm_rms_epsilon", behind the name */
   const heta_i_op *block;  /* ends with .out == HETA_SITE_NONE */
   const heta_i_op *head;   /* from HETA_SITE_RESIDUAL_AFTER of the last block to the logits */
 } heta_i_architecture;
 
-/* NULL when the family is not in the table. */
-const heta_i_architecture *heta_i_architecture_find(const char *name);
+/* The entry for a file, by its general.architecture and, where a name has several entries, by their
+ * metadata. Errors: HETA_E_FORMAT (metadata is missing), HETA_E_UNSUPPORTED (not in the table). */
+heta_status heta_i_architecture_choose(const heta_i_file *file, const heta_i_architecture **out,
+                                       heta_error *error);
 /* "llama, …": the names in the table, for messages. Static. */
 const char *heta_i_architecture_names(void);
 const char *heta_i_site_name(heta_i_site site);
