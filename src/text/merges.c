@@ -1,18 +1,21 @@
-/* merges.c: the merge table, and merging a piece with a heap of candidates over a linked list. */
+/* merges.c: the merge table, and merging a piece with a heap of candidates over a linked list. A
+ * symbol is kept at the index of its first byte in the piece. */
 #include "text/merges.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "format/quote.h"
 #include "text/alphabet.h"
 
-static const char MERGES[] = "tokenizer.ggml.merges";
-
 #define NONE UINT32_MAX /* no symbol */
-/* A byte without a token, until merging is done: an id that is in no merge. */
+/* A byte or character without a token, until merging is done: an id that is in no merge. */
 #define UNKNOWN INT32_MAX
+
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
@@ -24,26 +27,49 @@ static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_
   }
 }
 
-/* The merge written "left right" in the byte alphabet. scratch has room for size bytes. */
-static heta_status read_merge(const heta_i_vocabulary *vocabulary, const char *text, size_t size,
-                              char *scratch, size_t index, heta_i_merge *out, heta_error *error) {
+/* Writes the part of a merge as the vocabulary names it to out, which has room for size bytes. */
+static bool spell(const heta_i_definition *definition, const char *part, size_t size, char *out,
+                  size_t *count) {
+  if (definition->byte_level) return heta_i_alphabet_decode(part, size, out, count);
+  memcpy(out, part, size);
+  *count = size;
+  return true;
+}
+
+/* "a b", as messages show a merge. */
+static const char *show(char shown[HETA_QUOTE], const heta_i_defined_merge *merge) {
+  char text[2 * HETA_QUOTE], part[HETA_QUOTE];
+  size_t size = 0;
+  for (int i = 0; i < 2; i++) {
+    heta_i_quote(part, i ? merge->right : merge->left, i ? merge->right_size : merge->left_size);
+    if (i && merge->right_size) text[size++] = ' ';
+    memcpy(text + size, part, strlen(part));
+    size += strlen(part);
+  }
+  return heta_i_quote(shown, text, size);
+}
+
+/* Finds the tokens of a merge. scratch has room for both of its parts. */
+static heta_status read_merge(const heta_i_definition *definition,
+                              const heta_i_vocabulary *vocabulary, size_t index, char *scratch,
+                              heta_i_merge *out, heta_error *error) {
+  const heta_i_defined_merge *merge = &definition->merges[index];
   char shown[HETA_QUOTE];
-  const char *space = size ? memchr(text, ' ', size) : NULL;
-  size_t cut = space ? (size_t)(space - text) : 0, left, right;
-  if (!cut || cut + 1 == size || /* a second space is no letter either */
-      !heta_i_alphabet_decode(text, cut, scratch, &left) ||
-      !heta_i_alphabet_decode(space + 1, size - cut - 1, scratch + left, &right))
+  size_t left, right;
+  if (!merge->left_size || !merge->right_size ||
+      !spell(definition, merge->left, merge->left_size, scratch, &left) ||
+      !spell(definition, merge->right, merge->right_size, scratch + left, &right))
     return heta_i_fail(error, HETA_E_FORMAT,
-                       "%s[%zu] is \"%s\"; it must be two byte-level tokens with one space between "
-                       "them",
-                       MERGES, index, heta_i_quote(shown, text, size));
+                       "%s[%zu] is \"%s\"; it must be two %stokens with one space between them",
+                       definition->merges_key, index, show(shown, merge),
+                       definition->byte_level ? "byte-level " : "");
   out->left = heta_i_vocabulary_find(vocabulary, scratch, left);
   out->right = heta_i_vocabulary_find(vocabulary, scratch + left, right);
   out->result = heta_i_vocabulary_find(vocabulary, scratch, left + right);
   if (out->left < 0 || out->right < 0 || out->result < 0)
     return heta_i_fail(error, HETA_E_FORMAT,
-                       "%s[%zu] is \"%s\", but its %s is not in the vocabulary", MERGES, index,
-                       heta_i_quote(shown, text, size),
+                       "%s[%zu] is \"%s\", but its %s is not in the vocabulary",
+                       definition->merges_key, index, show(shown, merge),
                        out->left < 0    ? "left part"
                        : out->right < 0 ? "right part"
                                         : "result");
@@ -51,52 +77,30 @@ static heta_status read_merge(const heta_i_vocabulary *vocabulary, const char *t
   return HETA_OK;
 }
 
-/* The longest merge, in bytes. */
-static heta_status longest(const heta_i_file *file, size_t count, size_t *out, heta_error *error) {
-  *out = 0;
-  for (size_t i = 0; i < count; i++) {
-    const char *text;
-    size_t size;
-    if (!heta_i_file_array_string(file, MERGES, i, &text, &size))
-      return heta_i_fail(error, HETA_E_FORMAT, "%s[%zu] is not a string", MERGES, i);
-    if (size > *out) *out = size;
-  }
-  return HETA_OK;
-}
-
-heta_status heta_i_merges_read(const heta_i_file *file, const heta_i_vocabulary *vocabulary,
-                               heta_i_merges *out, heta_error *error) {
-  *out = (heta_i_merges){0};
-  for (int byte = 0; byte < 256; byte++) {
-    char letter = (char)(unsigned char)byte;
-    out->byte_ids[byte] = heta_i_vocabulary_find(vocabulary, &letter, 1);
-  }
-  size_t count = heta_i_file_array(file, MERGES), slots = 1, size;
-  if (!count)
-    return heta_i_fail(error, HETA_E_FORMAT,
-                       "the file has no %s, which a byte-level vocabulary needs", MERGES);
-  if (count > INT32_MAX / 4)
-    return heta_i_fail(error, HETA_E_FORMAT, "%s has %zu entries, more than heta can number",
-                       MERGES, count);
+static heta_status read_list(const heta_i_definition *definition, heta_i_merges *out,
+                             heta_error *error) {
+  size_t count = definition->merge_count, slots = 1, longest = 0;
   while (slots < 2 * count) slots *= 2;
-  HETA_TRY(longest(file, count, &size, error));
+  for (size_t i = 0; i < count; i++) {
+    size_t size = definition->merges[i].left_size + definition->merges[i].right_size;
+    if (size > longest) longest = size;
+  }
   out->slot_mask = slots - 1;
   out->slots = heta_i_allocate(slots, sizeof *out->slots);
-  char *scratch = heta_i_allocate(size, 1);
+  char *scratch = heta_i_allocate(longest, 1);
   char shown[HETA_QUOTE];
   heta_status status = HETA_OK;
   if (!out->slots || !scratch)
     HETA_GO(heta_i_no_memory(error, "the merges", slots * sizeof *out->slots));
   for (size_t i = 0; i < slots; i++) out->slots[i].left = -1;
   for (size_t i = 0; i < count; i++) {
-    const char *text;
     heta_i_merge merge;
-    heta_i_file_array_string(file, MERGES, i, &text, &size); /* succeeded in longest */
-    HETA_GO(read_merge(vocabulary, text, size, scratch, i, &merge, error));
+    HETA_GO(read_merge(definition, out->vocabulary, i, scratch, &merge, error));
     heta_i_merge *slot = find_slot(out, merge.left, merge.right);
     if (slot->left >= 0)
-      HETA_GO(heta_i_fail(error, HETA_E_FORMAT, "%s[%" PRIu32 "] and [%zu] are both \"%s\"", MERGES,
-                          slot->rank, i, heta_i_quote(shown, text, size)));
+      HETA_GO(heta_i_fail(error, HETA_E_FORMAT, "%s[%" PRIu32 "] and [%zu] are both \"%s\"",
+                          definition->merges_key, slot->rank, i,
+                          show(shown, &definition->merges[i])));
     *slot = merge;
   }
 done:
@@ -104,10 +108,58 @@ done:
   return status;
 }
 
+static int descending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x > y ? -1 : x < y;
+}
+
+/* The rank of a score is its place among all scores, the highest first. */
+static heta_status read_scores(const heta_i_definition *definition, heta_i_merges *out,
+                               heta_error *error) {
+  size_t count = definition->count;
+  out->ranks = heta_i_allocate(count, sizeof *out->ranks);
+  double *scores = heta_i_allocate(count, sizeof *scores);
+  if (!out->ranks || !scores) {
+    heta_i_free(scores);
+    return heta_i_no_memory(error, "the scores", count * sizeof *scores);
+  }
+  for (size_t i = 0; i < count; i++) scores[i] = definition->tokens[i].score;
+  qsort(scores, count, sizeof *scores, descending);
+  for (size_t i = 0; i < count; i++) {
+    size_t low = 0, high = count; /* the first score that is not higher */
+    while (low < high) {
+      size_t middle = low + (high - low) / 2;
+      if (scores[middle] > definition->tokens[i].score)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    out->ranks[i] = (uint32_t)low;
+  }
+  heta_i_free(scores);
+  return HETA_OK;
+}
+
+heta_status heta_i_merges_read(const heta_i_definition *definition,
+                               const heta_i_vocabulary *vocabulary, heta_i_merges *out,
+                               heta_error *error) {
+  *out = (heta_i_merges){.vocabulary = vocabulary,
+                         .byte_level = definition->byte_level,
+                         .byte_tokens = definition->byte_tokens,
+                         .fuse_unknown = definition->fuse_unknown,
+                         .unknown = definition->unknown};
+  return definition->order == HETA_MERGE_SCORES ? read_scores(definition, out, error)
+                                                : read_list(definition, out, error);
+}
+
 void heta_i_merges_free(heta_i_merges *merges) {
   heta_i_free(merges->slots);
+  heta_i_free(merges->ranks);
   merges->slots = NULL;
+  merges->ranks = NULL;
 }
+
+/* ---- The heap -------------------------------------------------------------------------------- */
 
 /* A pair that can merge: its rank, and its left symbol. Out of date once either symbol changed. */
 typedef struct heta_i_candidate {
@@ -143,38 +195,58 @@ static heta_i_candidate pop(heap *h) {
   return first;
 }
 
-/* The merge of a symbol with the next one, or NULL. */
-static const heta_i_merge *pair_at(const heta_i_merges *merges, const heta_i_symbol *symbols,
-                                   uint32_t left) {
-  if (left == NONE || symbols[left].id < 0 || symbols[left].next == NONE) return NULL;
-  heta_i_merge *merge = find_slot(merges, symbols[left].id, symbols[symbols[left].next].id);
-  return merge->left < 0 ? NULL : merge;
+/* ---- Merging --------------------------------------------------------------------------------- */
+
+/* A piece that is being merged. */
+typedef struct merging {
+  const heta_i_merges *merges;
+  const char *piece;
+  heta_i_symbol *symbols; /* id < 0: not there any more */
+  heap heap;
+} merging;
+
+/* Whether a symbol merges with the next one, into what and with which rank. */
+static bool pair_at(const merging *m, uint32_t left, uint32_t *rank, int32_t *result) {
+  const heta_i_symbol *symbols = m->symbols;
+  if (left == NONE || symbols[left].id < 0 || symbols[left].next == NONE) return false;
+  uint32_t right = symbols[left].next;
+  if (m->merges->slots) {
+    const heta_i_merge *merge = find_slot(m->merges, symbols[left].id, symbols[right].id);
+    *rank = merge->rank;
+    *result = merge->result;
+    return merge->left >= 0;
+  }
+  const heta_i_vocabulary *vocabulary = m->merges->vocabulary;
+  size_t size = symbols[right].end - left;
+  *result =
+      size > vocabulary->longest ? -1 : heta_i_vocabulary_find(vocabulary, m->piece + left, size);
+  if (*result >= 0) *rank = m->merges->ranks[*result];
+  return *result >= 0;
 }
 
-static void consider(const heta_i_merges *merges, const heta_i_symbol *symbols, uint32_t left,
-                     heap *h) {
-  const heta_i_merge *merge = pair_at(merges, symbols, left);
-  if (merge) push(h, (heta_i_candidate){merge->rank, left});
+static void consider(merging *m, uint32_t left) {
+  uint32_t rank;
+  int32_t result;
+  if (pair_at(m, left, &rank, &result)) push(&m->heap, (heta_i_candidate){rank, left});
 }
 
 /* Merges until no candidate is left. Every merge takes a candidate and adds two at most, so that
  * 2 * (symbols - 1) of them is the most there can be at a time. */
-static void merge_all(const heta_i_merges *merges, heta_i_symbol *symbols, uint32_t count,
-                      heta_i_candidate *items) {
-  heap h = {items, 0};
-  for (uint32_t i = 0; i < count; i++) consider(merges, symbols, i, &h);
-  while (h.count) {
-    heta_i_candidate best = pop(&h);
-    const heta_i_merge *merge = pair_at(merges, symbols, best.left);
-    if (!merge || merge->rank != best.rank) continue; /* out of date */
-    heta_i_symbol *left = &symbols[best.left], *right = &symbols[left->next];
-    left->id = merge->result;
+static void merge_all(merging *m) {
+  uint32_t rank;
+  int32_t result;
+  for (uint32_t i = 0; i != NONE; i = m->symbols[i].next) consider(m, i);
+  while (m->heap.count) {
+    heta_i_candidate best = pop(&m->heap);
+    if (!pair_at(m, best.left, &rank, &result) || rank != best.rank) continue; /* out of date */
+    heta_i_symbol *left = &m->symbols[best.left], *right = &m->symbols[left->next];
+    left->id = result;
     left->end = right->end;
     left->next = right->next;
     right->id = -1;
-    if (left->next != NONE) symbols[left->next].previous = best.left;
-    consider(merges, symbols, left->previous, &h);
-    consider(merges, symbols, best.left, &h);
+    if (left->next != NONE) m->symbols[left->next].previous = best.left;
+    consider(m, left->previous);
+    consider(m, best.left);
   }
 }
 
@@ -191,25 +263,66 @@ static heta_status make_room(heta_i_merge_room *room, size_t size, heta_error *e
   return HETA_OK;
 }
 
+/* Whether all bytes of a character have tokens of their own. */
+static bool has_byte_tokens(const heta_i_merges *merges, const char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (merges->vocabulary->byte_ids[(unsigned char)bytes[i]] < 0) return false;
+  return merges->byte_tokens;
+}
+
+/* The first symbols of a piece: its bytes or characters. Returns the offset of what has no token,
+ * or size. */
+static size_t first_symbols(const heta_i_merges *merges, const char *piece, size_t size,
+                            heta_i_symbol *symbols) {
+  uint32_t last = NONE;
+  for (size_t at = 0; at < size;) {
+    size_t length = merges->byte_level ? 1 : heta_i_utf8_decode(piece + at, size - at, NULL);
+    int32_t id = heta_i_vocabulary_find(merges->vocabulary, piece + at, length);
+    if (id < 0 && merges->unknown < 0 && !has_byte_tokens(merges, piece + at, length)) return at;
+    symbols[at] = (heta_i_symbol){id < 0 ? UNKNOWN : id, (uint32_t)(at + length), last, NONE};
+    if (last != NONE) symbols[last].next = (uint32_t)at;
+    last = (uint32_t)at;
+    at += length;
+  }
+  return size;
+}
+
+/* Puts the symbols that are left side by side, and tokens in the place of unknown characters. A
+ * symbol becomes at most as many as it has bytes, so that none is overwritten before it is read. */
+static size_t gather(const heta_i_merges *merges, const char *piece, heta_i_symbol *symbols) {
+  size_t count = 0;
+  bool fuses = false; /* the last symbol is one that the next unknown character joins */
+  for (uint32_t at = 0, next; at != NONE; at = next) {
+    heta_i_symbol symbol = symbols[at];
+    next = symbol.next;
+    if (symbol.id != UNKNOWN) {
+      symbols[count++] = symbol;
+      fuses = false;
+    } else if (has_byte_tokens(merges, piece + at, symbol.end - at)) {
+      for (uint32_t byte = at; byte < symbol.end; byte++)
+        symbols[count++] = (heta_i_symbol){merges->vocabulary->byte_ids[(unsigned char)piece[byte]],
+                                           byte + 1, NONE, NONE};
+      fuses = false;
+    } else {
+      if (!fuses) count++;
+      symbols[count - 1] = (heta_i_symbol){merges->unknown, symbol.end, NONE, NONE};
+      fuses = merges->fuse_unknown;
+    }
+  }
+  return count;
+}
+
 heta_status heta_i_merges_apply(const heta_i_merges *merges, heta_i_merge_room *room,
-                                const char *piece, size_t size, int32_t unknown, size_t *count,
-                                size_t *missing, heta_error *error) {
+                                const char *piece, size_t size, size_t *count, size_t *missing,
+                                heta_error *error) {
+  *count = *missing = 0;
+  if (!size) return HETA_OK;
   HETA_TRY(make_room(room, size, error));
-  heta_i_symbol *symbols = room->symbols;
-  *count = 0;
-  for (*missing = 0; *missing < size; ++*missing) {
-    uint32_t i = (uint32_t)*missing;
-    int32_t id = merges->byte_ids[(unsigned char)piece[i]];
-    if (id < 0 && unknown < 0) return HETA_OK;
-    symbols[i] = (heta_i_symbol){id < 0 ? UNKNOWN : id, i + 1, i ? i - 1 : NONE,
-                                 i + 1 < size ? i + 1 : NONE};
-  }
-  merge_all(merges, symbols, (uint32_t)size, room->heap);
-  for (uint32_t at = 0; size && at != NONE; at = symbols[at].next) {
-    symbols[*count] = symbols[at];
-    if (symbols[*count].id == UNKNOWN) symbols[*count].id = unknown;
-    ++*count;
-  }
+  *missing = first_symbols(merges, piece, size, room->symbols);
+  if (*missing < size) return HETA_OK;
+  merging m = {merges, piece, room->symbols, {room->heap, 0}};
+  merge_all(&m);
+  *count = gather(merges, piece, room->symbols);
   return HETA_OK;
 }
 

@@ -12,53 +12,67 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "text/compose.h"
+#include "text/added.h"
 #include "text/merges.h"
-#include "text/pretokenizer.h"
-#include "text/settings.h"
-#include "text/vocabulary.h"
 
 struct heta_i_tokenizer {
   heta_i_tokenizer_info info;
   char fingerprint[65];
   heta_i_vocabulary vocabulary;
+  heta_i_added added[2]; /* matched in the text as it is, and in the rewritten text */
   heta_i_merges merges;
   heta_i_pretokenizer *pretokenizer;
-  int32_t unknown; /* stands for bytes without a token; -1: they are refused */
+  heta_i_definition definition; /* without its lists, once the tokenizer is made */
 };
+
+static void fill_info(heta_i_tokenizer *tokenizer) {
+  const heta_i_definition *d = &tokenizer->definition;
+  heta_i_definition_fingerprint(d, tokenizer->fingerprint);
+  tokenizer->info = (heta_i_tokenizer_info){.model = d->model,
+                                            .pre = d->pre,
+                                            .fingerprint = tokenizer->fingerprint,
+                                            .chat_template = d->chat_template,
+                                            .vocabulary = d->count,
+                                            .bos = d->bos,
+                                            .eos = d->eos,
+                                            .unk = d->unk,
+                                            .pad = d->pad,
+                                            .add_bos = d->add_bos};
+}
+
+/* Makes the tokenizer whose definition was read. */
+static heta_status build(heta_i_tokenizer *tokenizer, heta_error *error) {
+  heta_i_definition *d = &tokenizer->definition;
+  HETA_TRY(heta_i_pretokenizer_create(d->cuts, d->cut_count, &tokenizer->pretokenizer, error));
+  HETA_TRY(heta_i_vocabulary_read(d, &tokenizer->vocabulary, error));
+  for (int i = 0; i < 2; i++)
+    HETA_TRY(heta_i_added_read(d, &tokenizer->vocabulary, i, &tokenizer->added[i], error));
+  HETA_TRY(heta_i_merges_read(d, &tokenizer->vocabulary, &tokenizer->merges, error));
+  fill_info(tokenizer);
+  heta_i_definition_drop_lists(d);
+  return HETA_OK;
+}
 
 heta_status heta_i_tokenizer_create(const heta_i_file *file, heta_i_tokenizer **out,
                                     heta_error *error) {
   heta_i_tokenizer *tokenizer = heta_i_allocate(1, sizeof *tokenizer);
   if (!tokenizer) return heta_i_no_memory(error, "the tokenizer", sizeof *tokenizer);
-  heta_i_tokenizer_info *info = &tokenizer->info;
-  heta_status status;
-  HETA_GO(heta_i_settings_kind(file, info, error));
-  HETA_GO(heta_i_pretokenizer_create(info->pre, &tokenizer->pretokenizer, error));
-  HETA_GO(heta_i_vocabulary_read(file, &tokenizer->vocabulary, error));
-  HETA_GO(heta_i_merges_read(file, &tokenizer->vocabulary, &tokenizer->merges, error));
-  info->vocabulary = tokenizer->vocabulary.count;
-  HETA_GO(heta_i_settings_rest(
-      file, heta_i_pretokenizer_get_traits(tokenizer->pretokenizer)->add_bos, info, error));
-  /* Many files name a control token such as <|endoftext|> here, which must not appear in the middle
-   * of a text; only a token that was made for the unknown is used. */
-  bool made_for_it =
-      info->unk >= 0 && tokenizer->vocabulary.tokens[info->unk].type == HETA_VOCABULARY_UNKNOWN;
-  tokenizer->unknown = made_for_it ? info->unk : -1;
-  heta_i_settings_fingerprint(file, info, tokenizer->fingerprint);
-  info->fingerprint = tokenizer->fingerprint;
-  *out = tokenizer;
-  return HETA_OK;
-done:
-  heta_i_tokenizer_free(tokenizer);
+  heta_status status = heta_i_definition_of_gguf(file, &tokenizer->definition, error);
+  if (!status) status = build(tokenizer, error);
+  if (status)
+    heta_i_tokenizer_free(tokenizer);
+  else
+    *out = tokenizer;
   return status;
 }
 
 void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer) {
   if (!tokenizer) return;
   heta_i_vocabulary_free(&tokenizer->vocabulary);
+  for (int i = 0; i < 2; i++) heta_i_added_free(&tokenizer->added[i]);
   heta_i_merges_free(&tokenizer->merges);
   heta_i_pretokenizer_free(tokenizer->pretokenizer);
+  heta_i_definition_free(&tokenizer->definition);
   heta_i_free(tokenizer);
 }
 
@@ -79,12 +93,14 @@ bool heta_i_tokenizer_is_special(const heta_i_tokenizer *tokenizer, int32_t id) 
 /* A text on its way to tokens. */
 typedef struct encoder {
   const heta_i_tokenizer *tokenizer;
+  bool parse_special;
   heta_token *tokens;
   size_t count, room;
   heta_i_merge_room merging;
-  const char *stretch;  /* what is being cut: plain text, perhaps composed */
-  size_t base;          /* its offset in the whole text … */
-  const size_t *origin; /* … and those of its bytes relative to that; NULL: their own */
+  /* What is being cut: `late`, which was made from `early` from byte `from` on, which was made from
+   * the text from byte `base` on. */
+  size_t base, from;
+  heta_i_rewritten early, late;
 } encoder;
 
 static heta_status emit(encoder *e, int32_t id, heta_token_kind kind, size_t start, size_t end,
@@ -100,23 +116,30 @@ static heta_status emit(encoder *e, int32_t id, heta_token_kind kind, size_t sta
   return HETA_OK;
 }
 
-/* The offset in the whole text of a byte of the stretch. */
+/* The offset in the whole text of a byte of e->early, and of e->late. */
+static size_t early_place(const encoder *e, size_t at) {
+  return e->base + (e->early.origin ? e->early.origin[at] : at);
+}
+
 static size_t place(const encoder *e, size_t at) {
-  return e->base + (e->origin ? e->origin[at] : at);
+  return early_place(e, e->from + (e->late.origin ? e->late.origin[at] : at));
+}
+
+static heta_status emit_added(encoder *e, int32_t id, size_t start, size_t end, heta_error *error) {
+  return emit(e, id, e->parse_special ? HETA_TOKEN_SPECIAL : HETA_TOKEN_TEXT, start, end, error);
 }
 
 static heta_status encode_piece(void *context, size_t start, size_t end, heta_error *error) {
   encoder *e = context;
   const heta_i_tokenizer *t = e->tokenizer;
-  const char *piece = e->stretch + start;
+  const char *piece = e->late.text + start;
   size_t size = end - start, count, missing;
-  if (heta_i_pretokenizer_get_traits(t->pretokenizer)->whole_pieces) {
+  if (t->definition.whole_pieces) {
     int32_t id = heta_i_vocabulary_find(&t->vocabulary, piece, size);
     if (id >= 0 && !heta_i_vocabulary_is_added(&t->vocabulary, id))
       return emit(e, id, HETA_TOKEN_TEXT, place(e, start), place(e, end), error);
   }
-  HETA_TRY(heta_i_merges_apply(&t->merges, &e->merging, piece, size, t->unknown, &count, &missing,
-                               error));
+  HETA_TRY(heta_i_merges_apply(&t->merges, &e->merging, piece, size, &count, &missing, error));
   if (missing < size) {
     size_t at = place(e, start + missing);
     return heta_i_fail_at(
@@ -134,42 +157,55 @@ static heta_status encode_piece(void *context, size_t start, size_t end, heta_er
   return HETA_OK;
 }
 
-/* Encodes [start, end) of text, in which no added token is looked for. */
-static heta_status encode_plain(encoder *e, const char *text, size_t start, size_t end,
-                                heta_error *error) {
-  if (start == end) return HETA_OK;
-  const heta_i_pretokenizer *pretokenizer = e->tokenizer->pretokenizer;
-  heta_i_composed composed = {0};
-  heta_status status = HETA_OK;
-  if (heta_i_pretokenizer_get_traits(pretokenizer)->compose)
-    HETA_GO(heta_i_compose(text + start, end - start, &composed, error));
-  e->stretch = composed.bytes ? composed.bytes : text + start;
-  e->origin = composed.origin;
-  e->base = start;
-  HETA_GO(heta_i_pretokenizer_split(pretokenizer, e->stretch,
-                                    composed.bytes ? composed.size : end - start, encode_piece, e,
-                                    error));
-done:
-  heta_i_composed_free(&composed);
+/* Encodes [from, to) of e->early, in which no added token is looked for. */
+static heta_status encode_plain(encoder *e, size_t from, size_t to, heta_error *error) {
+  const heta_i_tokenizer *t = e->tokenizer;
+  if (from == to) return HETA_OK;
+  e->from = from;
+  e->late = (heta_i_rewritten){e->early.text + from, to - from, NULL, NULL};
+  heta_status status = heta_i_rewrite_all(t->definition.late, t->definition.late_count,
+                                          !early_place(e, from), &e->late, error);
+  if (!status)
+    status = heta_i_pretokenizer_split(t->pretokenizer, e->late.text, e->late.size, encode_piece, e,
+                                       error);
+  heta_i_rewritten_free(&e->late);
   return status;
 }
 
-static heta_status encode_all(encoder *e, const char *text, size_t size, bool parse_special,
-                              heta_error *error) {
-  const heta_i_vocabulary *vocabulary = &e->tokenizer->vocabulary;
-  size_t start = 0, at = 0;
-  while (at < size) {
-    int32_t id = heta_i_vocabulary_match(vocabulary, text + at, size - at, parse_special);
-    if (id < 0) {
-      at++;
-      continue;
-    }
-    HETA_TRY(encode_plain(e, text, start, at, error));
-    start = at + vocabulary->tokens[id].size;
-    HETA_TRY(emit(e, id, parse_special ? HETA_TOKEN_SPECIAL : HETA_TOKEN_TEXT, at, start, error));
-    at = start;
+/* Encodes [start, end) of the text, which has none of the added tokens that are matched there:
+ * those that are matched in the rewritten text are left. */
+static heta_status encode_stretch(encoder *e, const char *text, size_t start, size_t end,
+                                  heta_error *error) {
+  const heta_i_tokenizer *t = e->tokenizer;
+  if (start == end) return HETA_OK;
+  size_t at = 0;
+  heta_i_added_match match;
+  heta_status status;
+  e->base = start;
+  e->early = (heta_i_rewritten){text + start, end - start, NULL, NULL};
+  HETA_GO(
+      heta_i_rewrite_all(t->definition.early, t->definition.early_count, !start, &e->early, error));
+  while (
+      heta_i_added_next(&t->added[1], e->early.text, e->early.size, at, e->parse_special, &match)) {
+    HETA_GO(encode_plain(e, at, match.start, error));
+    HETA_GO(emit_added(e, match.id, early_place(e, match.start), early_place(e, match.end), error));
+    at = match.end;
   }
-  return encode_plain(e, text, start, size, error);
+  HETA_GO(encode_plain(e, at, e->early.size, error));
+done:
+  heta_i_rewritten_free(&e->early);
+  return status;
+}
+
+static heta_status encode_all(encoder *e, const char *text, size_t size, heta_error *error) {
+  size_t at = 0;
+  heta_i_added_match match;
+  while (heta_i_added_next(&e->tokenizer->added[0], text, size, at, e->parse_special, &match)) {
+    HETA_TRY(encode_stretch(e, text, at, match.start, error));
+    HETA_TRY(emit_added(e, match.id, match.start, match.end, error));
+    at = match.end;
+  }
+  return encode_stretch(e, text, at, size, error);
 }
 
 heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text,
@@ -184,10 +220,10 @@ heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const cha
     return heta_i_fail_at(error, HETA_E_ARGUMENT, valid,
                           "the text is not valid UTF-8 at byte %zu (0x%02x)", valid,
                           (unsigned char)text[valid]);
-  encoder e = {.tokenizer = tokenizer, .room = size / 4 + 1};
+  encoder e = {.tokenizer = tokenizer, .parse_special = parse_special, .room = size / 4 + 1};
   e.tokens = heta_i_allocate(e.room, sizeof *e.tokens);
   if (!e.tokens) return heta_i_no_memory(error, "the tokens", e.room * sizeof *e.tokens);
-  heta_status status = encode_all(&e, text, size, parse_special, error);
+  heta_status status = encode_all(&e, text, size, error);
   heta_i_merge_room_free(&e.merging);
   if (status) {
     heta_i_free(e.tokens);

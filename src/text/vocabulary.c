@@ -2,15 +2,13 @@
 #include "text/vocabulary.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
 #include "format/quote.h"
 #include "text/alphabet.h"
 
-static const char TOKENS[] = "tokenizer.ggml.tokens", TYPES[] = "tokenizer.ggml.token_type";
+static const char SPACE[] = "\xe2\x96\x81"; /* U+2581, which stands for a space in names */
 
 static bool is_added(heta_i_token_type type) {
   return type == HETA_VOCABULARY_UNKNOWN || type == HETA_VOCABULARY_CONTROL ||
@@ -21,181 +19,148 @@ bool heta_i_vocabulary_is_added(const heta_i_vocabulary *vocabulary, int32_t id)
   return id >= 0 && (size_t)id < vocabulary->count && is_added(vocabulary->tokens[id].type);
 }
 
-/* The slot where the bytes are, or where they would go. */
-static size_t find_slot(const heta_i_vocabulary *vocabulary, const char *bytes, size_t size) {
+/* The slot where the name is, or where it would go. */
+static size_t find_slot(const heta_i_vocabulary *vocabulary, const char *name, size_t size) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
   for (size_t i = 0; i < size; i++)
-    hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
   size_t slot = (size_t)(hash ^ hash >> 32) & vocabulary->slot_mask;
   for (;; slot = (slot + 1) & vocabulary->slot_mask) {
     if (vocabulary->slots[slot] < 0) return slot;
     const heta_i_vocabulary_token *token = &vocabulary->tokens[vocabulary->slots[slot]];
-    if (token->size == size && !memcmp(token->bytes, bytes, size)) return slot;
+    if (token->name_size == size && !memcmp(token->name, name, size)) return slot;
   }
 }
 
-int32_t heta_i_vocabulary_find(const heta_i_vocabulary *vocabulary, const char *bytes,
-                               size_t size) {
-  return vocabulary->slots[find_slot(vocabulary, bytes, size)];
+int32_t heta_i_vocabulary_find(const heta_i_vocabulary *vocabulary, const char *name, size_t size) {
+  return vocabulary->slots[find_slot(vocabulary, name, size)];
 }
 
-/* Fills count and types, and the total size of the spellings. */
-static heta_status read_types(const heta_i_file *file, heta_i_vocabulary *vocabulary, size_t *total,
-                              heta_error *error) {
-  size_t types = heta_i_file_array(file, TYPES);
-  if (types && types != vocabulary->count)
-    return heta_i_fail(error, HETA_E_FORMAT,
-                       "%s has %zu entries but %s has %zu; they must be equally many", TYPES, types,
-                       TOKENS, vocabulary->count);
-  *total = 0;
-  for (size_t i = 0; i < vocabulary->count; i++) {
-    int64_t type = HETA_VOCABULARY_NORMAL;
-    if (types && (!heta_i_file_array_integer(file, TYPES, i, &type) ||
-                  type < HETA_VOCABULARY_NORMAL || type > HETA_VOCABULARY_BYTE))
-      return heta_i_fail(error, HETA_E_FORMAT, "%s[%zu] is not a token type (1 to 6)", TYPES, i);
-    vocabulary->tokens[i].type = (heta_i_token_type)type;
-    const char *spelling;
-    size_t size;
-    if (!heta_i_file_array_string(file, TOKENS, i, &spelling, &size))
-      return heta_i_fail(error, HETA_E_FORMAT, "%s[%zu] is not a string", TOKENS, i);
-    if (!heta_i_add(*total, size, total) || !heta_i_add(*total, 1, total))
-      return heta_i_fail(error, HETA_E_FORMAT, "%s is larger than the address space", TOKENS);
+/* The byte that a name such as <0x0A> stands for, or -1. */
+static int byte_of(const char *name, size_t size) {
+  static const char digits[] = "0123456789ABCDEF0123456789abcdef";
+  if (size != 6 || memcmp(name, "<0x", 3) || name[5] != '>') return -1;
+  const char *high = memchr(digits, name[3], 32), *low = memchr(digits, name[4], 32);
+  return high && low ? (int)((high - digits) % 16 * 16 + (low - digits) % 16) : -1;
+}
+
+/* Writes the text with spaces for every U+2581; returns its size. */
+static size_t write_spaces(const char *name, size_t size, char *out) {
+  size_t written = 0;
+  for (size_t at = 0; at < size;) {
+    bool space = size - at >= 3 && !memcmp(name + at, SPACE, 3);
+    out[written++] = space ? ' ' : name[at];
+    at += space ? 3 : 1;
   }
-  return HETA_OK;
+  return written;
 }
 
-/* Decodes every token and enters the trained ones in the hash table. */
-static heta_status read_trained(const heta_i_file *file, heta_i_vocabulary *vocabulary,
-                                heta_error *error) {
-  char *next = vocabulary->storage, shown[HETA_QUOTE];
-  for (size_t i = 0; i < vocabulary->count; i++) {
-    heta_i_vocabulary_token *token = &vocabulary->tokens[i];
-    const char *spelling;
-    size_t size;
-    heta_i_file_array_string(file, TOKENS, i, &spelling, &size); /* succeeded in read_types */
-    token->bytes = next;
-    bool trained =
-        !is_added(token->type) && heta_i_alphabet_decode(spelling, size, next, &token->size);
-    if (trained) {
-      size_t slot = find_slot(vocabulary, token->bytes, token->size);
-      if (vocabulary->slots[slot] >= 0)
-        return heta_i_fail(error, HETA_E_FORMAT, "%s[%" PRId32 "] and [%zu] are both \"%s\"",
-                           TOKENS, vocabulary->slots[slot], i, heta_i_quote(shown, spelling, size));
-      vocabulary->slots[slot] = (int32_t)i;
-    } else {
-      token->size = size;
-      if (size) memcpy(next, spelling, size);
-    }
-    next[token->size] = 0;
-    next += token->size + 1;
+/* Whether tokens of the type are found by their names. */
+static bool finds(const heta_i_definition *definition, heta_i_token_type type) {
+  if (type == HETA_VOCABULARY_HOLE) return false;
+  return definition->order == HETA_MERGE_RANKS ||
+         (type != HETA_VOCABULARY_CONTROL && type != HETA_VOCABULARY_UNKNOWN &&
+          type != HETA_VOCABULARY_BYTE);
+}
+
+/* Fills in a token from its definition, with bytes and name at *next. */
+static void read_token(const heta_i_definition *definition, size_t id,
+                       heta_i_vocabulary_token *token, char **next) {
+  const heta_i_defined_token *defined = &definition->tokens[id];
+  bool plain = is_added(defined->type) || defined->type == HETA_VOCABULARY_HOLE;
+  token->type = defined->type;
+  token->found = finds(definition, defined->type);
+  token->bytes = token->name = *next;
+  if (plain || !definition->byte_level ||
+      !heta_i_alphabet_decode(defined->name, defined->size, *next, &token->size)) {
+    if (defined->size) memcpy(*next, defined->name, defined->size);
+    token->size = defined->size;
+    if (!plain && definition->byte_level) token->found = false;
   }
-  return HETA_OK;
+  token->name_size = token->size;
+  (*next)[token->size] = 0;
+  *next += token->size + 1;
+  if (plain || definition->byte_level) return;
+  int byte = defined->type == HETA_VOCABULARY_BYTE ? byte_of(defined->name, defined->size) : -1;
+  token->bytes = *next;
+  if (byte >= 0) (*next)[0] = (char)(unsigned char)byte;
+  token->size = byte >= 0 ? 1 : write_spaces(defined->name, defined->size, *next);
+  (*next)[token->size] = 0;
+  *next += token->size + 1;
 }
 
-typedef struct named {
-  const char *bytes;
-  size_t size;
-  int32_t id;
-} named;
-
-static int by_name(const void *a, const void *b) {
-  const named *x = a, *y = b;
-  int order = memcmp(x->bytes, y->bytes, x->size < y->size ? x->size : y->size);
-  return order ? order : x->size < y->size ? -1 : x->size > y->size;
-}
-
-/* Sorts the added tokens by name; one without a name, or with one that is not UTF-8, is never in a
- * text. A word of the trained vocabulary that was later declared an added token is still
- * what merges make, so the hash table gets the added ones too. */
-static heta_status read_added(heta_i_vocabulary *vocabulary, named *names, heta_error *error) {
-  size_t count = 0;
+/* Enters a token in the hash table. Two trained ones may not have the same name; an added one
+ * stands back. A word of the trained vocabulary that was later declared an added token is still
+ * what merges make, so added ones are entered too. */
+static heta_status enter(const heta_i_definition *definition, heta_i_vocabulary *vocabulary,
+                         size_t id, heta_error *error) {
   char shown[HETA_QUOTE];
-  for (size_t i = 0; i < vocabulary->count; i++) {
-    const heta_i_vocabulary_token *token = &vocabulary->tokens[i];
-    bool valid = heta_i_utf8_valid(token->bytes, token->size) == token->size;
-    if (is_added(token->type) && token->size && valid)
-      names[count++] = (named){token->bytes, token->size, (int32_t)i};
-  }
-  qsort(names, count, sizeof *names, by_name);
-  for (size_t i = 1; i < count; i++)
-    if (!by_name(&names[i - 1], &names[i]))
-      return heta_i_fail(
-          error, HETA_E_FORMAT, "%s[%" PRId32 "] and [%" PRId32 "] are both the added token \"%s\"",
-          TOKENS, names[i - 1].id, names[i].id, heta_i_quote(shown, names[i].bytes, names[i].size));
-  vocabulary->added = heta_i_allocate(count, sizeof *vocabulary->added);
-  if (!vocabulary->added)
-    return heta_i_no_memory(error, "the added tokens", count * sizeof(int32_t));
-  vocabulary->added_count = count;
-  for (size_t i = 0; i < count; i++) {
-    vocabulary->added[i] = names[i].id;
-    size_t slot = find_slot(vocabulary, names[i].bytes, names[i].size);
-    if (vocabulary->slots[slot] < 0) vocabulary->slots[slot] = names[i].id;
-  }
+  const heta_i_vocabulary_token *token = &vocabulary->tokens[id];
+  size_t slot = find_slot(vocabulary, token->name, token->name_size);
+  if (vocabulary->slots[slot] < 0)
+    vocabulary->slots[slot] = (int32_t)id;
+  else if (!is_added(token->type))
+    return heta_i_fail(
+        error, HETA_E_FORMAT, "%s[%" PRId32 "] and [%zu] are both \"%s\"", definition->tokens_key,
+        vocabulary->slots[slot], id,
+        heta_i_quote(shown, definition->tokens[id].name, definition->tokens[id].size));
   return HETA_OK;
 }
 
-heta_status heta_i_vocabulary_read(const heta_i_file *file, heta_i_vocabulary *out,
+static heta_status enter_all(const heta_i_definition *definition, heta_i_vocabulary *vocabulary,
+                             heta_error *error) {
+  for (int added = 0; added < 2; added++)
+    for (size_t i = 0; i < vocabulary->count; i++) {
+      const heta_i_vocabulary_token *token = &vocabulary->tokens[i];
+      if (token->found && is_added(token->type) == added)
+        HETA_TRY(enter(definition, vocabulary, i, error));
+    }
+  return HETA_OK;
+}
+
+static void find_bytes(const heta_i_definition *definition, heta_i_vocabulary *vocabulary) {
+  for (int byte = 0; byte < 256; byte++) {
+    char letter = (char)(unsigned char)byte;
+    vocabulary->byte_ids[byte] =
+        definition->byte_level ? heta_i_vocabulary_find(vocabulary, &letter, 1) : -1;
+  }
+  for (size_t i = 0; i < vocabulary->count && !definition->byte_level; i++)
+    if (definition->tokens[i].type == HETA_VOCABULARY_BYTE) {
+      int byte = byte_of(definition->tokens[i].name, definition->tokens[i].size);
+      if (byte >= 0) vocabulary->byte_ids[byte] = (int32_t)i;
+    }
+}
+
+heta_status heta_i_vocabulary_read(const heta_i_definition *definition, heta_i_vocabulary *out,
                                    heta_error *error) {
-  *out = (heta_i_vocabulary){.count = heta_i_file_array(file, TOKENS)};
-  if (!out->count)
-    return heta_i_fail(error, HETA_E_FORMAT, "the file names a tokenizer but has no %s", TOKENS);
-  if (out->count > INT32_MAX / 4)
-    return heta_i_fail(error, HETA_E_FORMAT, "%s has %zu entries, more than heta can number",
-                       TOKENS, out->count);
-  size_t slots = 1, total;
+  *out = (heta_i_vocabulary){.count = definition->count};
+  size_t slots = 1, total = 0;
   while (slots < 2 * out->count) slots *= 2;
+  for (size_t i = 0; i < out->count; i++) /* twice: bytes and name, each with a NUL */
+    if (definition->tokens[i].size > SIZE_MAX / 4 ||
+        !heta_i_add(total, 2 * definition->tokens[i].size + 4, &total))
+      return heta_i_fail(error, HETA_E_FORMAT, "%s is larger than the address space",
+                         definition->tokens_key);
   out->slot_mask = slots - 1;
   out->tokens = heta_i_allocate(out->count, sizeof *out->tokens);
   out->slots = heta_i_allocate(slots, sizeof *out->slots);
-  if (!out->tokens || !out->slots)
-    return heta_i_no_memory(error, "the vocabulary", out->count * sizeof *out->tokens);
-  for (size_t i = 0; i < slots; i++) out->slots[i] = -1;
-  HETA_TRY(read_types(file, out, &total, error));
   out->storage = heta_i_allocate(total, 1);
-  if (!out->storage) return heta_i_no_memory(error, "the vocabulary", total);
-  HETA_TRY(read_trained(file, out, error));
-  named *names = heta_i_allocate(out->count, sizeof *names);
-  if (!names) return heta_i_no_memory(error, "the added tokens", out->count * sizeof *names);
-  heta_status status = read_added(out, names, error);
-  heta_i_free(names);
-  return status;
+  if (!out->tokens || !out->slots || !out->storage)
+    return heta_i_no_memory(error, "the vocabulary", total);
+  for (size_t i = 0; i < slots; i++) out->slots[i] = -1;
+  char *next = out->storage;
+  for (size_t i = 0; i < out->count; i++) {
+    read_token(definition, i, &out->tokens[i], &next);
+    if (out->tokens[i].name_size > out->longest) out->longest = out->tokens[i].name_size;
+  }
+  HETA_TRY(enter_all(definition, out, error));
+  find_bytes(definition, out);
+  return HETA_OK;
 }
 
 void heta_i_vocabulary_free(heta_i_vocabulary *vocabulary) {
   heta_i_free(vocabulary->tokens);
   heta_i_free(vocabulary->storage);
   heta_i_free(vocabulary->slots);
-  heta_i_free(vocabulary->added);
   *vocabulary = (heta_i_vocabulary){0};
-}
-
-/* The first of added[low … high) whose byte at `depth` is at least `byte`. All of them have equal
- * bytes before depth; a name that ends there comes first. */
-static size_t lower(const heta_i_vocabulary *vocabulary, size_t low, size_t high, size_t depth,
-                    unsigned byte) {
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    const heta_i_vocabulary_token *token = &vocabulary->tokens[vocabulary->added[middle]];
-    if (depth < token->size && (unsigned char)token->bytes[depth] >= byte)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return low;
-}
-
-int32_t heta_i_vocabulary_match(const heta_i_vocabulary *vocabulary, const char *text, size_t size,
-                                bool control) {
-  int32_t best = -1;
-  size_t low = 0, high = vocabulary->added_count;
-  for (size_t depth = 0; depth < size && low < high; depth++) {
-    unsigned byte = (unsigned char)text[depth];
-    high = lower(vocabulary, low, high, depth, byte + 1);
-    low = lower(vocabulary, low, high, depth, byte);
-    if (low == high) break;
-    int32_t id = vocabulary->added[low]; /* the shortest that is left */
-    const heta_i_vocabulary_token *token = &vocabulary->tokens[id];
-    if (token->size == depth + 1 && (control || token->type == HETA_VOCABULARY_USER)) best = id;
-  }
-  return best;
 }
