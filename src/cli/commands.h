@@ -4,8 +4,8 @@
 
 #include "cli/options.h"
 
-extern const cli_command cli_attribute, cli_report, cli_merge, cli_model_info, cli_tokenize,
-    cli_methods, cli_check;
+extern const cli_command cli_attribute, cli_report, cli_merge, cli_model_info, cli_model_list,
+    cli_model_pull, cli_tokenize, cli_methods, cli_check;
 
 /* In the order of the help. */
 extern const cli_command *const cli_commands[];

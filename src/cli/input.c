@@ -76,9 +76,13 @@ int cli_read_input(const cli_input *input, const char *fallback, cli_text *text)
                   input->file && strcmp(input->file, "-") != 0 ? input->file : "standard input");
 }
 
-int cli_open_model(const char *path, heta_model **model) {
+int cli_open_model(const char *name, heta_model **model) {
+  char path[HETA_PATH];
   heta_error error = {0};
-  if (!path) return cli_fail(CLI_USAGE, "no model is given: -m FILE.gguf names one");
-  if (heta_model_open(path, model, &error) == HETA_OK) return CLI_DONE;
+  if (!name) return cli_fail(CLI_USAGE, "no model is given: -m FILE.gguf names one");
+  if (heta_model_locate(NULL, name, path, &error) == HETA_OK &&
+      heta_model_open(path, model, &error) == HETA_OK) {
+    return CLI_DONE;
+  }
   return cli_fail(error.status == HETA_E_MEMORY ? CLI_FAILED : CLI_MODEL, "%s", error.message);
 }

@@ -31,7 +31,8 @@ int cli_read_input(const cli_input *input, const char *fallback, cli_text *text)
 /* Reads a whole file. */
 int cli_read_file(const char *path, cli_text *text);
 
-/* Opens the model, or says why not and returns the exit code (CLI_MODEL for a bad file). */
-int cli_open_model(const char *path, heta_model **model);
+/* Opens the model that -m names (heta_model_locate), or says why not and returns the exit code
+ * (CLI_MODEL for a bad file). */
+int cli_open_model(const char *name, heta_model **model);
 
 #endif

@@ -9,17 +9,18 @@
 #include <unistd.h>
 
 static heta_job *volatile watched;
-static volatile sig_atomic_t received;
+static volatile sig_atomic_t received, noted;
 
 static void handle(int number) {
   static const char text[] =
       "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
   int kept = errno;
-  if (received || !watched) {
+  if (received || (!watched && !noted)) {
     cli_output_abandon();
     _exit(128 + number);
   }
   received = number;
+  if (!watched) return;
   heta_job_cancel(watched);
   ssize_t ignored = number == SIGINT ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
   (void)ignored;
@@ -45,6 +46,8 @@ void cli_interrupt_install(void) {
 }
 
 void cli_interrupt_watch(heta_job *job) { watched = job; }
+
+void cli_interrupt_note(void) { noted = 1; }
 
 void cli_interrupt_finish(void) {
   struct sigaction action;

@@ -8,6 +8,8 @@
 void cli_interrupt_install(void);
 /* From now on the first SIGINT, SIGTERM or SIGHUP cancels the job. NULL: it ends the program. */
 void cli_interrupt_watch(heta_job *job);
+/* From now on the first of them is only noted, for whoever asks cli_interrupt_signal. */
+void cli_interrupt_note(void);
 /* All results are written: what comes from now on is too late to change anything. */
 void cli_interrupt_finish(void);
 /* The signal that came, or 0. */

@@ -55,14 +55,16 @@ static const cli_command *find_command(int count, char *const *words, int *used)
   return NULL;
 }
 
-/* "model" alone for "model info" in `heta help model`. */
-static const cli_command *find_topic(const char *word) {
-  for (size_t i = 0; i < cli_command_count; i++) {
+/* What `heta help WORD…` is about: a command, or the first one of several with that first word. */
+static const cli_command *find_topic(int count, char *const *words) {
+  int used;
+  const cli_command *command = find_command(count, words, &used);
+  for (size_t i = 0; i < cli_command_count && !command; i++) {
     const char *name = cli_commands[i]->name;
     size_t first = strcspn(name, " ");
-    if (strlen(word) == first && memcmp(word, name, first) == 0) return cli_commands[i];
+    if (strlen(words[0]) == first && memcmp(words[0], name, first) == 0) command = cli_commands[i];
   }
-  return NULL;
+  return command;
 }
 
 static int refuse_command(const char *word) {
@@ -73,7 +75,10 @@ static int refuse_command(const char *word) {
   }
   for (size_t i = 0; i < cli_command_count; i++) cli_nearest_try(&nearest, cli_commands[i]->name);
   cli_nearest_try(&nearest, "help");
-  if (strcmp(word, "model") == 0) nearest.best = "model info";
+  if (strcmp(word, "model") == 0) {
+    return cli_fail(CLI_USAGE, "heta model needs another word: model info, model list or model "
+                               "pull");
+  }
   if (nearest.best) {
     return cli_fail(CLI_USAGE, "there is no command '%.60s': did you mean heta %s?", word,
                     nearest.best);
@@ -91,7 +96,7 @@ static int show_help(int count, char *const *words) {
     print_overview(stdout);
     return cli_close_output(CLI_DONE);
   }
-  const cli_command *command = find_topic(words[0]);
+  const cli_command *command = find_topic(count, words);
   if (!command) return refuse_command(words[0]);
   return show_command_help(command);
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """readme.py: the examples of README.md do what it says, on the demo model. Needs HETA_TEST_MODEL.
 
-Run in order, in one folder that holds the model as model.gguf:
+Run in order, in one folder that holds the model as model.gguf, and in a store of Ollama's, as
+smollm2:135m:
   ```sh test    commands; each must succeed, and every file named after -o must be a sound result
   ```text       after such a block: lines its commands print, in this order; … stands for any lines;
                 numbers may differ by what two kinds of CPU may differ
   ```c test     a program, built against the library beside the tested program, that prints a line
                 per token
 """
+import json
 import os
 import pathlib
 import re
@@ -53,7 +55,15 @@ class Readme(unittest.TestCase):
         (cls.folder / "bin").mkdir()
         (cls.folder / "bin/heta").symlink_to(pathlib.Path(PROGRAM).resolve())
         (cls.folder / "model.gguf").symlink_to(pathlib.Path(MODEL).resolve())
-        cls.environment = environment(PATH=f"{cls.folder / 'bin'}:{os.environ['PATH']}")
+        layer = {"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:" + 64 * "0"}
+        manifest = cls.folder / "ollama/manifests/registry.ollama.ai/library/smollm2/135m"
+        manifest.parent.mkdir(parents=True)
+        manifest.write_text(json.dumps({"schemaVersion": 2, "layers": [layer]}))
+        (cls.folder / "ollama/blobs").mkdir()
+        blob = cls.folder / "ollama/blobs" / ("sha256-" + 64 * "0")
+        blob.symlink_to(pathlib.Path(MODEL).resolve())
+        cls.environment = environment(OLLAMA_MODELS=str(cls.folder / "ollama"),
+                                      PATH=f"{cls.folder / 'bin'}:{os.environ['PATH']}")
 
     def call(self, *command):
         done = subprocess.run(command, cwd=self.folder, env=self.environment, timeout=500,

@@ -2,7 +2,8 @@
 """test_usage.py: help, and every way to call heta wrongly: exit code 2, one sentence that helps."""
 from harness import DONE, MODEL, USAGE, Case, main, run
 
-COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check"]
+COMMANDS = ["attribute", "merge", "model info", "model list", "model pull", "tokenize", "methods",
+            "check"]
 
 
 class Help(Case):
