@@ -314,6 +314,10 @@ typedef struct heta_attribute_options {
   void (*preview)(void *context, const struct heta_attribution *attribution);
   void *context;
   size_t part, parts; /* do work items part of parts (0-based); parts 0 or 1: all */
+  /* Masked passes and probes of these context tokens only; NULL: of all. The result is partial, and
+   * each value in it is the one that the whole job computes. Borrowed during heta_job_create. */
+  const size_t *only_tokens;
+  size_t only_token_count;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);

@@ -1,9 +1,20 @@
 /* commands.c: the list of commands, and what the program's exit codes mean. */
 #include "cli/commands.h"
 
-const cli_command *const cli_commands[] = {&cli_attribute,  &cli_report,     &cli_merge,
-                                           &cli_model_info, &cli_model_list, &cli_model_pull,
-                                           &cli_tokenize,   &cli_methods,    &cli_check};
+// clang-format off
+const cli_command *const cli_commands[] = {
+    &cli_attribute,
+    &cli_report,
+    &cli_merge,
+    &cli_verify,
+    &cli_model_info,
+    &cli_model_list,
+    &cli_model_pull,
+    &cli_tokenize,
+    &cli_methods,
+    &cli_check,
+};
+// clang-format on
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
 const cli_exit_meaning cli_exit_meanings[] = {
@@ -13,7 +24,7 @@ const cli_exit_meaning cli_exit_meanings[] = {
     {CLI_ASSERT, "an --assert does not hold"},
     {CLI_MODEL, "unreadable or unsupported model"},
     {CLI_BUDGET, "over the memory or time budget"},
-    {CLI_CHECK, "self-check failed"},
+    {CLI_CHECK, "self-check failed, or a result that does not hold"},
     {130, "interrupted (143 by kill) with partial results written"},
     {CLI_PIPE, "standard output was closed"},
 };

@@ -4,8 +4,16 @@
 
 #include "cli/options.h"
 
-extern const cli_command cli_attribute, cli_report, cli_merge, cli_model_info, cli_model_list,
-    cli_model_pull, cli_tokenize, cli_methods, cli_check;
+extern const cli_command cli_attribute;
+extern const cli_command cli_report;
+extern const cli_command cli_merge;
+extern const cli_command cli_verify;
+extern const cli_command cli_model_info;
+extern const cli_command cli_model_list;
+extern const cli_command cli_model_pull;
+extern const cli_command cli_tokenize;
+extern const cli_command cli_methods;
+extern const cli_command cli_check;
 
 /* In the order of the help. */
 extern const cli_command *const cli_commands[];

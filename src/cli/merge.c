@@ -61,6 +61,14 @@ static bool copy_command(const json_t *command, cli_recorded *recorded) {
   return true;
 }
 
+/* The shortest text that reads back as the same number, as people write it: 0.05. */
+static void number_text(double number, char *room, size_t size) {
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(room, size, "%.*g", digits, number);
+    if (strtod(room, NULL) == number) return;
+  }
+}
+
 /* The text of an option's value, which the result file holds as a number, a boolean or a string. */
 static char *value_text(const json_t *value) {
   char room[40];
@@ -68,7 +76,7 @@ static char *value_text(const json_t *value) {
   if (json_is_integer(value)) {
     snprintf(room, sizeof room, "%lld", (long long)json_integer_value(value));
   } else if (json_is_real(value)) {
-    snprintf(room, sizeof room, "%.17g", json_real_value(value));
+    number_text(json_real_value(value), room, sizeof room);
   } else if (json_is_boolean(value)) {
     snprintf(room, sizeof room, "%s", json_is_true(value) ? "yes" : "no");
   } else {

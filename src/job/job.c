@@ -336,9 +336,12 @@ done:
   return status;
 }
 
-static bool mine(const heta_job *job, size_t item) {
-  return job->options.parts <= 1 || job->session.items[item].tolerance > 0 ||
-         item % job->options.parts == job->options.part;
+static bool mine(const heta_job *job, size_t index) {
+  const heta_i_item *item = &job->session.items[index];
+  bool asked = false;
+  for (size_t i = item->token; i < item->token_end; i++) asked |= heta_i_asked(&job->session, i);
+  return asked && (job->options.parts <= 1 || item->tolerance > 0 ||
+                   index % job->options.parts == job->options.part);
 }
 
 /* Shows the result so far when a phase has ended, and now and then between probes. */
@@ -403,7 +406,7 @@ static heta_status note_precision(heta_job *job, heta_error *error) {
   const heta_i_session *s = &job->session;
   size_t settled = 0, all = 0, most = 0;
   const heta_i_item *item = &s->items[s->item_count - 1];
-  if (!(item->tolerance > 0) || s->parts > 1) return HETA_OK;
+  if (!(item->tolerance > 0) || s->parts > 1 || s->only) return HETA_OK;
   for (size_t k = 0; k < s->series_count; k++) {
     if (!(item->fills >> k & 1)) continue;
     most = s->series[k].samples;

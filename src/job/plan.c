@@ -183,12 +183,32 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
       limit, ceil(seconds_of(job, all, rate) * 1.05));
 }
 
+/* The tokens that options.only_tokens asks for, as flags. */
+static heta_status choose_tokens(heta_job *job, heta_error *error) {
+  heta_attribute_options *o = &job->options;
+  size_t length = job->session.length;
+  if (!o->only_tokens) return HETA_OK;
+  bool *only = heta_i_arena_take(&job->memory, length, sizeof *only);
+  if (!only) return heta_i_no_memory(error, "a choice of tokens", length);
+  for (size_t i = 0; i < o->only_token_count; i++) {
+    if (o->only_tokens[i] >= length)
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "token %zu was asked for, but the context has tokens 0 to %zu",
+                         o->only_tokens[i], length - 1);
+    only[o->only_tokens[i]] = true;
+  }
+  job->session.only = only;
+  o->only_tokens = NULL;
+  return HETA_OK;
+}
+
 heta_status heta_i_plan(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   heta_i_engine_settings *s = &job->settings;
   session->target_count = job->input.target_count;
   session->length = job->input.first_target + session->target_count - 1;
   session->contrast = job->input.foil >= 0;
+  HETA_TRY(choose_tokens(job, error));
   session->part = job->options.part;
   session->parts = job->options.parts > 1 ? job->options.parts : 1;
   session->target_group =

@@ -78,6 +78,7 @@ struct heta_i_session {
   size_t length; /* context tokens of the last target */
   size_t lane_rows;
   size_t target_group; /* adjoints kept at the same time */
+  const bool *only;    /* [length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
   /* Known when running: */
@@ -124,6 +125,8 @@ bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
  */
 bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_t series,
                    size_t target, size_t token, size_t sample);
+/* Whether the token is among those this job is asked for. */
+bool heta_i_asked(const heta_i_session *session, size_t token);
 /* Whether the token's share of the item is this job's. */
 bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token);
 /* Whether the token's samples reached the tolerance. */
@@ -140,8 +143,9 @@ size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_see
 heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
 /* Gradient of a target's objective, [length × width]. */
 heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
-/* Runs with one context token masked at a time, for tokens [token, token_end), all targets at once.
- * kl, change: [targets × length]; entries without effect (token after the target's row) stay 0. */
+/* Runs with one context token masked at a time, for tokens [token, token_end) that are asked for,
+ * all targets at once. kl, change: [targets × length]; entries without effect (token after the
+ * target's row) stay 0. */
 heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
                                double *change, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);

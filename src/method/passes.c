@@ -113,7 +113,7 @@ static heta_status clean_objective(heta_i_session *session, double *out, heta_er
 typedef struct masked {
   heta_i_lane *lanes;
   double *edits, *logprob, *foil, *kl, *clean;
-  size_t *rows;
+  size_t *rows, *tokens; /* of the targets; masked in each lane */
   int32_t *ids, *foils;
 } masked;
 
@@ -125,6 +125,7 @@ static void masked_free(masked *m) {
   heta_i_free(m->kl);
   heta_i_free(m->clean);
   heta_i_free(m->rows);
+  heta_i_free(m->tokens);
   heta_i_free(m->ids);
   heta_i_free(m->foils);
 }
@@ -139,22 +140,26 @@ static heta_status masked_open(const heta_i_session *session, size_t count, mask
   m->kl = heta_i_allocate(count * targets, sizeof *m->kl);
   m->clean = heta_i_allocate(targets, sizeof *m->clean);
   m->rows = heta_i_allocate(targets, sizeof *m->rows);
+  m->tokens = heta_i_allocate(count, sizeof *m->tokens);
   m->ids = heta_i_allocate(targets, sizeof *m->ids);
   m->foils = heta_i_allocate(targets, sizeof *m->foils);
-  if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->rows && m->ids &&
-      m->foils)
+  if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->rows && m->tokens &&
+      m->ids && m->foils)
     return HETA_OK;
   return heta_i_no_memory(error, "masked runs", count * (targets + width) * sizeof(double));
 }
 
 heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
                                double *change, heta_error *error) {
-  size_t count = token_end - token, targets = session->target_count;
+  size_t count = 0, targets = session->target_count;
   size_t width = session->model->hyper.width;
   bool attend = heta_i_option_is(session, "mask", "attend"), foils = false;
   masked m = {0};
   heta_status status;
-  HETA_GO(masked_open(session, count, &m, error));
+  HETA_GO(masked_open(session, token_end - token, &m, error));
+  for (size_t i = token; i < token_end; i++)
+    if (heta_i_asked(session, i)) m.tokens[count++] = i;
+  if (!count) goto done;
   HETA_GO(clean_objective(session, m.clean, error));
   for (size_t t = 0; t < targets; t++) {
     m.rows[t] = session->targets[t].position - 1;
@@ -166,16 +171,16 @@ heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t tok
     HETA_GO(mean_embedding(session, m.edits, error));
     for (size_t l = 1; l < count; l++) memcpy(m.edits + l * width, m.edits, width * sizeof(double));
   } else {
-    for (size_t l = 0; l < count; l++) mask_embedding(session, token + l, m.edits + l * width);
+    for (size_t l = 0; l < count; l++) mask_embedding(session, m.tokens[l], m.edits + l * width);
   }
   for (size_t l = 0; l < count; l++) {
     m.lanes[l] = heta_i_lane_of(session->tokens, session->length);
     m.lanes[l].parent = session->run;
-    m.lanes[l].first = token + l;
+    m.lanes[l].first = m.tokens[l];
     if (attend) {
-      m.lanes[l].hidden_key = token + l;
+      m.lanes[l].hidden_key = m.tokens[l];
     } else {
-      m.lanes[l].edit_row = token + l;
+      m.lanes[l].edit_row = m.tokens[l];
       m.lanes[l].edit = m.edits + l * width;
     }
   }
@@ -190,8 +195,8 @@ heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t tok
   HETA_GO(session->engine->api->lanes(session->engine, m.lanes, count, &readout, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t l = 0; l < count; l++) {
-      size_t at = t * session->length + token + l;
-      if (token + l > m.rows[t]) {
+      size_t at = t * session->length + m.tokens[l];
+      if (m.tokens[l] > m.rows[t]) {
         kl[at] = change[at] = 0;
         continue;
       }

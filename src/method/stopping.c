@@ -28,7 +28,12 @@ bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_
   return !(item->tolerance > 0) || !met(samples, sample, item->tolerance);
 }
 
+bool heta_i_asked(const heta_i_session *session, size_t token) {
+  return !session->only || session->only[token];
+}
+
 bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token) {
+  if (!heta_i_asked(session, token)) return false;
   return !(item->tolerance > 0) || session->parts <= 1 || token % session->parts == session->part;
 }
 

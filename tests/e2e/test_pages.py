@@ -9,7 +9,7 @@ import sys
 from harness import DONE, PROGRAM, Case, main, run
 
 PAGES = pathlib.Path(os.environ.get("HETA_PAGES") or pathlib.Path(PROGRAM).parent / "pages")
-COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check"]
+COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check", "report", "verify"]
 
 # Completes the words it is given, the last of them, as bash does when a key is pressed.
 ASK = """
@@ -85,7 +85,7 @@ class Completion(Case):
         first = {command.split()[0] for command in COMMANDS} | {"help"}
         self.assertLessEqual(first, set(self.complete("")))
         self.assertEqual(["attribute"], self.complete("att"))
-        self.assertEqual(["info"], self.complete("model", ""))
+        self.assertEqual(["info"], self.complete("model", "i"))
         self.assertEqual(["methods"], self.complete("help", "met"))
         self.assertEqual([], self.complete("nonsense", ""))
 
@@ -121,7 +121,7 @@ class Completion(Case):
     def test_fish_offers_the_same(self):
         if not tool("fish"):
             return
-        for line, wanted in (("heta att", "attribute"), ("heta model ", "info"),
+        for line, wanted in (("heta att", "attribute"), ("heta model i", "info"),
                              ("heta -a occ", "occlusion"), ("heta attribute --prob", "--probes")):
             code, words = said("fish", "--no-config", "-c",
                                f"source {PAGES / 'fish/heta.fish'}; complete -C '{line}'")
