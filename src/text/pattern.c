@@ -12,7 +12,8 @@
 #define SPACES                                                                                     \
   "\\x{09}-\\x{0d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"                               \
   "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* The last are superscript digits and fractions of Latin-1. */
+#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 typedef struct translator {
   const char *pattern;
@@ -50,14 +51,17 @@ static bool knows_property(const char *name, size_t size) {
   return false;
 }
 
-/* \p{L}, \P{L}, \p{^L} or, as Oniguruma allows, \p{letter} (refused). */
+/* \p{L}, \P{L}, \p{^L}, \p{Han}. PCRE2's own reading of a script's name is a wider one. */
 static heta_status property(translator *t, heta_error *error) {
   const char *name = t->pattern + t->at + 2;
   const char *end = *name == '{' ? strchr(name, '}') : NULL;
   size_t negated = end && name[1] == '^';
-  if (!end || !knows_property(name + 1 + negated, (size_t)(end - name) - 1 - negated))
+  size_t size = end ? (size_t)(end - name) - 1 - negated : 0;
+  if (!end || !knows_property(name + 1 + negated, size))
     return refuse(t, t->at, t->at + 2 + (end ? (size_t)(end - name) + 1 : 0), error);
-  copy(t, (size_t)(end - (t->pattern + t->at)) + 1);
+  copy(t, 3 + negated);
+  if (size > 2) heta_i_buffer_string(t->out, "sc:");
+  copy(t, size + 1);
   return HETA_OK;
 }
 

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "text/added.h"
+#include "text/json.h"
 #include "text/merges.h"
 
 struct heta_i_tokenizer {
@@ -59,6 +60,20 @@ heta_status heta_i_tokenizer_create(const heta_i_file *file, heta_i_tokenizer **
   if (!tokenizer) return heta_i_no_memory(error, "the tokenizer", sizeof *tokenizer);
   heta_status status = heta_i_definition_of_gguf(file, &tokenizer->definition, error);
   if (!status) status = build(tokenizer, error);
+  if (status)
+    heta_i_tokenizer_free(tokenizer);
+  else
+    *out = tokenizer;
+  return status;
+}
+
+heta_status heta_i_tokenizer_create_folder(const char *folder, size_t rows, heta_i_tokenizer **out,
+                                           heta_error *error) {
+  heta_i_tokenizer *tokenizer = heta_i_allocate(1, sizeof *tokenizer);
+  if (!tokenizer) return heta_i_no_memory(error, "the tokenizer", sizeof *tokenizer);
+  heta_status status = heta_i_definition_of_folder(folder, rows, &tokenizer->definition, error);
+  if (!status)
+    status = heta_i_json_name_file(build(tokenizer, error), folder, "tokenizer.json", error);
   if (status)
     heta_i_tokenizer_free(tokenizer);
   else

@@ -18,6 +18,10 @@ typedef struct heta_i_tokenizer_info {
 /* The file must stay open as long as the tokenizer lives. */
 heta_status heta_i_tokenizer_create(const heta_i_file *file, heta_i_tokenizer **out,
                                     heta_error *error);
+/* The same from a folder's tokenizer.json and the files beside it, for a model with `rows`
+ * embeddings (0: not known). Messages name the file. */
+heta_status heta_i_tokenizer_create_folder(const char *folder, size_t rows, heta_i_tokenizer **out,
+                                           heta_error *error);
 void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer);
 const heta_i_tokenizer_info *heta_i_tokenizer_get_info(const heta_i_tokenizer *tokenizer);
 
