@@ -247,9 +247,9 @@ static heta_status check_positions(const X(engine) *engine, const heta_i_lane *l
   for (size_t row = lane->first; row < lane->length; row++)
     if ((lane->positions ? lane->positions[row] : row) >= count)
       return heta_i_fail(error, HETA_E_ARGUMENT,
-                         "this model has learned positions for %zu tokens; the text has %zu: "
-                         "shorten it",
-                         count, lane->length);
+                         "this model has learned %zu positions, and a token of this text lies "
+                         "beyond them: shorten the text",
+                         count);
   return HETA_OK;
 }
 

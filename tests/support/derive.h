@@ -23,9 +23,9 @@ double derive_value(const derive *d, const double *input, double *gradient);
 void derive_products(const derive *d, const double *input, const double *directions, size_t count,
                      double *products);
 /* Fails the test, naming `what` and the seed, unless: the gradient is the slope along random
- * directions and the products are the gradient's differences (1e-6), u'Hv = v'Hu and H is linear
- * (1e-10), probes that begin at a later row equal whole ones (1e-10), and nothing after the last
- * seed's row has a gradient or a product. */
+ * directions and the products are the gradient's differences (1e-6; 1e-5 with ReLU), u'Hv = v'Hu
+ * and H is linear (1e-10), probes that begin at a later row equal whole ones (1e-10), and nothing
+ * after the last seed's row has a gradient or a product. */
 void derive_check(const derive *d, const char *what, const double *input, dice *draw);
 /* Fails the test when a call did. */
 void derive_ok(heta_status status, const heta_error *error);
