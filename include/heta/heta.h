@@ -96,6 +96,17 @@ typedef struct heta_model_info {
   const char *chat_template;         /* source text, or NULL */
   int32_t bos, eos, unk, pad;        /* token ids, -1 if the file names none */
   bool add_bos;                      /* whether the file asks for BOS before a prompt */
+  const char *positions;             /* "rotary" or "learned" */
+  size_t rotary_width;               /* elements of a head that rotate; 0: none */
+  size_t unrotated_layers;           /* layers of a rotary model that do not rotate */
+  double rotary_base;                /* 0: none */
+  double rotary_local_base;          /* of layers with a window, when it is another; else 0 */
+  size_t rotary_long_from;           /* longer texts rotate by other angles; 0: none do */
+  size_t window; /* keys that a row of a windowed layer sees, its own among them; 0: all */
+  size_t windowed_layers;
+  double attention_cap, logit_cap; /* of attention scores and of logits; 0: none */
+  double attention_scale;          /* of the products of query and key */
+  double embedding_scale;          /* of the token embeddings; 1: none */
 } heta_model_info;
 
 /* Opens a model file, recognised by its first bytes. The file is memory-mapped and must stay

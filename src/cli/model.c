@@ -27,6 +27,30 @@ static json_t *tokenizer_json(const heta_model_info *info) {
   return object;
 }
 
+/* null where there is none. */
+static json_t *optional_json(double number) {
+  return number > 0 ? cli_json_number(number) : json_null();
+}
+
+static json_t *positions_json(const heta_model_info *info) {
+  json_t *object = json_object();
+  cli_json_set(object, "kind", cli_json_string(info->positions));
+  cli_json_set(object, "rotary_width", cli_json_count(info->rotary_width));
+  cli_json_set(object, "base", optional_json(info->rotary_base));
+  cli_json_set(object, "local_base", optional_json(info->rotary_local_base));
+  cli_json_set(object, "long_from", optional_json((double)info->rotary_long_from));
+  cli_json_set(object, "unrotated_layers", cli_json_count(info->unrotated_layers));
+  return object;
+}
+
+static json_t *window_json(const heta_model_info *info) {
+  if (!info->window) return json_null();
+  json_t *object = json_object();
+  cli_json_set(object, "keys", cli_json_count(info->window));
+  cli_json_set(object, "layers", cli_json_count(info->windowed_layers));
+  return object;
+}
+
 static json_t *info_json(const heta_model_info *info) {
   const struct {
     const char *name;
@@ -52,6 +76,12 @@ static json_t *info_json(const heta_model_info *info) {
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     cli_json_set(object, sizes[i].name, cli_json_count(sizes[i].value));
   }
+  cli_json_set(object, "positions", positions_json(info));
+  cli_json_set(object, "window", window_json(info));
+  cli_json_set(object, "attention_scale", cli_json_number(info->attention_scale));
+  cli_json_set(object, "attention_cap", optional_json(info->attention_cap));
+  cli_json_set(object, "logit_cap", optional_json(info->logit_cap));
+  cli_json_set(object, "embedding_scale", cli_json_number(info->embedding_scale));
   for (size_t i = 0; i < info->weight_count; i++) {
     cli_json_set(weights, info->weights[i].type, cli_json_count(info->weights[i].count));
   }
@@ -90,6 +120,42 @@ static void print_special_tokens(const heta_model *model) {
   printf("%s\n", *between ? "" : "none");
 }
 
+/* "rotary, 64 elements of a head, base 1e+06; base 10000 within windows" */
+static void print_positions(const heta_model_info *info) {
+  label("positions");
+  printf("%s", info->positions);
+  if (info->rotary_width) {
+    printf(", %zu elements of a head, base %g", info->rotary_width, info->rotary_base);
+  }
+  if (info->rotary_local_base > 0) printf("; base %g within windows", info->rotary_local_base);
+  if (info->rotary_long_from) printf("; others beyond %zu tokens", info->rotary_long_from);
+  if (info->unrotated_layers) {
+    printf("; none in %zu of %zu layers", info->unrotated_layers, info->layers);
+  }
+  putchar('\n');
+}
+
+/* Lines for what only some families have. */
+static void print_family(const heta_model_info *info) {
+  print_positions(info);
+  if (info->window) {
+    label("window");
+    printf("%zu keys in %zu of %zu layers\n", info->window, info->windowed_layers, info->layers);
+  }
+  if (info->attention_cap > 0) {
+    label("score cap");
+    printf("%g\n", info->attention_cap);
+  }
+  if (info->logit_cap > 0) {
+    label("logit cap");
+    printf("%g\n", info->logit_cap);
+  }
+  if (info->embedding_scale > 1) {
+    label("embeddings");
+    printf("times %g\n", info->embedding_scale);
+  }
+}
+
 static int print_info(const heta_model *model) {
   const heta_model_info *info = heta_model_get_info(model);
   char bytes[CLI_SHORT];
@@ -110,6 +176,7 @@ static int print_info(const heta_model *model) {
   label("heads");
   printf("%zu queries, %zu keys and values, %zu wide\n", info->heads, info->kv_heads,
          info->head_width);
+  print_family(info);
   label("context");
   printf("%zu tokens\n", info->context);
   label("tokenizer");

@@ -154,6 +154,18 @@ bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t 
   return value && heta_i_value_integer(value, index, out);
 }
 
+bool heta_i_file_array_flag(const heta_i_file *file, const char *key, size_t index, bool *out) {
+  const heta_i_value *value = find(file, key, true);
+  int64_t whole;
+  if (!value || index >= value->count) return false;
+  if (value->element == HETA_GGUF_BOOL)
+    whole = value->bytes[index] != 0;
+  else if (!heta_i_value_integer(value, index, &whole) || whole < 0 || whole > 1)
+    return false;
+  *out = whole == 1;
+  return true;
+}
+
 bool heta_i_file_array_number(const heta_i_file *file, const char *key, size_t index, double *out) {
   const heta_i_value *value = find(file, key, true);
   return value && heta_i_value_number(value, index, out);

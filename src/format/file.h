@@ -88,6 +88,8 @@ bool heta_i_file_array_string(const heta_i_file *file, const char *key, size_t i
 bool heta_i_file_array_integer(const heta_i_file *file, const char *key, size_t index,
                                int64_t *out);
 bool heta_i_file_array_number(const heta_i_file *file, const char *key, size_t index, double *out);
+/* Yes and no, which may also be stored as the whole numbers 1 and 0. */
+bool heta_i_file_array_flag(const heta_i_file *file, const char *key, size_t index, bool *out);
 /* What a key holds, to tell one that is absent (NULL) from one of another type: "u32", "string",
  * "array of i32", … Static. */
 const char *heta_i_file_kind(const heta_i_file *file, const char *key);

@@ -168,26 +168,47 @@ static heta_status read_scales(heta_model *model, heta_error *error) {
 /* Whether a layer is the last of its period. */
 static bool ends_period(size_t layer, size_t period) { return period && (layer + 1) % period == 0; }
 
-/* Which layers see a window only, and which rotate by which table. The file may give the window's
- * period itself. */
+static const char WINDOW[] = "attention.sliding_window",
+                  PATTERN[] = "attention.sliding_window_pattern";
+
+/* Which layers have the window: as the file says, with yes or no for every layer or with a period
+ * (see window_period), or else as the family has it. */
+static heta_status read_windowed(const heta_model *model, bool *windowed, heta_error *error) {
+  const heta_i_hyper *hyper = &model->hyper;
+  size_t period = model->architecture->window_period;
+  char name[HETA_KEY_SIZE];
+  heta_i_key(model, PATTERN, name);
+  size_t count = heta_i_file_array(model->file, name);
+  if (!count)
+    HETA_TRY(heta_i_read_size(model, PATTERN, HETA_NEED_OPTIONAL, 0, 4096, &period, error));
+  bool sound = !count || count == hyper->layers;
+  for (size_t i = 0; i < hyper->layers && sound; i++) {
+    windowed[i] = !ends_period(i, period);
+    if (count) sound = heta_i_file_array_flag(model->file, name, i, &windowed[i]);
+  }
+  if (sound) return HETA_OK;
+  return heta_i_fail(error, HETA_E_FORMAT,
+                     "%s: metadata %s should say yes or no for each of %zu layers",
+                     heta_i_file_path(model->file), name, hyper->layers);
+}
+
 static heta_status read_layers(heta_model *model, heta_error *error) {
   heta_i_hyper *hyper = &model->hyper;
   const heta_i_architecture *family = model->architecture;
-  size_t window = 0, period = family->window_period;
-  HETA_TRY(heta_i_read_size(model, "attention.sliding_window", HETA_NEED_OPTIONAL, 0, 1 << 30,
-                            &window, error));
-  HETA_TRY(heta_i_read_size(model, "attention.sliding_window_pattern", HETA_NEED_OPTIONAL, 0, 4096,
-                            &period, error));
+  size_t window = 0;
+  HETA_TRY(heta_i_read_size(model, WINDOW, HETA_NEED_OPTIONAL, 0, 1 << 30, &window, error));
+  bool *windowed = heta_i_arena_take(model->memory, hyper->layers, sizeof *windowed);
   hyper->layer = heta_i_arena_take(model->memory, hyper->layers, sizeof *hyper->layer);
-  if (!hyper->layer)
+  if (!windowed || !hyper->layer)
     return heta_i_no_memory(error, "the layers", hyper->layers * sizeof *hyper->layer);
+  HETA_TRY(read_windowed(model, windowed, error));
   bool rotates = heta_i_has_op(family->block, HETA_OP_ROTARY);
   for (size_t i = 0; i < hyper->layers; i++) {
-    bool sees_all = ends_period(i, period);
-    hyper->layer[i].window = sees_all ? 0 : window;
-    hyper->layer[i].rotary = !rotates || ends_period(i, family->unrotated_period) ? HETA_ROTARY_NONE
-                             : family->local_rotary && !sees_all ? HETA_ROTARY_LOCAL
-                                                                 : HETA_ROTARY_GLOBAL;
+    hyper->layer[i].window = windowed[i] ? window : 0;
+    hyper->layer[i].rotary =
+        family->local_rotary && windowed[i] ? HETA_ROTARY_LOCAL : HETA_ROTARY_GLOBAL;
+    if (!rotates || ends_period(i, family->unrotated_period))
+      hyper->layer[i].rotary = HETA_ROTARY_NONE;
   }
   return HETA_OK;
 }

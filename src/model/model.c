@@ -42,6 +42,25 @@ static heta_status fingerprint(heta_model *model, bool whole, heta_error *error)
   return HETA_OK;
 }
 
+/* What the family does beside the common form. */
+static void describe_family(const heta_i_hyper *hyper, heta_model_info *info) {
+  const heta_i_rotary *global = &hyper->rotary[HETA_ROTARY_GLOBAL];
+  info->positions = global->dims ? "rotary" : "learned";
+  info->rotary_width = global->dims;
+  info->rotary_base = global->base;
+  info->rotary_local_base = hyper->rotary[HETA_ROTARY_LOCAL].base;
+  info->rotary_long_from = global->frequency_long ? global->long_from : 0;
+  for (size_t i = 0; i < hyper->layers; i++) {
+    info->unrotated_layers += global->dims && hyper->layer[i].rotary == HETA_ROTARY_NONE;
+    info->windowed_layers += hyper->layer[i].window > 0;
+    if (hyper->layer[i].window) info->window = hyper->layer[i].window;
+  }
+  info->attention_cap = hyper->attention_cap;
+  info->logit_cap = hyper->logit_cap;
+  info->attention_scale = hyper->attention_scale;
+  info->embedding_scale = hyper->embedding_scale;
+}
+
 static heta_status fill_info(heta_model *model, const char *path, heta_error *error) {
   heta_model_info *info = &model->info;
   const heta_i_hyper *hyper = &model->hyper;
@@ -70,6 +89,7 @@ static heta_status fill_info(heta_model *model, const char *path, heta_error *er
   info->unk = tokenizer->unk;
   info->pad = tokenizer->pad;
   info->add_bos = tokenizer->add_bos;
+  describe_family(hyper, info);
   HETA_TRY(count_weights(model, error));
   return fingerprint(model, info->bytes < HASH_WHOLE_BELOW, error);
 }

@@ -19,6 +19,7 @@ typedef struct heta_i_weight {
 /* A table of rotation angles. */
 typedef struct heta_i_rotary {
   size_t dims;            /* of each head; even; the rest of a head is not rotated */
+  double base;            /* for people: the angles below are made from it */
   double *frequency;      /* dims / 2 angles per position step, scaling applied */
   double *frequency_long; /* the same for runs of more than long_from positions, or NULL */
   size_t long_from;       /* rows; read only with frequency_long */

@@ -70,8 +70,7 @@ static heta_status make_angles(heta_model *model, size_t dims, double base, doub
 }
 
 /* Phi-3's two tables of factors: both or none. */
-static heta_status read_long(heta_model *model, double base, double factor, bool *found,
-                             heta_error *error) {
+static heta_status read_long(heta_model *model, double factor, bool *found, heta_error *error) {
   static const char SHORT[] = "rope_factors_short.weight", LONG[] = "rope_factors_long.weight";
   heta_i_rotary *global = &model->hyper.rotary[HETA_ROTARY_GLOBAL];
   bool has_short = heta_i_file_tensor(model->file, SHORT) != NULL;
@@ -84,37 +83,39 @@ static heta_status read_long(heta_model *model, double base, double factor, bool
                             1 << 30, &global->long_from, error));
   HETA_TRY(heta_i_read_number(model, "rope.scaling.attn_factor", HETA_NEED_REQUIRED,
                               &global->magnitude, error));
-  HETA_TRY(make_angles(model, global->dims, base, factor, SHORT, &global->frequency, error));
-  return make_angles(model, global->dims, base, factor, LONG, &global->frequency_long, error);
+  HETA_TRY(
+      make_angles(model, global->dims, global->base, factor, SHORT, &global->frequency, error));
+  return make_angles(model, global->dims, global->base, factor, LONG, &global->frequency_long,
+                     error);
 }
 
 heta_status heta_i_read_rotary(heta_model *model, heta_error *error) {
   heta_i_hyper *hyper = &model->hyper;
   heta_i_rotary *global = &hyper->rotary[HETA_ROTARY_GLOBAL];
-  double base = 10000, factor;
-  *global = (heta_i_rotary){.dims = hyper->head_width, .magnitude = 1};
+  double factor;
+  *global = (heta_i_rotary){.dims = hyper->head_width, .base = 10000, .magnitude = 1};
   HETA_TRY(heta_i_read_size(model, "rope.dimension_count", HETA_NEED_OPTIONAL, 1, hyper->head_width,
                             &global->dims, error));
   if (global->dims % 2)
     return heta_i_fail(error, HETA_E_FORMAT, "%s: rope.dimension_count is %zu, an odd number",
                        heta_i_file_path(model->file), global->dims);
-  HETA_TRY(heta_i_read_number(model, "rope.freq_base", HETA_NEED_OPTIONAL, &base, error));
-  HETA_TRY(positive(model, "rope.freq_base", base, error));
+  HETA_TRY(heta_i_read_number(model, "rope.freq_base", HETA_NEED_OPTIONAL, &global->base, error));
+  HETA_TRY(positive(model, "rope.freq_base", global->base, error));
   HETA_TRY(read_factor(model, &factor, error));
   HETA_TRY(heta_i_read_number(model, "rope.scaling.attn_factor", HETA_NEED_OPTIONAL,
                               &global->magnitude, error));
   bool is_long;
-  HETA_TRY(read_long(model, base, factor, &is_long, error));
+  HETA_TRY(read_long(model, factor, &is_long, error));
   if (!is_long)
-    HETA_TRY(make_angles(model, global->dims, base, factor, "rope_freqs.weight", &global->frequency,
-                         error));
+    HETA_TRY(make_angles(model, global->dims, global->base, factor, "rope_freqs.weight",
+                         &global->frequency, error));
   HETA_TRY(positive(model, "rope.scaling.attn_factor", global->magnitude, error));
   global->magnitude_long = global->magnitude;
   if (!model->architecture->local_rotary) return HETA_OK;
   heta_i_rotary *local = &hyper->rotary[HETA_ROTARY_LOCAL];
-  *local = (heta_i_rotary){.dims = global->dims, .magnitude = 1};
-  base = 10000;
-  HETA_TRY(heta_i_read_number(model, "rope.freq_base_swa", HETA_NEED_OPTIONAL, &base, error));
-  HETA_TRY(positive(model, "rope.freq_base_swa", base, error));
-  return make_angles(model, local->dims, base, 1, NULL, &local->frequency, error);
+  *local = (heta_i_rotary){.dims = global->dims, .base = 10000, .magnitude = 1};
+  HETA_TRY(
+      heta_i_read_number(model, "rope.freq_base_swa", HETA_NEED_OPTIONAL, &local->base, error));
+  HETA_TRY(positive(model, "rope.freq_base_swa", local->base, error));
+  return make_angles(model, local->dims, local->base, 1, NULL, &local->frequency, error);
 }
