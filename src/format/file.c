@@ -84,6 +84,21 @@ const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *nam
   return strcmp(tensor->name, name) ? NULL : tensor;
 }
 
+const char *heta_i_file_unread(const heta_i_file *file, const char *name) {
+  for (size_t p = 0; p < file->part_count; p++)
+    for (size_t i = 0; i < file->parts[p].other_count; i++)
+      if (!strcmp(file->parts[p].others[i].name, name)) return file->parts[p].others[i].what;
+  return NULL;
+}
+
+const char *heta_i_file_unread_at(const heta_i_file *file, size_t index) {
+  for (size_t p = 0; p < file->part_count; p++) {
+    if (index < file->parts[p].other_count) return file->parts[p].others[index].name;
+    index -= file->parts[p].other_count;
+  }
+  return NULL;
+}
+
 /* ---- Metadata -------------------------------------------------------------------------------- */
 
 size_t heta_i_file_key_place(const heta_i_file *file, const char *key) {

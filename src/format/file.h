@@ -54,7 +54,8 @@ uint64_t heta_i_tensor_row_offset(const heta_i_tensor *tensor, size_t row);
 
 typedef struct heta_i_file heta_i_file;
 
-/* Opens and maps a GGUF v2 or v3 file (all parts of a split one: name-00001-of-0000N.gguf). */
+/* Opens and maps a GGUF v2 or v3 file (all parts of a split one: name-00001-of-0000N.gguf), a
+ * safetensors file, or the safetensors file or files of a folder. Safetensors have no metadata. */
 heta_status heta_i_file_open(const char *path, heta_i_file **out, heta_error *error);
 /* The same for a whole file that lies in memory, where it must stay as long as the file is open.
  * name stands for the path in messages. A part of a split file is refused. */
@@ -62,11 +63,16 @@ heta_status heta_i_file_open_memory(const void *bytes, size_t size, const char *
                                     heta_i_file **out, heta_error *error);
 void heta_i_file_close(heta_i_file *file); /* NULL is accepted */
 const char *heta_i_file_path(const heta_i_file *file);
-const char *heta_i_file_format(const heta_i_file *file); /* "gguf", … */
+const char *heta_i_file_format(const heta_i_file *file); /* "gguf", "safetensors" */
 uint64_t heta_i_file_bytes(const heta_i_file *file);
 size_t heta_i_file_tensor_count(const heta_i_file *file);
 const heta_i_tensor *heta_i_file_tensor_at(const heta_i_file *file, size_t index);
 const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *name); /* or NULL */
+/* Why the file's tensor of this name is not among its tensors ("of dtype I64": fits behind "which
+ * is"), or NULL when it has no such tensor or can read it. Static. */
+const char *heta_i_file_unread(const heta_i_file *file, const char *name);
+/* The names of all tensors that are not read; NULL behind the last. */
+const char *heta_i_file_unread_at(const heta_i_file *file, size_t index);
 
 /* SHA-256 as 64 hexadecimal digits: of the whole file (every part in order), or of header and
  * tensor tables only (the bytes before the tensor data). */

@@ -3,10 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/folder.h"
 #include "format/gguf.h"
 #include "format/quote.h"
 #include "format/record.h"
+#include "format/safetensors.h"
+#include "format/shards.h"
 #include "format/split.h"
+
+static const char SAFETENSORS[] = "safetensors";
 
 static int compare_names(const void *a, const void *b) {
   const heta_i_entry *x = *(const heta_i_entry *const *)a, *y = *(const heta_i_entry *const *)b;
@@ -78,19 +83,36 @@ static heta_i_file *new_file(const char *path, const char *format) {
   return file;
 }
 
-static heta_status read_parts(heta_i_file *file, heta_error *error) {
-  HETA_TRY(heta_i_gguf_parse(&file->parts[0], &file->arena, error));
-  HETA_TRY(heta_i_split_open_others(file, error));
+heta_status heta_i_file_gather(heta_i_file *file, heta_error *error) {
   HETA_TRY(gather_metadata(file, error));
   return gather_tensors(file, error);
 }
 
+/* Reads a file whose part 0 is mapped, and the parts beside it. */
+static heta_status read_parts(heta_i_file *file, heta_error *error) {
+  heta_i_part *part = &file->parts[0];
+  if (heta_i_is_safetensors(&part->map)) {
+    file->format = SAFETENSORS;
+    HETA_TRY(heta_i_shards_alone(file->path, error));
+    HETA_TRY(heta_i_safetensors_parse(part, &file->arena, error));
+  } else {
+    HETA_TRY(heta_i_gguf_parse(part, &file->arena, error));
+    HETA_TRY(heta_i_split_open_others(file, error));
+  }
+  return heta_i_file_gather(file, error);
+}
+
 heta_status heta_i_file_open(const char *path, heta_i_file **out, heta_error *error) {
   heta_status status;
-  heta_i_file *file = new_file(path, "gguf");
+  bool folder = heta_i_is_folder(path);
+  heta_i_file *file = folder ? heta_i_file_new(path, SAFETENSORS) : new_file(path, "gguf");
   if (!file) return heta_i_no_memory(error, "the model file's record", sizeof *file);
-  HETA_GO(heta_i_map_open(path, &file->parts[0].map, error));
-  HETA_GO(read_parts(file, error));
+  if (folder) {
+    HETA_GO(heta_i_shards_open(file, error));
+  } else {
+    HETA_GO(heta_i_map_open(path, &file->parts[0].map, error));
+    HETA_GO(read_parts(file, error));
+  }
   *out = file;
   file = NULL;
 done:

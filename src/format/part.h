@@ -40,14 +40,21 @@ typedef struct heta_i_entry { /* a row of the tensor table */
   uint64_t at; /* byte in the file where the row begins */
 } heta_i_entry;
 
+/* A tensor that is there but that nothing can be done with: whole numbers, an odd shape. */
+typedef struct heta_i_other {
+  const char *name;
+  const char *what; /* "of dtype I64", "without elements": fits behind "which is" */
+} heta_i_other;
+
 typedef struct heta_i_part {
   heta_i_map map;   /* owned */
   const char *path; /* in the arena */
   size_t data;      /* byte where tensor data begins; at most map.size */
-  size_t value_count, entry_count;
+  size_t value_count, entry_count, other_count;
   heta_i_value *values;        /* in the order of the file */
   const heta_i_value **by_key; /* sorted by key, all different */
   heta_i_entry *entries;       /* in the order of the file */
+  heta_i_other *others;        /* safetensors only */
 } heta_i_part;
 
 /* NULL if absent. */

@@ -21,6 +21,9 @@ struct heta_i_file {
 
 /* A file without parts, metadata and tensors, or NULL without memory. */
 heta_i_file *heta_i_file_new(const char *path, const char *format);
+/* Makes the tensors of all parts those of the file, and the metadata of part 0 its own. A name that
+ * occurs twice is refused. */
+heta_status heta_i_file_gather(heta_i_file *file, heta_error *error);
 /* Where among by_key or by_name this one stands or would stand. */
 size_t heta_i_file_key_place(const heta_i_file *file, const char *key);
 size_t heta_i_file_name_place(const heta_i_file *file, const char *name);
