@@ -8,7 +8,7 @@
 #include "format/bytes.h"
 #include "format/quote.h"
 
-#define CONVERT "convert the model to GGUF"
+#define CONVERT "convert the model to GGUF, or save it as safetensors"
 #define UNPACK "unpack it and name the .gguf file inside"
 #define FETCH "fetch the model file again"
 
@@ -63,9 +63,6 @@ static heta_status another_kind(const heta_i_map *map, const char *path, heta_er
         !memcmp(bytes + kind->at, kind->bytes, kind->size))
       return is_not(error, kind->status, path, kind->is, kind->advice);
   }
-  /* A safetensors file is the length of a JSON object, the object, then data. */
-  if (size >= 9 && bytes[8] == '{' && heta_i_le64(bytes) >= 2 && heta_i_le64(bytes) <= size - 8)
-    return is_not(error, HETA_E_UNSUPPORTED, path, "a safetensors file", CONVERT);
   size_t start = size >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3) ? 3 : 0;
   while (start < size && strchr(" \t\r\n", bytes[start]) && bytes[start]) start++;
   bytes += start;
@@ -75,7 +72,8 @@ static heta_status another_kind(const heta_i_map *map, const char *path, heta_er
     return is_not(error, HETA_E_FORMAT, path, "a web page",
                   "the address it came from wants a login or is not the model's: " FETCH);
   if (size && (*bytes == '{' || *bytes == '['))
-    return is_not(error, HETA_E_FORMAT, path, "a JSON text", "name the .gguf file");
+    return is_not(error, HETA_E_FORMAT, path, "a JSON text",
+                  "name a .gguf file, or the folder of a model");
   size_t zeros = 0;
   while (zeros < map->size && zeros < 4096 && !map->bytes[zeros]) zeros++;
   if (zeros == map->size || zeros == 4096)

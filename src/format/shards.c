@@ -176,7 +176,7 @@ static heta_status no_weights(heta_i_file *file, heta_error *error) {
       return heta_i_fail(error, INSTEAD[i].status, "the folder %s has no %s; %s%s%s", shown, WHOLE,
                          INSTEAD[i].before, heta_i_quote_string(name, found), INSTEAD[i].after);
   }
-  return heta_i_fail(error, HETA_E_FORMAT,
+  return heta_i_fail(error, HETA_E_IO,
                      "the folder %s has no %s and no %s; name the folder of a model, or a .gguf "
                      "file",
                      shown, WHOLE, INDEX);

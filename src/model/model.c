@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "format/quant.h"
+#include "model/hugging_face.h"
 #include "model/hyper.h"
 #include "model/tensors.h"
 
@@ -97,11 +98,24 @@ static heta_status fill_info(heta_model *model, const char *path, heta_error *er
 /* Puts the file's name before a message that does not say it: the tokenizer knows no file. */
 static heta_status name_file(heta_status status, const char *path, heta_error *error) {
   char message[sizeof error->message];
-  if (!error || strstr(error->message, path)) return status;
+  if (!status || !error || strstr(error->message, path)) return status;
   snprintf(message, sizeof message, "%s", error->message);
   uint64_t offset = error->offset;
   heta_i_fail_at(error, status, offset, "%s: %s", path, message);
   return status;
+}
+
+/* A folder, or a safetensors file with a folder around it. */
+static bool is_folder(const heta_model *model) {
+  return !strcmp(heta_i_file_format(model->file), "safetensors");
+}
+
+static heta_status open_tokenizer(heta_model *model, heta_error *error) {
+  const char *path = heta_i_file_path(model->file);
+  if (is_folder(model))
+    return heta_i_fail(error, HETA_E_UNSUPPORTED,
+                       "%s: heta reads no tokenizer.json yet; convert the model to GGUF", path);
+  return name_file(heta_i_tokenizer_create(model->file, &model->tokenizer, error), path, error);
 }
 
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
@@ -115,13 +129,10 @@ heta_status heta_i_model_open(const char *path, const heta_i_architecture *archi
     goto done;
   }
   HETA_GO(heta_i_file_open(path, &model->file, error));
+  if (is_folder(model)) HETA_GO(heta_i_hugging_face_translate(&model->file, error));
   model->architecture = architecture;
   if (!architecture) HETA_GO(heta_i_architecture_choose(model->file, &model->architecture, error));
-  status = heta_i_tokenizer_create(model->file, &model->tokenizer, error);
-  if (status) {
-    status = name_file(status, path, error);
-    goto done;
-  }
+  HETA_GO(open_tokenizer(model, error));
   HETA_GO(heta_i_read_hyper(model, error));
   HETA_GO(heta_i_load_tensors(model, error));
   HETA_GO(fill_info(model, path, error));

@@ -89,8 +89,6 @@ def main():
     (folder / "empty").write_bytes(b"")
     values(folder / "big-endian.gguf", GGUFEndian.BIG)
     part(folder / "part.gguf")
-    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-    (folder / "alien.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 4)
 
 
 main()
