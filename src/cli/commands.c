@@ -6,6 +6,7 @@ const cli_command *const cli_commands[] = {
     &cli_attribute,
     &cli_report,
     &cli_merge,
+    &cli_diff,
     &cli_verify,
     &cli_model_info,
     &cli_model_list,

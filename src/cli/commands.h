@@ -7,6 +7,7 @@
 extern const cli_command cli_attribute;
 extern const cli_command cli_report;
 extern const cli_command cli_merge;
+extern const cli_command cli_diff;
 extern const cli_command cli_verify;
 extern const cli_command cli_model_info;
 extern const cli_command cli_model_list;

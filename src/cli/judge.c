@@ -1,6 +1,7 @@
 /* judge.c: whether what --assert says holds for a result. What each measure means: docs/assert.md.
  */
 #include "cli/assertion.h"
+#include "cli/share.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -16,14 +17,6 @@ typedef struct view {
 } view;
 
 /* ---- Places -------------------------------------------------------------------------------- */
-
-/* The first token is where attention rests whatever it says; special tokens come with every chat.
- * The reports list them apart, too. */
-static bool is_apart(const view *v, size_t token) {
-  heta_token_kind kind = v->attribution->tokens[token].kind;
-  return token == 0 || kind == HETA_TOKEN_BOS || kind == HETA_TOKEN_SPECIAL ||
-         kind == HETA_TOKEN_TEMPLATE;
-}
 
 /* Marks the tokens that have a byte in [start, end). */
 static void mark(view *v, size_t start, size_t end) {
@@ -105,62 +98,17 @@ static bool find_place(view *v, const cli_assertion *assertion, const cli_place 
 
 /* ---- Measures ------------------------------------------------------------------------------ */
 
-/* What the reports show of a token: its signed score if there is one. 0 when it is not known. */
-static double value_of(const heta_row *row, size_t token) {
-  double value = row->signed_score ? row->signed_score[token] : row->score[token];
-  return isfinite(value) ? value : 0;
-}
-
-static double error_of(const heta_row *row, size_t token) {
-  return row->score_se && isfinite(row->score_se[token]) ? row->score_se[token] : 0;
-}
-
-/* Whether the errors of different tokens go together: with row curvature one probe moves all. */
-static bool errors_go_together(const heta_attribution *attribution) {
-  for (size_t i = 0; i < attribution->component_count; i++) {
-    const char *estimator = attribution->components[i].estimator;
-    if (estimator && strcmp(estimator, "row") == 0) return true;
-  }
-  return false;
-}
-
-typedef struct measured {
-  double value, error; /* error: standard error, 0 when exact */
-} measured;
-
-/* The marked tokens' part of the sum of |value|; text_only: without the tokens set apart. With
- * p = A / T, token i moves p by (1 if inside - p sign) / T of its own error. */
-static measured share(const view *v, bool text_only) {
-  double part = 0, whole = 0, squares = 0, sizes = 0;
-  for (size_t i = 0; i < v->row->length; i++) {
-    if (text_only && is_apart(v, i)) continue;
-    double value = value_of(v->row, i);
-    whole += fabs(value);
-    if (v->inside[i]) part += value;
-  }
-  if (!(whole > 0)) return (measured){0};
-  double p = part / whole;
-  for (size_t i = 0; i < v->row->length; i++) {
-    if (text_only && is_apart(v, i)) continue;
-    double sign = value_of(v->row, i) < 0 ? -1 : 1;
-    double moved = ((v->inside[i] ? 1 : 0) - p * sign) / whole * error_of(v->row, i);
-    squares += moved * moved;
-    sizes += fabs(moved);
-  }
-  return (measured){p, errors_go_together(v->attribution) ? sizes : sqrt(squares)};
-}
-
 /* The best rank of a marked token, 1 for the strongest, among the tokens not set apart; equal ones
  * rank by position. 0 when every marked token is set apart. */
 static size_t best_rank(const view *v) {
   size_t best = 0;
   for (size_t i = 0; i < v->row->length; i++) {
-    if (!v->inside[i] || is_apart(v, i)) continue;
-    double size = fabs(value_of(v->row, i));
+    if (!v->inside[i] || cli_is_apart(v->attribution, i)) continue;
+    double size = fabs(cli_row_value(v->row, i));
     size_t rank = 1;
     for (size_t k = 0; k < v->row->length; k++) {
-      double other = fabs(value_of(v->row, k));
-      rank += !is_apart(v, k) && (other > size || (other == size && k < i));
+      double other = fabs(cli_row_value(v->row, k));
+      rank += !cli_is_apart(v->attribution, k) && (other > size || (other == size && k < i));
     }
     if (!best || rank < best) best = rank;
   }
@@ -186,7 +134,7 @@ static bool judge_claim(const view *v, const cli_claim *claim, char *text, size_
     snprintf(text, size, rank ? "its best rank is %zu" : "it is set apart from the ranking", rank);
     return rank && rank <= claim->top;
   }
-  measured m = share(v, claim->measure == CLI_TEXT_SHARE);
+  cli_measured m = cli_share(v->attribution, v->row, claim->measure == CLI_TEXT_SHARE, v->inside);
   bool holds = compares(m.value, claim);
   bool close = fabs(m.value - claim->bound) < 1.96 * m.error;
   int used = snprintf(text, size, "it is %.4g", m.value);

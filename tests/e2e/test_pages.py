@@ -9,7 +9,8 @@ import sys
 from harness import DONE, PROGRAM, Case, main, run
 
 PAGES = pathlib.Path(os.environ.get("HETA_PAGES") or pathlib.Path(PROGRAM).parent / "pages")
-COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check", "report", "verify"]
+COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check", "report", "verify",
+            "diff"]
 
 # Completes the words it is given, the last of them, as bash does when a key is pressed.
 ASK = """
