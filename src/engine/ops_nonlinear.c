@@ -52,13 +52,6 @@ static X(rows) heads_of(const X(call) *c) {
   return r;
 }
 
-/* A cap of 0 leaves no row to do. */
-static X(rows) capped_of(const X(call) *c) {
-  X(rows) r = rows_of(c);
-  if (!(r.cap > 0)) r.rows = 0;
-  return r;
-}
-
 static bool is_rms(const X(call) *c) {
   return c->engine->base.model->architecture->norm == HETA_NORM_RMS;
 }
@@ -88,7 +81,7 @@ ROW_OP(head_norm, heads_of,
        is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm)
 ROW_OP(gated, rows_of, c->engine->backend->gated)
 ROW_OP(activation, rows_of, c->engine->backend->activation)
-ROW_OP(soft_cap, capped_of, c->engine->backend->soft_cap)
+ROW_OP(soft_cap, rows_of, c->engine->backend->soft_cap)
 
 static X(attention) attention_of(const X(call) *c) {
   const heta_i_hyper *hyper = &c->engine->base.model->hyper;
