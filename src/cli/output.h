@@ -28,7 +28,7 @@ typedef struct cli_output {
 /* The rows of the commands that write results. `field` is their cli_output in `type`. */
 #define CLI_OUTPUT_OPTIONS(type, field)                                                           \
   {'o', "output", NULL, CLI_LIST, offsetof(type, field.files), "FILE", 0, 0, 0, "Output",         \
-   "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg or .txt; may be repeated"},\
+   "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg or .txt; repeatable"},     \
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
   {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|csv|none", 0,   \

@@ -219,8 +219,9 @@ class Refusals(Report):
 
     def test_rollup_that_does_not_tile(self):
         self.report("-G", "word", "-o", self.stored, "-y", "--format", "none")
-        self.refused(lambda whole: whole["attributions"][0]["rollups"][0]["units"][1].update(last=9),
-                     "unit 1 of the word roll-up")
+        def stretch(whole):
+            whole["attributions"][0]["rollups"][0]["units"][1]["last"] = 9
+        self.refused(stretch, "unit 1 of the word roll-up")
 
     def test_unknown_level(self):
         self.refuse(USAGE, "report", self.stored, "--level", "paragraph", said=["sentence"])
