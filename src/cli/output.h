@@ -31,9 +31,9 @@ typedef struct cli_output {
    "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg or .txt; repeatable"},     \
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
-  {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|csv|none", 0,   \
-   0, 0, NULL, "what standard output gets; auto: term on a terminal, else json"},                 \
-  {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                         \
+  {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|csv|none",  \
+   0, 0, 0, NULL, "what standard output gets; auto: term on a terminal, else json"},              \
+  {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
    "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \
    "what scores are summed over and shown together"},                                             \
   {0, "title", NULL, CLI_TEXT, offsetof(type, field.title), "TEXT", 0, 0, 0, NULL,                \
