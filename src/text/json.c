@@ -20,13 +20,12 @@ heta_status heta_i_json_name_file(heta_status status, const char *folder, const 
   return heta_i_fail_at(error, status, error->offset, "%s/%s: %s", folder, name, message);
 }
 
-static heta_status parse(const heta_i_map *map, json_t **out, heta_error *error) {
+static heta_status parse(const char *bytes, size_t size, json_t **out, heta_error *error) {
   char shown[HETA_QUOTE];
   json_error_t problem = {0};
-  json_t *top = json_loadb((const char *)map->bytes, map->size,
-                           JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+  json_t *top = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
   if (!top && json_error_code(&problem) == json_error_out_of_memory)
-    return heta_i_no_memory(error, "a JSON file", map->size);
+    return heta_i_no_memory(error, "a JSON file", size);
   if (!top)
     return heta_i_fail_at(error, HETA_E_FORMAT, (uint64_t)problem.position,
                           "byte %d (line %d) is not JSON: %s; the file is damaged: fetch it again",
@@ -50,11 +49,11 @@ heta_status heta_i_json_load(const char *folder, const char *name, bool optional
   if (!optional || !access(path, F_OK)) {
     status = heta_i_map_open(path, &map, error);
     if (!status) {
-      status =
-          heta_i_json_name_file(map.size > INT32_MAX ? heta_i_fail(error, HETA_E_UNSUPPORTED,
-                                                                   "the file has more than 2 GiB")
-                                                     : parse(&map, out, error),
-                                folder, name, error);
+      status = heta_i_json_name_file(
+          map.size > INT32_MAX
+              ? heta_i_fail(error, HETA_E_UNSUPPORTED, "the file has more than 2 GiB")
+              : parse((const char *)map.bytes, map.size, out, error),
+          folder, name, error);
     }
   }
   heta_i_map_close(&map);
@@ -123,16 +122,25 @@ static heta_status read_top(size_t rows, heta_i_definition *out, heta_error *err
   return HETA_OK;
 }
 
+static const heta_i_definition EMPTY = {.tokens_key = "model.vocab",
+                                        .merges_key = "model.merges",
+                                        .bos = -1,
+                                        .eos = -1,
+                                        .unk = -1,
+                                        .pad = -1,
+                                        .unknown = -1};
+
+heta_status heta_i_definition_of_json(const char *json, size_t size, size_t rows,
+                                      heta_i_definition *out, heta_error *error) {
+  *out = EMPTY;
+  HETA_TRY(parse(json, size, &out->json, error));
+  return read_top(rows, out, error);
+}
+
 heta_status heta_i_definition_of_folder(const char *folder, size_t rows, heta_i_definition *out,
                                         heta_error *error) {
   static const char FILE_NAME[] = "tokenizer.json";
-  *out = (heta_i_definition){.tokens_key = "model.vocab",
-                             .merges_key = "model.merges",
-                             .bos = -1,
-                             .eos = -1,
-                             .unk = -1,
-                             .pad = -1,
-                             .unknown = -1};
+  *out = EMPTY;
   heta_status status = heta_i_json_load(folder, FILE_NAME, false, &out->json, error);
   if (status == HETA_E_IO)
     return heta_i_fail(error, HETA_E_IO,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <inttypes.h>
+#include <math.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ static void assert_ids(const char *name, size_t text, const heta_token *tokens, 
 static void assert_tiles(const heta_i_tokenizer *tokenizer, const char *text, size_t size,
                          const heta_token *tokens, size_t count) {
   bool normalises = !strcmp(heta_i_tokenizer_get_info(tokenizer)->pre, "qwen2");
+  bool spaced = !strcmp(heta_i_tokenizer_get_info(tokenizer)->model, "llama");
   int32_t unk = heta_i_tokenizer_get_info(tokenizer)->unk;
   size_t at = 0;
   for (size_t i = 0; i < count; i++) {
@@ -94,6 +96,8 @@ static void assert_tiles(const heta_i_tokenizer *tokenizer, const char *text, si
     const char *bytes = heta_i_tokenizer_bytes(tokenizer, tokens[i].id, &bytes_size);
     assert_non_null(bytes);
     if (normalises || tokens[i].id == unk) continue;
+    bool first = spaced && (!i || heta_i_tokenizer_is_special(tokenizer, tokens[i - 1].id));
+    if (first && bytes_size == at - tokens[i].start + 1 && *bytes == ' ') bytes++, bytes_size--;
     assert_int_equal(bytes_size, at - tokens[i].start);
     assert_memory_equal(bytes, text + tokens[i].start, bytes_size);
   }
@@ -313,8 +317,8 @@ static void check_long_word(const heta_i_tokenizer *tokenizer, char letter) {
 static void long_words(void **state) {
   (void)state;
   static const char *const files[] = {DATA "ggml-vocab-gpt-2.gguf", DATA "tiny-llama-bpe.gguf",
-                                      DATA "tiny-default.gguf"};
-  for (size_t f = 0; f < 3; f++) {
+                                      DATA "tiny-default.gguf", DATA "ggml-vocab-llama-spm.gguf"};
+  for (size_t f = 0; f < 4; f++) {
     opened o = open_tokenizer(files[f]);
     for (size_t i = 0; i < 4; i++) check_long_word(o.tokenizer, "a \n="[i]);
     close_tokenizer(&o);
@@ -331,8 +335,10 @@ typedef struct made {
   size_t token_count, merge_count, type_count;
   int64_t types[MOST];
   int64_t bos, unk;
-  int add_bos, add_space; /* 0, 1 */
-  const char *chat_template;
+  int add_bos, add_space, remove_spaces; /* 0, 1 */
+  const char *chat_template, *architecture;
+  float scores[MOST];
+  size_t score_count;
 } made;
 
 /* A vocabulary that encodes texts of a, b, c and spaces; the names of added tokens overlap. */
@@ -349,12 +355,32 @@ static made sound(void) {
       .bos = 6,
       .unk = -2,
       .add_bos = -2,
-      .add_space = -2};
+      .add_space = -2,
+      .remove_spaces = -2,
+      .architecture = "llama"};
+}
+
+/* The same for SentencePiece's BPE, with the byte tokens of é, and no token for x. */
+static made spaced(void) {
+  return (made){.model = "llama",
+                .tokens = {"<unk>", "<s>", "<0xC3>", "<0xA9>", "a", "b", "\u2581", "\u2581a", "ab",
+                           "\u2581ab", "<t>", "aa"},
+                .token_count = 12,
+                .types = {2, 3, 6, 6, 1, 1, 1, 1, 1, 1, 4, 1},
+                .type_count = 12,
+                .scores = {0, 0, 0, 0, -9, -9, -9, -2, -3, -4, 0, -5},
+                .score_count = 12,
+                .bos = 1,
+                .unk = 0,
+                .add_bos = -2,
+                .add_space = -2,
+                .remove_spaces = -2,
+                .architecture = "llama"};
 }
 
 static gguf_image build(const made *m) {
   gguf_builder *b = gguf_new();
-  gguf_string(b, "general.architecture", "llama");
+  gguf_string(b, "general.architecture", m->architecture);
   if (m->model) gguf_string(b, "tokenizer.ggml.model", m->model);
   if (m->pre) gguf_string(b, "tokenizer.ggml.pre", m->pre);
   if (m->token_count) gguf_strings(b, "tokenizer.ggml.tokens", m->tokens, m->token_count);
@@ -364,6 +390,9 @@ static gguf_image build(const made *m) {
   if (m->bos != -2) gguf_integer(b, "tokenizer.ggml.bos_token_id", GGUF_I64, m->bos);
   if (m->unk != -2) gguf_integer(b, "tokenizer.ggml.unknown_token_id", GGUF_I64, m->unk);
   if (m->add_bos != -2) gguf_bool(b, "tokenizer.ggml.add_bos_token", m->add_bos);
+  if (m->score_count) gguf_floats(b, "tokenizer.ggml.scores", m->scores, m->score_count);
+  if (m->remove_spaces != -2)
+    gguf_bool(b, "tokenizer.ggml.remove_extra_whitespaces", m->remove_spaces);
   if (m->add_space != -2) gguf_bool(b, "tokenizer.ggml.add_space_prefix", m->add_space);
   if (m->chat_template) gguf_string(b, "tokenizer.chat_template", m->chat_template);
   return gguf_build(b);
@@ -487,6 +516,112 @@ static void unknown_bytes(void **state) {
   assert_int_equal(error.offset, 1);
   close_tokenizer(&o);
   gguf_free(&image);
+}
+
+/* ---- SentencePiece's BPE ------------------------------------------------------------------- */
+
+static void sentencepiece(void **state) {
+  (void)state;
+  made m = spaced();
+  assert_encodes(&m, "ab ab", false, IDS(9, 9)); /* a space before the text; ▁a is merged first */
+  assert_encodes(&m, "aab", false, IDS(7, 8));
+  assert_encodes(&m, " b", false, IDS(6, 6, 5)); /* the first covers nothing */
+  assert_encodes(&m, "", false, IDS(-1));
+  assert_encodes(&m, "ab<t>ab", false, IDS(9, 10, 9)); /* also after an added token */
+  assert_encodes(&m, "a\u00e9", false, IDS(7, 2, 3));
+  assert_encodes(&m, "axyb", false, IDS(7, 0, 5)); /* unknown characters in a row are one token */
+  assert_encodes(&m, "<s>a", true, IDS(1, 7));
+  m.tokens[11] = "<s"; /* a control token is not what merges make */
+  assert_encodes(&m, "<s>a", false, IDS(6, 11, 0, 4));
+  m = spaced(), m.add_space = 0;
+  assert_encodes(&m, "ab aab", false, IDS(8, 7, 8));
+  m.scores[8] = -6; /* aa before ab */
+  assert_encodes(&m, "aab", false, IDS(11, 5));
+  m.scores[8] = -5; /* equal scores: from left to right */
+  assert_encodes(&m, "aabaa", false, IDS(11, 5, 11));
+  m.unk = -2;
+  gguf_image image = build(&m);
+  opened o;
+  heta_error error;
+  assert_int_equal(create(&image, &o, &error), HETA_OK);
+  assert_true(heta_i_tokenizer_get_info(o.tokenizer)->add_bos);
+  heta_token *tokens;
+  size_t count;
+  assert_int_equal(heta_i_tokenizer_encode(o.tokenizer, "a x", 3, false, &tokens, &count, &error),
+                   HETA_E_ARGUMENT);
+  assert_int_equal(error.offset, 2);
+  close_tokenizer(&o);
+  gguf_free(&image);
+}
+
+static void assert_after(const opened *o, heta_i_before before, const char *text,
+                         const int32_t *expected) {
+  heta_token *tokens;
+  size_t count;
+  heta_error error;
+  assert_int_equal(heta_i_tokenizer_encode_after(o->tokenizer, before, text, strlen(text), true,
+                                                 &tokens, &count, &error),
+                   HETA_OK);
+  for (size_t i = 0; i < count; i++) assert_int_equal(tokens[i].id, expected[i]);
+  assert_int_equal(expected[count], -1);
+  heta_i_free(tokens);
+}
+
+/* A text that continues another one gets no space before it. */
+static void continuations(void **state) {
+  (void)state;
+  made m = spaced();
+  gguf_image image = build(&m);
+  opened o;
+  heta_error error;
+  assert_int_equal(create(&image, &o, &error), HETA_OK);
+  assert_after(&o, HETA_BEFORE_NOTHING, "ab", IDS(9));
+  assert_after(&o, HETA_BEFORE_ADDED, "ab", IDS(9));
+  assert_after(&o, HETA_BEFORE_TEXT, "ab", IDS(8));
+  assert_after(&o, HETA_BEFORE_TEXT, " ab", IDS(9));
+  assert_after(&o, HETA_BEFORE_TEXT, "a<t>ab", IDS(4, 10, 9));
+  close_tokenizer(&o);
+  gguf_free(&image);
+}
+
+/* Phi-3's added tokens take the white space after them, but not its <s>. */
+static void phi3_strips(void **state) {
+  (void)state;
+  made m = spaced();
+  m.architecture = "phi3";
+  gguf_image image = build(&m);
+  opened o;
+  heta_error error;
+  assert_int_equal(create(&image, &o, &error), HETA_OK);
+  heta_token *tokens;
+  size_t count;
+  assert_int_equal(
+      heta_i_tokenizer_encode(o.tokenizer, "<t> \n\u00a0a<s> a", 13, true, &tokens, &count, &error),
+      HETA_OK);
+  static const int32_t expected[] = {10, 7, 1, 6, 7};
+  assert_int_equal(count, 5);
+  for (size_t i = 0; i < 5; i++) assert_int_equal(tokens[i].id, expected[i]);
+  assert_int_equal(tokens[0].end, 7);
+  heta_i_free(tokens);
+  close_tokenizer(&o);
+  gguf_free(&image);
+}
+
+static void refused_scores(void **state) {
+  (void)state;
+  made m = spaced();
+  m.score_count = 0;
+  assert_refused(&m, HETA_E_FORMAT,
+                 "the file has no tokenizer.ggml.scores, which the tokenizer \"llama\" needs");
+  m.score_count = 11;
+  assert_refused(&m, HETA_E_FORMAT,
+                 "tokenizer.ggml.scores has 11 entries but tokenizer.ggml.tokens has 12");
+  m = spaced(), m.scores[3] = NAN;
+  assert_refused(&m, HETA_E_FORMAT, "tokenizer.ggml.scores[3] is not a number");
+  m = spaced(), m.remove_spaces = 1;
+  assert_refused(&m, HETA_E_UNSUPPORTED, "removes spaces from the text");
+  m = spaced(), m.tokens[11] = "ab";
+  assert_refused(&m, HETA_E_FORMAT, "tokenizer.ggml.tokens[8] and [11] are both \"ab\"");
 }
 
 static void invalid_text(void **state) {
@@ -759,7 +894,9 @@ int main(void) {
       cmocka_unit_test(vectors_others),       cmocka_unit_test(random_texts),
       cmocka_unit_test(long_words),           cmocka_unit_test(added_tokens),
       cmocka_unit_test(look_alikes),          cmocka_unit_test(unknown_bytes),
-      cmocka_unit_test(invalid_text),         cmocka_unit_test(composed_spans),
+      cmocka_unit_test(invalid_text),         cmocka_unit_test(sentencepiece),
+      cmocka_unit_test(continuations),        cmocka_unit_test(phi3_strips),
+      cmocka_unit_test(refused_scores),       cmocka_unit_test(composed_spans),
       cmocka_unit_test(token_bytes),          cmocka_unit_test(settings),
       cmocka_unit_test(fingerprints),         cmocka_unit_test(refused_kinds),
       cmocka_unit_test(refused_vocabularies), cmocka_unit_test(refused_merges),
