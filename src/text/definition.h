@@ -1,5 +1,5 @@
 /* definition.h: what a tokenizer is made from, wherever that was read: a GGUF file's metadata
- * (gguf.c) or a folder's tokenizer.json (json.c). */
+ * (gguf.c) or a folder's tokenizer.json (folder.c). */
 #ifndef HETA_TEXT_DEFINITION_H
 #define HETA_TEXT_DEFINITION_H
 

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "text/added.h"
-#include "text/json.h"
+#include "text/folder.h"
 #include "text/merges.h"
 
 struct heta_i_tokenizer {
