@@ -32,7 +32,7 @@ def build(family, spec, vocabulary, rng):
     for module in model.modules():
         if isinstance(module, torch.nn.LayerNorm):
             module.eps = spec['eps']  # OPT's configuration does not name it
-    grain = spec['folder']['kind'] if 'folder' in spec and spec['family'] != 'llama' else tiny.F32
+    grain = spec['folder']['kind'] if 'folder' in spec else tiny.F32
     tensors = tiny.fill(model, family.names(spec['layers']), rng, spec['kinds'],
                         lambda name, data: family.arrange(name, data, spec), grain,
                         family.norm_shift)

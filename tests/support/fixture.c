@@ -1,19 +1,49 @@
 /* fixture.c: reading the float64 fixtures of tests/data/tiny, and engines over their models. */
 #include "support/fixture.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/memory.h"
 
-const char *const FIXTURE_LLAMAS[] = {
-    "llama-mha",  "llama-gqa", "llama-mqa-bias", "llama-rope3-f16", "llama-bf16",
-    "llama-q4_1", NULL};
+enum { MOST_MODELS = 64, MOST_NAME = 64 };
+
+static int by_name(const void *a, const void *b) { return strcmp(a, b); }
+
+const char *const *fixture_models(void) {
+  static char names[MOST_MODELS][MOST_NAME];
+  static const char *list[MOST_MODELS + 1];
+  if (list[0]) return list;
+  DIR *folder = opendir(HETA_TESTS_DIR "/data/tiny");
+  assert_non_null(folder);
+  size_t count = 0;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    size_t length = strlen(entry->d_name);
+    if (length < 5 || strcmp(entry->d_name + length - 5, ".json")) continue;
+    assert_true(count < MOST_MODELS && length < MOST_NAME);
+    snprintf(names[count], MOST_NAME, "%.*s", (int)(length - 5), entry->d_name);
+    count++;
+  }
+  closedir(folder);
+  assert_true(count >= 6);
+  qsort(names, count, MOST_NAME, by_name);
+  list[count] = NULL;
+  while (count--) list[count] = names[count];
+  return list;
+}
+
+size_t fixture_count(void) {
+  size_t count = 0;
+  while (fixture_models()[count]) count++;
+  return count;
+}
 
 const fixture_kind FIXTURE_KINDS[] = {
     {"f64 reference", HETA_PRECISION_F64, HETA_BACKEND_REFERENCE, 1e-9},

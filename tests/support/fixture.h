@@ -6,7 +6,9 @@
 
 #include "engine/engine.h"
 
-extern const char *const FIXTURE_LLAMAS[]; /* names, NULL at the end */
+/* Names of the models of tests/data/tiny, in order, NULL at the end; static. */
+const char *const *fixture_models(void);
+size_t fixture_count(void);
 
 json_t *fixture_load(const char *name); /* fails the test when it cannot */
 heta_model *fixture_model(const char *name);

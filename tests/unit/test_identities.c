@@ -22,8 +22,8 @@ typedef struct subject {
 } subject;
 
 static subject open_subject(size_t model, bool recompute, uint64_t seed) {
-  subject s = {.d = {.seed = seed}, .model = fixture_model(FIXTURE_LLAMAS[model])};
-  json_t *fixture = fixture_load(FIXTURE_LLAMAS[model]);
+  subject s = {.d = {.seed = seed}, .model = fixture_model(fixture_models()[model])};
+  json_t *fixture = fixture_load(fixture_models()[model]);
   s.ids = fixture_ids(fixture, &s.n);
   json_decref(fixture);
   s.width = s.model->hyper.width;
@@ -65,7 +65,7 @@ static double by_hand(subject *s, const heta_i_run *run, const heta_i_seed *seed
 
 static void objectives(void **state) {
   (void)state;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
+  for (size_t m = 0; fixture_models()[m]; m++) {
     subject s = open_subject(m, m % 2, 1000 + m);
     for (int kind = 0; kind <= 4; kind++) {
       /* One seed of each kind; then all kinds at once over three rows, one row with four seeds of
@@ -79,7 +79,7 @@ static void objectives(void **state) {
                                          ALL_KINDS[(k + 2 * r) % 4]};
       if (kind == 4) seeds[4].token = seeds[3].token;
       derive f = {s.engine, heta_i_lane_of(s.ids, s.n), 0, seeds, count};
-      snprintf(s.what, sizeof s.what, "%s, objective %d", FIXTURE_LLAMAS[m], kind);
+      snprintf(s.what, sizeof s.what, "%s, objective %d", fixture_models()[m], kind);
       derive_check(&f, s.what, s.input, &s.d);
       double wanted = 0, found = derive_value(&f, s.input, NULL);
       heta_i_run *run = derive_run(&f, s.input);
@@ -125,7 +125,7 @@ static void objectives_refused(void **state) {
 
 static void block_ranges(void **state) {
   (void)state;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++)
+  for (size_t m = 0; fixture_models()[m]; m++)
     for (int recompute = 0; recompute < 2; recompute++) {
       subject s = open_subject(m, recompute, 2000 + m);
       const heta_i_seed seed = {s.n - 1, token(&s), 1, HETA_SEED_LOGPROB};
@@ -140,8 +140,8 @@ static void block_ranges(void **state) {
         s.engine->api->run_free(derive_run(&observed, s.input));
         derive tail = whole;
         tail.begin = begin;
-        snprintf(s.what, sizeof s.what, "%s, blocks %zu …, recompute %d", FIXTURE_LLAMAS[m], begin,
-                 recompute);
+        snprintf(s.what, sizeof s.what, "%s, blocks %zu …, recompute %d", fixture_models()[m],
+                 begin, recompute);
         double again = derive_value(&tail, residual, NULL);
         fixture_close(s.what, &again, &value, 1, 1e-13);
         derive_check(&tail, s.what, residual, &s.d);
@@ -215,7 +215,7 @@ static bool has_effect(subject *s, const derive *changed, const derive *plain) {
 static void overrides(void **state) {
   (void)state;
   size_t effects = 0, checked = 0;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++)
+  for (size_t m = 0; fixture_models()[m]; m++)
     for (int recompute = 0; recompute < 2; recompute++) {
       subject s = open_subject(m, recompute, 3000 + 2 * m + (size_t)recompute);
       const heta_i_seed seed = {s.n - 1, token(&s), 1, HETA_SEED_LOGPROB};
@@ -229,7 +229,7 @@ static void overrides(void **state) {
         changed.lane.overrides = &change;
         changed.lane.override_count = 1;
         snprintf(s.what, sizeof s.what, "%s, %s %s of block %zu, row %zd, head %zd, recompute %d",
-                 FIXTURE_LLAMAS[m], CHANGE_NAMES[kind], heta_i_site_name((heta_i_site)site),
+                 fixture_models()[m], CHANGE_NAMES[kind], heta_i_site_name((heta_i_site)site),
                  change.block, (ssize_t)change.row, (ssize_t)change.head, recompute);
         effects += has_effect(&s, &changed, &plain);
         checked++;
@@ -238,7 +238,7 @@ static void overrides(void **state) {
       }
       close_subject(&s);
     }
-  assert_int_equal(checked, 6 * 2 * 17);
+  assert_true(checked >= fixture_count() * 2 * 14);
   assert_true(effects > checked / 2);
 }
 
@@ -353,7 +353,7 @@ static void sites_refused(void **state) {
 /* One run of all rows serves targets at several rows; each is what a run that ends there gives. */
 static void several_targets(void **state) {
   (void)state;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
+  for (size_t m = 0; fixture_models()[m]; m++) {
     subject s = open_subject(m, m % 2, 4000 + m);
     const heta_i_engine_api *api = s.engine->api;
     const size_t rows[3] = {0, s.n / 2, s.n - 1};
@@ -382,7 +382,7 @@ static void several_targets(void **state) {
       api->logits(shared, t, a);
       api->logits(run, 0, b);
       api->run_free(run);
-      snprintf(s.what, sizeof s.what, "%s, target at row %zu", FIXTURE_LLAMAS[m], rows[t]);
+      snprintf(s.what, sizeof s.what, "%s, target at row %zu", fixture_models()[m], rows[t]);
       fixture_close(s.what, a, b, s.vocabulary, 1e-13);
       double value = derive_value(&own, s.input, gradient);
       derive_products(&own, s.input, direction, 1, product);

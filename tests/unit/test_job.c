@@ -188,23 +188,23 @@ static void check_setting(const subject *s, const json_t *target, const setting 
 static void heta_against_fixtures(void **state) {
   (void)state;
   size_t compared = 0;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++)
+  for (size_t m = 0; fixture_models()[m]; m++)
     for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++) {
-      subject s = open_subject(FIXTURE_LLAMAS[m], kind);
+      subject s = open_subject(fixture_models()[m], kind);
       const json_t *targets = json_object_get(s.fixture, "targets");
       for (size_t t = 0; t < json_array_size(targets); t++)
         for (size_t o = 0; o < sizeof SETTINGS / sizeof *SETTINGS; o++, compared++)
           check_setting(&s, json_array_get(targets, t), &SETTINGS[o]);
       close_subject(&s);
     }
-  assert_int_equal(compared, 6 * 3 * 2 * 4);
+  assert_int_equal(compared, fixture_count() * 3 * 2 * 4);
 }
 
 /* With a foil the objective is log P(target) - log P(foil). */
 static void contrast(void **state) {
   (void)state;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    subject s = open_subject(FIXTURE_LLAMAS[m], &FIXTURE_KINDS[m % 3]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    subject s = open_subject(fixture_models()[m], &FIXTURE_KINDS[m % 3]);
     const json_t *target = json_array_get(json_object_get(s.fixture, "targets"), 0);
     const json_t *wanted = json_object_get(target, "contrast");
     size_t n = integer(target, "row") + 1, width = integer(s.fixture, "width");
@@ -263,8 +263,10 @@ static void several_targets(void **state) {
   (void)state;
   static const char *const OPTIONS[] = {"probes=3", "probes=3 curvature=row rollout=mean",
                                         "curvature=gradsq mask=attend"};
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    subject s = open_subject(FIXTURE_LLAMAS[m], &FIXTURE_KINDS[0]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    /* Its frequencies depend on the length of the whole text. */
+    if (!strcmp(fixture_models()[m], "phi3-long")) continue;
+    subject s = open_subject(fixture_models()[m], &FIXTURE_KINDS[0]);
     heta_attribute_options options = attribute_options(s.kind, OPTIONS[m % 3]);
     options.target = HETA_TARGET_TEXT;
     options.target_text = "ink hat";
@@ -491,8 +493,8 @@ static void check_controls(const subject *s, size_t n) {
 
 static void neighbours(void **state) {
   (void)state;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    subject s = open_subject(FIXTURE_LLAMAS[m], &FIXTURE_KINDS[m % 3]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    subject s = open_subject(fixture_models()[m], &FIXTURE_KINDS[m % 3]);
     const json_t *target = json_array_get(json_object_get(s.fixture, "targets"), 0);
     size_t n = integer(target, "row") + 1;
     check_gradients(&s, target, n);

@@ -98,15 +98,15 @@ static void within_plan(void **state) {
   (void)state;
   static const char *const METHODS[] = {
       "heta", "gradient-norm", "input-x-gradient", "attention-rollout", "occlusion", "random"};
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    heta_model *model = fixture_model(FIXTURE_LLAMAS[m]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    heta_model *model = fixture_model(fixture_models()[m]);
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++) {
       heta_attribute_options options = usual(&FIXTURE_KINDS[m % 3], i ? NULL : "probes=2");
       options.method = METHODS[i];
       heta_job *job = attribute_job(model, TEXT, strlen(TEXT), &options);
       attribute_run(job);
       char what[96];
-      snprintf(what, sizeof what, "%s, %s", FIXTURE_LLAMAS[m], METHODS[i]);
+      snprintf(what, sizeof what, "%s, %s", fixture_models()[m], METHODS[i]);
       heta_i_load load = {job->session.length, job->session.target_count, job->session.target_group,
                           heta_job_get_plan(job)->hvps > 0};
       uint64_t planned = api_of(job)->bytes(&job->settings, &load);

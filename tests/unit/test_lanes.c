@@ -154,8 +154,8 @@ static void check_kind(subject *s, const fixture_kind *kind, variant_kind varian
 static void lanes_are_runs(void **state) {
   (void)state;
   uint64_t seed = 100;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    heta_model *model = fixture_model(FIXTURE_LLAMAS[m]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    heta_model *model = fixture_model(fixture_models()[m]);
     for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++, seed++) {
       subject s;
       open_subject(&s, model, 9 + m, seed);
@@ -221,8 +221,8 @@ static void lanes_of_later_blocks(void **state) {
 static void probes_are_products(void **state) {
   (void)state;
   uint64_t seed = 300;
-  for (size_t m = 0; FIXTURE_LLAMAS[m]; m++) {
-    heta_model *model = fixture_model(FIXTURE_LLAMAS[m]);
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    heta_model *model = fixture_model(fixture_models()[m]);
     for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++)
       for (int gauss_newton = 0; gauss_newton < 2; gauss_newton++, seed++) {
         subject s;
@@ -260,7 +260,7 @@ static void probes_are_products(void **state) {
                    wanted + (i * TARGETS + t) * size + i * s.width, s.width * sizeof *expected);
         double off = fixture_error(found, expected, TARGETS * size);
         if (!(off <= limit_of(kind)))
-          fail_msg("%s, %s, block probes (seed %llu): relative error %.3g", FIXTURE_LLAMAS[m],
+          fail_msg("%s, %s, block probes (seed %llu): relative error %.3g", fixture_models()[m],
                    kind->name, (unsigned long long)seed, off);
         for (size_t t = 0; t < TARGETS; t++) api->adjoint_free(adjoints[t]);
         close_engine(&s);
