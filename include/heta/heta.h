@@ -452,13 +452,48 @@ typedef struct heta_check_value {
   double value;
 } heta_check_value;
 
-/* The raw work behind an incomplete result: `samples` values per target and token, NaN where not
- * done. This is what heta_job_merge continues from. */
+/* The raw work: `samples` values per target and token, NaN where not done. heta_job_merge continues
+ * from it, and sums of estimates whose probes move all tokens at once take their errors from it. */
 typedef struct heta_series {
   const char *name;
   size_t targets, tokens, samples;
   const double *values; /* [targets][tokens][samples] */
 } heta_series;
+
+/* What a roll-up's units are. Words and sentences follow Unicode's rules (UAX 29, with dictionaries
+ * for scripts without spaces), lines end at line breaks, messages and documents are segments. */
+typedef enum heta_level {
+  HETA_LEVEL_TOKEN = 0,
+  HETA_LEVEL_WORD = 1,
+  HETA_LEVEL_SENTENCE = 2,
+  HETA_LEVEL_LINE = 3,
+  HETA_LEVEL_MESSAGE = 4,
+  HETA_LEVEL_DOCUMENT = 5
+} heta_level;
+
+/* "token", "word", …; NULL beyond the last. Static. */
+HETA_API const char *heta_level_name(heta_level level);
+
+/* Neighbouring tokens [first, last), which cover bytes [start, end) of the text. */
+typedef struct heta_unit {
+  size_t first, last, start, end;
+  size_t segment; /* index into segments, of its first token */
+} heta_unit;
+
+/* Rows summed over units. Units tile the tokens. A token that lies in two words belongs to the one
+ * its first character that is no space lies in; the first token and special ones, on which every
+ * target leans, are units of their own; no unit lies in two segments. */
+typedef struct heta_rollup {
+  heta_level level;
+  size_t unit_count;
+  const heta_unit *units;
+  /* As the attribution's rows, but with one entry per unit that begins before the target: the sum
+   * of its tokens before the target, NaN when one of them is not computed. Standard errors are
+   * those of the sums; NaN when they are not known, which happens to estimates whose probes move
+   * all tokens at once when the samples were not kept. No probes and no ties but for tokens. */
+  size_t row_count;
+  const heta_row *rows;
+} heta_rollup;
 
 /* How long a part of the job took: "load" (weights are read, checked and expanded), "forward" (the
  * clean run, and writing tokens), then the method's own. */
@@ -507,6 +542,8 @@ typedef struct heta_attribution {
   const char *version; /* NULL: this library */
   const char *const *command_words;
   size_t command_count;
+  size_t rollup_count;
+  const heta_rollup *rollups;
 } heta_attribution;
 
 /* The one-call form of create, run and result. *out is owned by the caller. */
@@ -526,6 +563,13 @@ HETA_API heta_status heta_result_read(const char *json, size_t size, heta_result
 HETA_API const heta_attribution *heta_result_get(const heta_result *result);
 HETA_API void heta_result_free(heta_result *result); /* NULL is accepted */
 
+/* Sums the attribution's rows over units. The roll-up borrows from the attribution; the caller
+ * owns *out. Errors: HETA_E_ARGUMENT (unknown level, an attribution that contradicts itself),
+ * HETA_E_MEMORY. */
+HETA_API heta_status heta_rollup_create(const heta_attribution *attribution, heta_level level,
+                                        heta_rollup **out, heta_error *error);
+HETA_API void heta_rollup_free(heta_rollup *rollup); /* NULL is accepted */
+
 /* ---- Reports ------------------------------------------------------------------------------- */
 
 typedef enum heta_color { HETA_COLOR_NONE = 0, HETA_COLOR_256 = 1, HETA_COLOR_TRUE = 2 } heta_color;
@@ -537,14 +581,16 @@ typedef struct heta_report_options {
   const char *title;          /* "html": page title, or NULL */
   const char *const *command; /* the command line to record, or NULL */
   size_t command_count;
+  heta_level level; /* what is shown together; "json" and "jsonl" get the roll-up besides tokens */
 } heta_report_options;
 
 HETA_API heta_report_options heta_report_options_default(void);
 
-/* Writes an attribution as "term", "json", "jsonl" or "html". Equal attributions give equal bytes,
- * but for the "timing" and "environment" objects of the JSON forms.
- * Errors: HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO
- * (the write function failed), HETA_E_MEMORY. */
+/* Writes an attribution as "term", "json", "jsonl", "html", "csv" (one line per target and unit),
+ * "svg" (a picture of each target's text) or "npz" (arrays for NumPy). Equal attributions give
+ * equal bytes, but for the "timing" and "environment" objects of the JSON forms. Errors:
+ * HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO (the write
+ * function failed), HETA_E_MEMORY. */
 HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
                                        const heta_report_options *options, heta_write_fn write,
                                        void *context, heta_error *error);

@@ -29,11 +29,8 @@ int cli_write_stream(void *context, const void *bytes, size_t size) {
 static const char *format_of(const char *path) {
   static const struct {
     const char *extension, *format;
-  } known[] = {{".json", "json"},
-               {".jsonl", "jsonl"},
-               {".html", "html"},
-               {".htm", "html"},
-               {".txt", "term"}};
+  } known[] = {{".json", "json"}, {".jsonl", "jsonl"}, {".html", "html"}, {".htm", "html"},
+               {".csv", "csv"},   {".npz", "npz"},     {".svg", "svg"},   {".txt", "term"}};
   const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
   if (!dot || (slash && dot < slash)) return NULL;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -73,7 +70,9 @@ static int check_file(const char *path, bool overwrite) {
   char directory[PATH_MAX];
   struct stat about;
   if (!format_of(path)) {
-    return cli_fail(CLI_USAGE, "--output: the name '%s' must end in .json, .jsonl, .html or .txt",
+    return cli_fail(CLI_USAGE,
+                    "--output: the name '%s' must end in .json, .jsonl, .html, .csv, "
+                    ".npz, .svg or .txt",
                     path);
   }
   if (!directory_of(path, directory)) {
@@ -189,7 +188,7 @@ static int write_file(const char *given, bool overwrite, const heta_attribution 
 
 static int write_stdout(const cli_output *output, const heta_attribution *attribution,
                         heta_report_options *options) {
-  static const char *const names[] = {NULL, "term", "json", "jsonl", NULL};
+  static const char *const names[] = {NULL, "term", "json", "jsonl", "csv", NULL};
   const char *format = names[cli_output_format(output)];
   heta_error error = {0};
   if (!format) return CLI_DONE;
@@ -211,6 +210,7 @@ int cli_output_write(const cli_output *output, const heta_attribution *attributi
   options.command = argv ? command : NULL;
   options.command_count = (size_t)argc;
   options.title = output->title;
+  options.level = (heta_level)output->level;
   for (size_t i = 0; i < output->files.count; i++) {
     options.color = HETA_COLOR_NONE;
     int failed = write_file(output->files.items[i], output->overwrite, attribution, &options);

@@ -12,6 +12,7 @@ typedef enum cli_format {
   CLI_FORMAT_TERM,
   CLI_FORMAT_JSON,
   CLI_FORMAT_JSONL,
+  CLI_FORMAT_CSV,
   CLI_FORMAT_NONE
 } cli_format;
 
@@ -20,17 +21,21 @@ typedef struct cli_output {
   int format; /* a cli_format, of standard output */
   bool overwrite;
   const char *title;
+  int level; /* a heta_level */
 } cli_output;
 
 // clang-format off
 /* The rows of the commands that write results. `field` is their cli_output in `type`. */
 #define CLI_OUTPUT_OPTIONS(type, field)                                                           \
   {'o', "output", NULL, CLI_LIST, offsetof(type, field.files), "FILE", 0, 0, 0, "Output",         \
-   "write the result to FILE, a .html, .json, .jsonl or .txt; may be repeated"},                  \
+   "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg or .txt; repeatable"},     \
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
-  {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|none", 0,   \
-   0, 0, NULL, "what standard output gets; auto: term on a terminal, else json"},                 \
+  {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format), "auto|term|json|jsonl|csv|none",  \
+   0, 0, 0, NULL, "what standard output gets; auto: term on a terminal, else json"},              \
+  {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
+   "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \
+   "what scores are summed over and shown together"},                                             \
   {0, "title", NULL, CLI_TEXT, offsetof(type, field.title), "TEXT", 0, 0, 0, NULL,                \
    "title of the HTML page"}
 // clang-format on

@@ -69,6 +69,15 @@ static bool is_word(unsigned char c) {
   return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* The tokens of a text that comes after the prompt. */
+static heta_status tokenize_more(heta_job *job, const char *text, size_t size, heta_tokens **out,
+                                 heta_error *error) {
+  const heta_i_input *input = &job->input;
+  int32_t last = input->count ? input->tokens[input->count - 1].id : -1;
+  return heta_i_tokenize_after(job->model, last, text, size, job->options.parse_special, out,
+                               error);
+}
+
 /* Says when one text splits differently from its two halves. */
 static heta_status compare_splits(heta_job *job, const heta_tokens *target, heta_error *error) {
   heta_i_input *input = &job->input;
@@ -137,8 +146,7 @@ static heta_status forced(heta_job *job, const heta_tokens *foil, heta_error *er
   heta_tokens *target = NULL;
   heta_status status = HETA_OK;
   if (!job->options.join) {
-    HETA_TRY(heta_tokenize(job->model, text, size, HETA_BOS_NO, job->options.parse_special, &target,
-                           error));
+    HETA_TRY(tokenize_more(job, text, size, &target, error));
     status = compare_splits(job, target, error);
     if (!status) status = add_target(job, target, foil, error);
     heta_tokens_free(target);
@@ -177,8 +185,7 @@ static heta_status read_foil(heta_job *job, heta_tokens **foil, heta_error *erro
     return heta_i_fail_at(error, HETA_E_ARGUMENT, bad, "the foil is not valid UTF-8 at byte %zu",
                           bad);
   if (!size) return heta_i_fail(error, HETA_E_ARGUMENT, "the foil is empty");
-  return heta_tokenize(job->model, text, size, HETA_BOS_NO, job->options.parse_special, foil,
-                       error);
+  return tokenize_more(job, text, size, foil, error);
 }
 
 static heta_status add_targets(heta_job *job, const heta_tokens *foil, heta_error *error) {

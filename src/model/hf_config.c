@@ -17,7 +17,7 @@ const json_t *heta_i_hf_get(const json_t *object, const char *key) {
 static const char *shown_value(char out[HETA_QUOTE], const json_t *value) {
   char text[HETA_QUOTE];
   if (json_is_real(value)) {
-    snprintf(out, HETA_QUOTE, "%.17g", json_real_value(value));
+    snprintf(out, HETA_QUOTE, "%.15g", json_real_value(value));
   } else if (json_is_string(value)) {
     heta_i_quote(text, json_string_value(value), json_string_length(value));
     snprintf(out, HETA_QUOTE, "\"%.*s\"", HETA_QUOTE - 3, text);

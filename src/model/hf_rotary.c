@@ -176,8 +176,14 @@ static heta_status find_object(const heta_i_hf *hf, table *rope) {
   const json_t *parameters = heta_i_hf_get(hf->config.text, "rope_parameters");
   rope->object = json_object_size(scaling) ? scaling : parameters;
   rope->within = json_object_size(scaling) ? "rope_scaling." : "rope_parameters.";
-  if ((scaling && !json_is_object(scaling)) || (parameters && !json_is_object(parameters)))
-    return bad(hf, rope, " is no object");
+  const json_t *wrong = scaling && !json_is_object(scaling)         ? scaling
+                        : parameters && !json_is_object(parameters) ? parameters
+                                                                    : NULL;
+  if (wrong)
+    return heta_i_fail(hf->error, HETA_E_FORMAT,
+                       "%s: %s is %s, not an object; fetch the model's folder again",
+                       hf->config.path, wrong == scaling ? "rope_scaling" : "rope_parameters",
+                       heta_i_json_kind(wrong));
   return HETA_OK;
 }
 
@@ -214,10 +220,11 @@ heta_status heta_i_hf_rotary(const heta_i_hf *hf) {
     HETA_TRY(read_local(hf, &rope, &theta));
   } else if (heta_i_hf_get(rope.object, "full_attention") ||
              heta_i_hf_get(rope.object, "sliding_attention")) {
-    return heta_i_fail(hf->error, HETA_E_UNSUPPORTED,
-                       "%s: %s differs from layer to layer, which heta does not compute for this "
-                       "family",
-                       hf->config.path, rope.within);
+    return heta_i_fail(
+        hf->error, HETA_E_UNSUPPORTED,
+        "%s: rope_parameters differ from layer to layer, which heta does not compute "
+        "for this family",
+        hf->config.path);
   }
   HETA_TRY(heta_i_hf_number(&hf->config, hf->config.text, "", keys->theta_key, theta, &theta));
   HETA_TRY(read_basis(hf, &rope, theta));

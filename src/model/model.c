@@ -112,10 +112,13 @@ static bool is_folder(const heta_model *model) {
 
 static heta_status open_tokenizer(heta_model *model, heta_error *error) {
   const char *path = heta_i_file_path(model->file);
-  if (is_folder(model))
-    return heta_i_fail(error, HETA_E_UNSUPPORTED,
-                       "%s: heta reads no tokenizer.json yet; convert the model to GGUF", path);
-  return name_file(heta_i_tokenizer_create(model->file, &model->tokenizer, error), path, error);
+  if (!is_folder(model))
+    return name_file(heta_i_tokenizer_create(model->file, &model->tokenizer, error), path, error);
+  const heta_i_tensor *embedding = heta_i_file_tensor(model->file, "token_embd.weight");
+  const char *folder = heta_i_hugging_face_folder(model->memory, path);
+  if (!folder) return heta_i_no_memory(error, "the folder's name", strlen(path));
+  return heta_i_tokenizer_create_folder(folder, embedding ? embedding->shape[1] : 0,
+                                        &model->tokenizer, error);
 }
 
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,

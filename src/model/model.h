@@ -62,6 +62,12 @@ struct heta_model {
   struct heta_i_arena *memory;
 };
 
+/* The tokens of a text that continues one whose last token is `last`; see
+ * heta_i_tokenizer_encode_after. */
+heta_status heta_i_tokenize_after(const heta_model *model, int32_t last, const char *text,
+                                  size_t size, bool parse_special, heta_tokens **out,
+                                  heta_error *error);
+
 /* As heta_model_open, for a family that need not be in the table (NULL: look it up). */
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
                               heta_model **out, heta_error *error);

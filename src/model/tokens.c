@@ -8,18 +8,14 @@ struct heta_tokens {
   heta_token *data;
 };
 
-heta_status heta_tokenize(const heta_model *model, const char *text, size_t size, heta_bos bos,
-                          bool parse_special, heta_tokens **out, heta_error *error) {
-  if (!model || (!text && size) || !out)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_tokenize needs a model, a text and a result");
-  bool want = bos == HETA_BOS_YES || (bos == HETA_BOS_AUTO && model->info.add_bos);
-  if (want && model->info.bos < 0)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "the model names no BOS token; use --bos no (HETA_BOS_NO)");
+/* Encodes the text, with BOS before it when that is wanted. */
+static heta_status make_tokens(const heta_model *model, bool bos, heta_i_before before,
+                               const char *text, size_t size, bool parse_special, heta_tokens **out,
+                               heta_error *error) {
   heta_token *body = NULL;
   size_t count = 0;
-  HETA_TRY(
-      heta_i_tokenizer_encode(model->tokenizer, text, size, parse_special, &body, &count, error));
+  HETA_TRY(heta_i_tokenizer_encode_after(model->tokenizer, before, text, size, parse_special, &body,
+                                         &count, error));
   heta_tokens *tokens = heta_i_allocate(1, sizeof *tokens);
   heta_token *data = heta_i_allocate(count + 1, sizeof *data);
   if (!tokens || !data) {
@@ -28,12 +24,31 @@ heta_status heta_tokenize(const heta_model *model, const char *text, size_t size
     heta_i_free(body);
     return heta_i_no_memory(error, "the tokens", (count + 1) * sizeof *data);
   }
-  if (want) data[tokens->count++] = (heta_token){model->info.bos, HETA_TOKEN_BOS, 0, 0};
+  if (bos) data[tokens->count++] = (heta_token){model->info.bos, HETA_TOKEN_BOS, 0, 0};
   for (size_t i = 0; i < count; i++) data[tokens->count++] = body[i];
   heta_i_free(body);
   tokens->data = data;
   *out = tokens;
   return HETA_OK;
+}
+
+heta_status heta_tokenize(const heta_model *model, const char *text, size_t size, heta_bos bos,
+                          bool parse_special, heta_tokens **out, heta_error *error) {
+  if (!model || (!text && size) || !out)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_tokenize needs a model, a text and a result");
+  bool want = bos == HETA_BOS_YES || (bos == HETA_BOS_AUTO && model->info.add_bos);
+  if (want && model->info.bos < 0)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "the model names no BOS token; use --bos no (HETA_BOS_NO)");
+  return make_tokens(model, want, HETA_BEFORE_NOTHING, text, size, parse_special, out, error);
+}
+
+heta_status heta_i_tokenize_after(const heta_model *model, int32_t last, const char *text,
+                                  size_t size, bool parse_special, heta_tokens **out,
+                                  heta_error *error) {
+  bool added = heta_i_tokenizer_is_special(model->tokenizer, last);
+  return make_tokens(model, false, added ? HETA_BEFORE_ADDED : HETA_BEFORE_TEXT, text, size,
+                     parse_special, out, error);
 }
 
 size_t heta_tokens_count(const heta_tokens *tokens) { return tokens->count; }

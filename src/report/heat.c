@@ -39,12 +39,10 @@ void heta_i_cells_free(heta_i_cells *cells) {
   *cells = (heta_i_cells){0};
 }
 
-/* Where the line that starts at cell `from` ends: after a line break, else after the last space or
- * beside the last wide character that fits, else anywhere. */
-static size_t line_end(const heta_i_cell *cells, size_t from, size_t end, size_t width) {
+size_t heta_i_line_end(const heta_i_cells *cells, size_t from, size_t end, size_t width) {
   size_t best = from, used = 0;
   for (size_t i = from; i < end; i++) {
-    const heta_i_glyph *glyph = &cells[i].glyph;
+    const heta_i_glyph *glyph = &cells->cells[i].glyph;
     if (glyph->width == 2) best = i;
     if (used + glyph->width > width && i > from) return best > from ? best : i;
     used += glyph->width;
@@ -52,6 +50,17 @@ static size_t line_end(const heta_i_cell *cells, size_t from, size_t end, size_t
     if (glyph->space || glyph->width == 2) best = i + 1;
   }
   return end;
+}
+
+heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_units *units,
+                                  const heta_row *row) {
+  heta_i_extent extent = {0, SIZE_MAX};
+  for (; extent.end < cells->count; extent.end++) {
+    const heta_i_unit *unit = &units->units[cells->cells[extent.end].unit];
+    if (unit->first > row->length) break;
+    if (row->length < unit->last && extent.target == SIZE_MAX) extent.target = extent.end;
+  }
+  return extent;
 }
 
 static void style_unit(heta_i_screen *s, const heta_row *row, const heta_i_unit *unit,
@@ -70,14 +79,10 @@ static void style_unit(heta_i_screen *s, const heta_row *row, const heta_i_unit 
 void heta_i_heat_map(heta_i_screen *s, const heta_i_cells *cells, const heta_row *row,
                      heta_i_scale scale) {
   const size_t width = s->columns - 4; /* a margin on both sides, the brackets */
-  size_t end = 0, first = SIZE_MAX;    /* first: the target's first cell */
-  for (; end < cells->count; end++) {
-    const heta_i_unit *unit = &s->units->units[cells->cells[end].unit];
-    if (unit->first > row->length) break;
-    if (row->length < unit->last && first == SIZE_MAX) first = end;
-  }
+  const heta_i_extent extent = heta_i_cells_extent(cells, s->units, row);
+  const size_t end = extent.end, first = extent.target;
   for (size_t at = 0; at < end;) {
-    size_t stop = line_end(cells->cells, at, end, width), used = 0;
+    size_t stop = heta_i_line_end(cells, at, end, width), used = 0;
     heta_i_screen_style(s, "", heta_i_ink, heta_i_canvas);
     heta_i_puts(s->w, " ");
     for (; at < stop; at++) {

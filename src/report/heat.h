@@ -21,6 +21,17 @@ typedef struct heta_i_cells {
 heta_status heta_i_cells_create(const heta_i_screen *screen, heta_i_cells *out, heta_error *error);
 void heta_i_cells_free(heta_i_cells *cells);
 
+/* The cells that are drawn for a row: [0, end), the target's begin at `target` (SIZE_MAX: there are
+ * none). */
+typedef struct heta_i_extent {
+  size_t end, target;
+} heta_i_extent;
+heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_units *units,
+                                  const heta_row *row);
+/* Where the line that starts at cell `from` ends: after a line break, else after the last space or
+ * beside the last wide character that fits in `width`, else anywhere. */
+size_t heta_i_line_end(const heta_i_cells *cells, size_t from, size_t end, size_t width);
+
 /* The text up to the row's target, wrapped, each unit in the colour of its share; the target stands
  * in brackets. */
 void heta_i_heat_map(heta_i_screen *screen, const heta_i_cells *cells, const heta_row *row,

@@ -16,8 +16,8 @@ static void put_escaped(heta_i_writer *w, const char *text) {
   }
 }
 
-void heta_i_report_html(heta_i_writer *writer, const heta_attribution *attribution,
-                        const heta_report_options *options, const heta_i_units *units) {
+heta_status heta_i_report_html(heta_i_writer *writer, const heta_attribution *attribution,
+                               const heta_report_options *options, heta_error *error) {
   static const char TITLE[] = "@TITLE@", DATA[] = "@DATA@";
   for (const char *at = (const char *)heta_i_report_page; *at;) {
     size_t run = strcspn(at, "@");
@@ -27,10 +27,11 @@ void heta_i_report_html(heta_i_writer *writer, const heta_attribution *attributi
       put_escaped(writer, options->title ? options->title : "What made the model write this?");
       at += sizeof TITLE - 1;
     } else if (!strncmp(at, DATA, sizeof DATA - 1)) {
-      heta_i_report_page_data(writer, attribution, options, units);
+      HETA_TRY(heta_i_report_page_data(writer, attribution, options, error));
       at += sizeof DATA - 1;
     } else if (*at) {
       heta_i_put(writer, at++, 1);
     }
   }
+  return HETA_OK;
 }

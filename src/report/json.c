@@ -252,8 +252,8 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_close(w, '}');
 }
 
-/* The keys of one row. An exact row has 0 probes behind each value and no ties. */
-static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
+/* The keys that rows of tokens and of roll-ups have. */
+static void value_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   static const char *const STATUS[] = {"pending", "partial", "complete"};
   key_count(w, "target", row->target);
   key_string(w, "status", STATUS[row->status]);
@@ -269,6 +269,11 @@ static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row
     if (row->component_se && row->component_se[i])
       key_reals(w, a->components[i].name, row->component_se[i], row->length);
   heta_i_json_close(w, '}');
+}
+
+/* The keys of one row. An exact row has 0 probes behind each value and no ties. */
+static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
+  value_keys(w, a, row);
   key_open(w, "probes", '[');
   for (size_t i = 0; i < row->length; i++) heta_i_json_count(w, row->probes ? row->probes[i] : 0);
   heta_i_json_close(w, ']');
@@ -276,6 +281,73 @@ static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row
   for (size_t i = 0; i < row->length; i++)
     heta_i_json_bool(w, row->tied_with_next && row->tied_with_next[i]);
   heta_i_json_close(w, ']');
+}
+
+static void rollup_keys(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
+  key_string(w, "level", heta_level_name(rollup->level));
+  key_string(w, "rule", "sum");
+  key_open(w, "units", '[');
+  for (size_t i = 0; i < rollup->unit_count; i++) {
+    const heta_unit *unit = &rollup->units[i];
+    size_t size;
+    const char *text = heta_i_rollup_text(a, unit, &size);
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    key_text(w, text, size);
+    key_count(w, "start", unit->start);
+    key_count(w, "end", unit->end);
+    key_count(w, "first", unit->first);
+    key_count(w, "last", unit->last);
+    key_string(w, "segment", a->segments[unit->segment].id);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+  heta_i_json_line(w);
+  key_open(w, "rows", '[');
+  for (size_t i = 0; i < rollup->row_count; i++) {
+    heta_i_json_line(w);
+    heta_i_json_open(w, '{');
+    value_keys(w, a, &rollup->rows[i]);
+    heta_i_json_close(w, '}');
+  }
+  heta_i_json_close(w, ']');
+}
+
+/* Calls `put` for the result's own roll-ups and for the one that was asked for. */
+static void each_rollup(heta_i_writer *w, const heta_attribution *a, const heta_rollup *asked,
+                        void (*put)(heta_i_writer *, const heta_attribution *,
+                                    const heta_rollup *)) {
+  bool there = !asked || asked->level == HETA_LEVEL_TOKEN;
+  for (size_t i = 0; i < a->rollup_count; i++) {
+    put(w, a, &a->rollups[i]);
+    there = there || &a->rollups[i] == asked;
+  }
+  if (!there) put(w, a, asked);
+}
+
+static void one_series(heta_i_writer *w, const heta_series *series) {
+  heta_i_json_line(w);
+  heta_i_json_open(w, '{');
+  key_string(w, "name", series->name);
+  key_count(w, "targets", series->targets);
+  key_count(w, "tokens", series->tokens);
+  key_count(w, "samples", series->samples);
+  key_reals(w, "values", series->values, series->targets * series->tokens * series->samples);
+  heta_i_json_close(w, '}');
+}
+
+/* Of a complete result, the samples without which sums have no error. */
+static void samples(heta_i_writer *w, const heta_attribution *a) {
+  bool open = false;
+  for (size_t i = 0; a->complete && i < a->component_count; i++) {
+    if (!heta_i_moves_jointly(&a->components[i])) continue;
+    const heta_series *series = heta_i_samples_of(a, a->components[i].name);
+    if (!series) continue;
+    if (!open) key_open(w, "samples", '[');
+    open = true;
+    one_series(w, series);
+  }
+  if (open) heta_i_json_close(w, ']');
 }
 
 /* What the work was and whether it can be trusted. */
@@ -291,6 +363,7 @@ static void account(heta_i_writer *w, const heta_attribution *a) {
   key_open(w, "checks", '{');
   for (size_t i = 0; i < a->check_count; i++) key_real(w, a->checks[i].name, a->checks[i].value);
   heta_i_json_close(w, '}');
+  if (!w->for_page) samples(w, a);
 }
 
 static void outcome(heta_i_writer *w, const heta_attribution *a) {
@@ -304,17 +377,7 @@ static void work(heta_i_writer *w, const heta_attribution *a) {
   if (a->complete) return;
   heta_i_json_line(w);
   key_open(w, "work", '[');
-  for (size_t i = 0; i < a->series_count; i++) {
-    const heta_series *series = &a->series[i];
-    heta_i_json_line(w);
-    heta_i_json_open(w, '{');
-    key_string(w, "name", series->name);
-    key_count(w, "targets", series->targets);
-    key_count(w, "tokens", series->tokens);
-    key_count(w, "samples", series->samples);
-    key_reals(w, "values", series->values, series->targets * series->tokens * series->samples);
-    heta_i_json_close(w, '}');
-  }
+  for (size_t i = 0; i < a->series_count; i++) one_series(w, &a->series[i]);
   heta_i_json_close(w, ']');
 }
 
@@ -348,7 +411,15 @@ static void preamble(heta_i_writer *w, const heta_attribution *a,
   targets(w, a);
 }
 
-static void whole_attribution(heta_i_writer *w, const heta_attribution *a) {
+static void rollup_object(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
+  heta_i_json_line(w);
+  heta_i_json_open(w, '{');
+  rollup_keys(w, a, rollup);
+  heta_i_json_close(w, '}');
+}
+
+static void whole_attribution(heta_i_writer *w, const heta_attribution *a,
+                              const heta_rollup *asked) {
   heta_i_json_line(w);
   key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
@@ -364,6 +435,7 @@ static void whole_attribution(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_close(w, ']');
   heta_i_json_line(w);
   key_open(w, "rollups", '[');
+  each_rollup(w, a, asked, rollup_object);
   heta_i_json_close(w, ']');
   account(w, a);
   heta_i_json_close(w, '}');
@@ -373,11 +445,11 @@ static void whole_attribution(heta_i_writer *w, const heta_attribution *a) {
 /* ---- The three forms ------------------------------------------------------------------------ */
 
 void heta_i_report_json(heta_i_writer *w, const heta_attribution *a,
-                        const heta_report_options *options) {
+                        const heta_report_options *options, const heta_rollup *asked) {
   w->lines = true;
   heta_i_json_open(w, '{');
   preamble(w, a, options);
-  whole_attribution(w, a);
+  whole_attribution(w, a, asked);
   outcome(w, a);
   work(w, a);
   run_facts(w, a);
@@ -396,9 +468,16 @@ static void close_line(heta_i_writer *w) {
   heta_i_puts(w, "\n");
 }
 
+static void rollup_line(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
+  open_line(w, "rollup");
+  key_count(w, "attribution", 0);
+  rollup_keys(w, a, rollup);
+  close_line(w);
+}
+
 /* meta and summary carry the halves of attributions[0] before and after its rows. */
 void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
-                         const heta_report_options *options) {
+                         const heta_report_options *options, const heta_rollup *asked) {
   open_line(w, "meta");
   preamble(w, a, options);
   key_open(w, "attributions", '[');
@@ -413,6 +492,7 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
     row_keys(w, a, &a->rows[i]);
     close_line(w);
   }
+  each_rollup(w, a, asked, rollup_line);
   open_line(w, "summary");
   key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
@@ -449,15 +529,19 @@ static void view(heta_i_writer *w, const heta_attribution *a, const heta_i_units
   heta_i_json_close(w, '}');
 }
 
-void heta_i_report_page_data(heta_i_writer *w, const heta_attribution *a,
-                             const heta_report_options *options, const heta_i_units *units) {
+heta_status heta_i_report_page_data(heta_i_writer *w, const heta_attribution *a,
+                                    const heta_report_options *options, heta_error *error) {
+  heta_i_units units;
+  HETA_TRY(heta_i_units_create(a, &units, error));
   w->for_page = true;
   w->comma = false;
   heta_i_json_open(w, '{');
   preamble(w, a, options);
-  whole_attribution(w, a);
+  whole_attribution(w, a, NULL);
   outcome(w, a);
-  view(w, a, units);
+  view(w, a, &units);
   heta_i_json_close(w, '}');
   w->for_page = false;
+  heta_i_units_free(&units);
+  return HETA_OK;
 }

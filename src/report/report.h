@@ -3,25 +3,37 @@
 #ifndef HETA_REPORT_REPORT_H
 #define HETA_REPORT_REPORT_H
 
+#include "report/rollup.h"
 #include "report/view.h"
 #include "report/writer.h"
 
-/* The result file (schema/heta.attribution-1.schema.json), as one object or cut at its rows. */
+/* The result file (schema/heta.attribution-1.schema.json), as one object or cut at its rows, with
+ * the roll-up that was asked for beside the result's own. */
 void heta_i_report_json(heta_i_writer *writer, const heta_attribution *attribution,
-                        const heta_report_options *options);
+                        const heta_report_options *options, const heta_rollup *asked);
 void heta_i_report_jsonl(heta_i_writer *writer, const heta_attribution *attribution,
-                         const heta_report_options *options);
-/* The result file as the page carries it: short numbers, no facts about the run, and a key "view"
+                         const heta_report_options *options, const heta_rollup *asked);
+/* One line per target and unit (RFC 4180 with bare line feeds), first the names of the columns. */
+void heta_i_report_csv(heta_i_writer *writer, const heta_attribution *attribution,
+                       const heta_rollup *rollup);
+/* A zip archive of arrays, rows × units, NaN where there is nothing. HETA_E_MEMORY. */
+heta_status heta_i_report_npz(heta_i_writer *writer, const heta_attribution *attribution,
+                              const heta_rollup *rollup, heta_error *error);
+/* Each target's text as a picture. HETA_E_MEMORY. */
+heta_status heta_i_report_svg(heta_i_writer *writer, const heta_attribution *attribution,
+                              const heta_i_units *units, const heta_rollup *rollup,
+                              heta_error *error);
+/* The result file as the page carries it: numbers packed, no facts about the run, and a key "view"
  * with what the page cannot work out by itself. */
-void heta_i_report_page_data(heta_i_writer *writer, const heta_attribution *attribution,
-                             const heta_report_options *options, const heta_i_units *units);
+heta_status heta_i_report_page_data(heta_i_writer *writer, const heta_attribution *attribution,
+                                    const heta_report_options *options, heta_error *error);
 
 /* HETA_E_MEMORY. */
 heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *attribution,
                                const heta_report_options *options, const heta_i_units *units,
-                               heta_error *error);
-void heta_i_report_html(heta_i_writer *writer, const heta_attribution *attribution,
-                        const heta_report_options *options, const heta_i_units *units);
+                               const heta_rollup *rollup, heta_error *error);
+heta_status heta_i_report_html(heta_i_writer *writer, const heta_attribution *attribution,
+                               const heta_report_options *options, heta_error *error);
 
 /* page.html, NUL-terminated; made by the build. */
 extern const unsigned char heta_i_report_page[];

@@ -3,13 +3,14 @@
 #define HETA_REPORT_SCREEN_H
 
 #include "report/glyph.h"
-#include "report/view.h"
+#include "report/rollup.h"
 #include "report/writer.h"
 
 typedef struct heta_i_screen {
   heta_i_writer *w;
   const heta_attribution *a;
-  const heta_i_units *units;
+  const heta_i_units *units; /* what is drawn in one colour */
+  const heta_rollup *rollup; /* what the tables list */
   heta_color color;
   size_t columns;
   char style[48]; /* the escape sequence in force, "" for none */

@@ -15,35 +15,36 @@ enum { COLUMNS_DEFAULT = 80, COLUMNS_LEAST = 60, TOP = 8, APART = 6, NAME = 22, 
 
 /* ---- Tables --------------------------------------------------------------------------------- */
 
-static void put_token(heta_i_screen *s, size_t token, size_t width) {
+static void put_unit(heta_i_screen *s, size_t unit, size_t width) {
   size_t size;
-  const char *bytes = heta_i_token_text(s->a, token, &size);
-  heta_i_putf(s->w, " %6zu  ", token);
+  const char *bytes = heta_i_rollup_text(s->a, &s->rollup->units[unit], &size);
+  heta_i_putf(s->w, " %6zu  ", unit);
   heta_i_screen_label(s, bytes, size, width);
 }
 
-/* Tokens set apart, strongest first, and their part of the whole. */
+/* Units set apart, strongest first, and their part of the whole. */
 static void table_apart(heta_i_screen *s, const heta_row *row, heta_i_scale scale) {
   size_t best[APART], count = 0;
   double sum = 0;
   for (size_t i = 0; i < row->length; i++) {
-    if (!heta_i_set_apart(s->a, i)) continue;
+    if (!heta_i_set_apart(s->a, s->rollup->units[i].first)) continue;
     double size = fabs(heta_i_row_value(row, i));
     if (isfinite(size)) sum += size;
     count++;
   }
   if (!count) return;
-  size_t shown = heta_i_row_best(s->a, row, true, APART, best);
+  size_t shown = heta_i_rollup_best(s->a, s->rollup, row, true, APART, best);
   heta_i_puts(s->w, s->color == HETA_COLOR_NONE ? "\n Set apart: "
                                                 : "\n Set apart, not in the colour scale: ");
   heta_i_screen_number(s, "%.2f", 100 * heta_i_share(sum, scale.sum));
   heta_i_puts(s->w, " % of the sum\n");
   for (size_t i = 0; i < shown; i++) {
     double value = heta_i_row_value(row, best[i]);
-    const char *kind = heta_i_kind_name(s->a->tokens[best[i]].kind);
-    put_token(s, best[i], NAME);
+    const heta_unit *unit = &s->rollup->units[best[i]];
+    const char *kind = heta_i_kind_name(s->a->tokens[unit->first].kind);
+    put_unit(s, best[i], NAME);
     heta_i_screen_share(s, value, scale);
-    heta_i_putf(s->w, "  %s\n", best[i] == 0 ? "first token (sink)" : kind);
+    heta_i_putf(s->w, "  %s\n", unit->first == 0 ? "first token (sink)" : kind);
     sum -= fabs(value);
   }
   if (count > shown) {
@@ -53,21 +54,21 @@ static void table_apart(heta_i_screen *s, const heta_row *row, heta_i_scale scal
   }
 }
 
-/* One of the strongest tokens, and its first components; whether it is tied with the next. */
-static bool strong_token(heta_i_screen *s, const heta_row *row, heta_i_scale scale, size_t token,
-                         size_t components, const int *width) {
-  bool tied = row->tied_with_next && row->tied_with_next[token];
-  put_token(s, token, SHORT);
-  heta_i_screen_share(s, heta_i_row_value(row, token), scale);
+/* One of the strongest units, and its first components; whether it is tied with the next. */
+static bool strong_unit(heta_i_screen *s, const heta_row *row, heta_i_scale scale, size_t unit,
+                        size_t components, const int *width) {
+  bool tied = row->tied_with_next && row->tied_with_next[unit];
+  put_unit(s, unit, SHORT);
+  heta_i_screen_share(s, heta_i_row_value(row, unit), scale);
   if (row->score_se) {
     heta_i_puts(s->w, " ±");
-    heta_i_screen_number(s, "%6.2f", 100 * heta_i_share(row->score_se[token], scale.sum));
+    heta_i_screen_number(s, "%6.2f", 100 * heta_i_share(row->score_se[unit], scale.sum));
   } else {
     heta_i_puts(s->w, "   exact");
   }
   heta_i_puts(s->w, tied ? " ≈" : "  ");
   for (size_t j = 0; j < components; j++) {
-    double value = row->components[j][token];
+    double value = row->components[j][unit];
     bool large = fabs(value) >= 100 && fabs(value) < 1e7;
     char format[16];
     snprintf(format, sizeof format, large ? "%%%d.0f" : "%%%d.3g", width[j]);
@@ -77,15 +78,16 @@ static bool strong_token(heta_i_screen *s, const heta_row *row, heta_i_scale sca
   return tied;
 }
 
-/* The strongest tokens in numbers, with as many components as the line holds. */
+/* The strongest units in numbers, with as many components as the line holds. */
 static void table_strongest(heta_i_screen *s, const heta_row *row, heta_i_scale scale) {
   enum { LEFT = 1 + 6 + 2 + SHORT + 9 + 8 + 2, COMPONENTS = 16 };
   int width[COMPONENTS];
   size_t best[TOP], components = 0, left = LEFT;
-  size_t count = heta_i_row_best(s->a, row, false, TOP, best);
+  size_t count = heta_i_rollup_best(s->a, s->rollup, row, false, TOP, best);
   bool tied = false;
   if (!count) return;
-  heta_i_putf(s->w, "\n %6s  %-*s%9s%9s  ", "token", SHORT, "strongest", "share", "± se");
+  const char *level = heta_level_name(s->rollup->level);
+  heta_i_putf(s->w, "\n %6.6s  %-*s%9s%9s  ", level, SHORT, "strongest", "share", "± se");
   for (; components < s->a->component_count && components < COMPONENTS; components++) {
     const char *name = s->a->components[components].name;
     size_t room = strlen(name) < 10 ? 11 : strlen(name) + 1;
@@ -96,7 +98,7 @@ static void table_strongest(heta_i_screen *s, const heta_row *row, heta_i_scale 
   }
   heta_i_puts(s->w, "\n");
   for (size_t i = 0; i < count; i++)
-    tied = strong_token(s, row, scale, best[i], components, width) || tied;
+    tied = strong_unit(s, row, scale, best[i], components, width) || tied;
   if (tied) heta_i_puts(s->w, " ≈ not separable from the next lower score\n");
 }
 
@@ -184,20 +186,20 @@ static void explain(heta_i_screen *s, const heta_row *row, heta_i_scale scale) {
   if (scale.known < row->length)
     snprintf(known, sizeof known, ", of the %zu tokens of %zu computed so far%s", scale.known,
              row->length, color ? " (not italic)" : "");
-  heta_i_screen_say(s, " ",
-                    "The %s, the more it did for the one in brackets%s%s. Shares are parts of the "
-                    "sum of all %s, %s%s.",
-                    color ? "brighter a token" : "longer the bar",
-                    !s->a->is_signed ? ""
-                    : color          ? "; orange: it spoke against it, blue: for it"
-                                     : "; hatched bars: it spoke against it",
-                    color ? "; underlined: set apart below" : "",
-                    s->a->is_signed ? "sizes" : "scores",
-                    heta_i_number_format("%.4g", scale.sum).text, known);
+  heta_i_screen_say(
+      s, " ",
+      "The %s%s, the more it did for the one in brackets%s%s. Shares are parts of the "
+      "sum of all %s, %s%s.",
+      color ? "brighter a " : "longer the bar", color ? heta_level_name(s->rollup->level) : "",
+      !s->a->is_signed ? ""
+      : color          ? "; orange: it spoke against it, blue: for it"
+                       : "; hatched bars: it spoke against it",
+      color ? "; underlined: set apart below" : "", s->a->is_signed ? "sizes" : "scores",
+      heta_i_number_format("%.4g", scale.sum).text, known);
 }
 
 static void section(heta_i_screen *s, const heta_i_cells *cells, size_t index) {
-  const heta_row *row = &s->a->rows[index];
+  const heta_row *row = &s->a->rows[index], *units = &s->rollup->rows[index];
   const heta_target *target = &s->a->targets[row->target];
   heta_i_scale scale = heta_i_row_scale(s->a, row, s->units);
   heta_i_screen_rule(s);
@@ -218,8 +220,8 @@ static void section(heta_i_screen *s, const heta_i_cells *cells, size_t index) {
     heta_i_heat_legend(s, scale);
   }
   explain(s, row, scale);
-  table_apart(s, row, scale);
-  table_strongest(s, row, scale);
+  table_apart(s, units, scale);
+  table_strongest(s, units, scale);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -249,10 +251,10 @@ static void overview(heta_i_screen *s) {
   heta_i_putf(s->w, "\n %6s  %-*s%11s  %s\n", "token", SHORT, "explained", "probability",
               "leaned on");
   for (size_t i = 0; i < s->a->row_count; i++) {
-    const heta_row *row = &s->a->rows[i];
+    const heta_row *row = &s->a->rows[i], *units = &s->rollup->rows[i];
     const heta_target *target = &s->a->targets[row->target];
     size_t best[3], size, column = 1 + 6 + 2 + SHORT + 11;
-    size_t count = heta_i_row_best(s->a, row, false, 3, best);
+    size_t count = heta_i_rollup_best(s->a, s->rollup, units, false, 3, best);
     heta_i_scale scale = heta_i_row_scale(s->a, row, s->units);
     const char *bytes = heta_i_target_text(s->a, target, &size);
     heta_i_putf(s->w, " %6zu  ", target->position);
@@ -261,9 +263,9 @@ static void overview(heta_i_screen *s) {
     heta_i_puts(s->w, isfinite(target->logprob) ? " %" : "  ");
     if (!scale.known) heta_i_puts(s->w, "  not computed yet");
     for (size_t j = 0; j < count; j++) {
-      const char *name = heta_i_token_text(s->a, best[j], &size);
+      const char *name = heta_i_rollup_text(s->a, &s->rollup->units[best[j]], &size);
       heta_i_label label = heta_i_label_make(name, size, 14);
-      double share = heta_i_share(heta_i_row_value(row, best[j]), scale.sum);
+      double share = heta_i_share(heta_i_row_value(units, best[j]), scale.sum);
       column += 2 + label.width + sizeof "-100.0 %";
       if (column > s->columns) break;
       heta_i_putf(s->w, "  %s ", label.text);
@@ -276,8 +278,9 @@ static void overview(heta_i_screen *s) {
 
 heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *attribution,
                                const heta_report_options *options, const heta_i_units *units,
-                               heta_error *error) {
-  heta_i_screen screen = {.w = writer, .a = attribution, .units = units, .color = options->color};
+                               const heta_rollup *rollup, heta_error *error) {
+  heta_i_screen screen = {
+      .w = writer, .a = attribution, .units = units, .rollup = rollup, .color = options->color};
   heta_i_cells cells;
   screen.columns = options->columns ? options->columns : COLUMNS_DEFAULT;
   if (screen.columns < COLUMNS_LEAST) screen.columns = COLUMNS_LEAST;

@@ -88,22 +88,6 @@ heta_i_scale heta_i_row_scale(const heta_attribution *attribution, const heta_ro
 
 double heta_i_share(double value, double whole) { return whole > 0 ? value / whole : 0; }
 
-size_t heta_i_row_best(const heta_attribution *attribution, const heta_row *row, bool apart,
-                       size_t limit, size_t *best) {
-  size_t count = 0;
-  for (size_t i = 0; i < row->length; i++) {
-    double size = fabs(heta_i_row_value(row, i));
-    if (!isfinite(size) || heta_i_set_apart(attribution, i) != apart) continue;
-    size_t at = count; /* insertion into the short sorted list */
-    while (at > 0 && fabs(heta_i_row_value(row, best[at - 1])) < size) at--;
-    if (at >= limit) continue;
-    if (count < limit) count++;
-    for (size_t j = count - 1; j > at; j--) best[j] = best[j - 1];
-    best[at] = i;
-  }
-  return count;
-}
-
 const char *heta_i_token_text(const heta_attribution *attribution, size_t token, size_t *size) {
   const heta_result_token *t = &attribution->tokens[token];
   *size = t->bytes ? t->byte_count : t->end - t->start;

@@ -49,11 +49,6 @@ heta_i_scale heta_i_row_scale(const heta_attribution *attribution, const heta_ro
 /* value / whole, 0 when the whole is 0. */
 double heta_i_share(double value, double whole);
 
-/* Fills `best` with the tokens of largest |value|, descending (equal: the earlier one first), set
- * apart ones only or others only; returns how many, at most `limit`. */
-size_t heta_i_row_best(const heta_attribution *attribution, const heta_row *row, bool apart,
-                       size_t limit, size_t *best);
-
 /* A token's bytes: its own, else its part of the text. Borrowed. */
 const char *heta_i_token_text(const heta_attribution *attribution, size_t token, size_t *size);
 /* A unit's part of the text; of a token that covers none, its name. Borrowed. */

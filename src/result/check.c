@@ -8,7 +8,7 @@ static heta_status check_text(const heta_attribution *a, heta_status blame, heta
       (a->target_count && !a->targets) || (a->row_count && !a->rows) ||
       (a->segment_count && !a->segments) || (a->option_count && !a->options) ||
       (a->component_count && !a->components) || (a->check_count && !a->checks) ||
-      (a->series_count && !a->series))
+      (a->series_count && !a->series) || (a->rollup_count && !a->rollups))
     return heta_i_fail(error, blame,
                        "the attribution lacks its model, method, text or one of its lists");
   size_t valid = heta_i_utf8_valid(a->text, a->text_size);
@@ -70,8 +70,59 @@ static heta_status check_rows(const heta_attribution *a, heta_status blame, heta
   return HETA_OK;
 }
 
+static heta_status check_rollup_rows(const heta_attribution *a, const heta_rollup *rollup,
+                                     const char *level, heta_status blame, heta_error *error) {
+  for (size_t i = 0; i < rollup->row_count; i++) {
+    const heta_row *row = &rollup->rows[i];
+    size_t length = 0;
+    while (length < rollup->unit_count && rollup->units[length].first < a->rows[i].length) length++;
+    if (row->target != a->rows[i].target || row->length != length ||
+        (unsigned)row->status > HETA_ROW_COMPLETE || (length && !row->score))
+      return heta_i_fail(error, blame,
+                         "row %zu of the %s roll-up has target %zu and %zu sums; the row of tokens "
+                         "has target %zu, before which %zu units begin",
+                         i, level, row->target, row->length, a->rows[i].target, length);
+    for (size_t c = 0; c < a->component_count; c++)
+      if (!row->components || (length && !row->components[c]))
+        return heta_i_fail(error, blame, "row %zu of the %s roll-up lacks its component \"%s\"", i,
+                           level, a->components[c].name);
+  }
+  return HETA_OK;
+}
+
+static heta_status check_rollups(const heta_attribution *a, heta_status blame, heta_error *error) {
+  for (size_t k = 0; k < a->rollup_count; k++) {
+    const heta_rollup *rollup = &a->rollups[k];
+    const char *level = heta_level_name(rollup->level);
+    size_t at = 0;
+    if (!level || rollup->row_count != a->row_count || (rollup->unit_count && !rollup->units) ||
+        (rollup->row_count && !rollup->rows))
+      return heta_i_fail(error, blame,
+                         "roll-up %zu of the attribution has no level, no units, or "
+                         "%zu rows for %zu",
+                         k, rollup->row_count, a->row_count);
+    for (size_t i = 0; i < rollup->unit_count; i++) {
+      const heta_unit *unit = &rollup->units[i];
+      if (unit->first != at || unit->last <= at || unit->last > a->token_count ||
+          unit->start != a->tokens[unit->first].start ||
+          unit->end != a->tokens[unit->last - 1].end || unit->segment >= a->segment_count)
+        return heta_i_fail(error, blame,
+                           "unit %zu of the %s roll-up covers tokens %zu to %zu; units must tile "
+                           "the tokens and their bytes",
+                           i, level, unit->first, unit->last);
+      at = unit->last;
+    }
+    if (at != a->token_count)
+      return heta_i_fail(error, blame, "the %s roll-up covers %zu of %zu tokens", level, at,
+                         a->token_count);
+    HETA_TRY(check_rollup_rows(a, rollup, level, blame, error));
+  }
+  return HETA_OK;
+}
+
 heta_status heta_i_result_check(const heta_attribution *attribution, heta_status blame,
                                 heta_error *error) {
   HETA_TRY(check_text(attribution, blame, error));
-  return check_rows(attribution, blame, error);
+  HETA_TRY(check_rows(attribution, blame, error));
+  return check_rollups(attribution, blame, error);
 }

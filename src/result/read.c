@@ -450,26 +450,121 @@ static heta_status read_parts(reader *p, const heta_i_field *at, heta_row *row) 
   return HETA_OK;
 }
 
-static heta_status read_row(reader *p, const heta_i_field *at, heta_row *row) {
+/* What rows of tokens and of roll-ups have. The length is known. */
+static heta_status read_sums(reader *p, const heta_i_field *at, heta_row *row) {
   static const char *const STATES[] = {"pending", "partial", "complete", NULL};
   const heta_i_reading *r = &p->reading;
-  const heta_attribution *a = &p->to->attribution;
+  heta_i_field status = OF(*at, "status");
   size_t state;
-  HETA_TRY(heta_i_take_object(r, at));
-  heta_i_field target = OF(*at, "target"), status = OF(*at, "status");
-  HETA_TRY(heta_i_take_size(r, &target, &row->target));
-  if (row->target >= a->target_count)
-    return heta_i_field_wrong(r, &target, "is %zu; there are %zu targets", row->target,
-                              a->target_count);
-  row->length = a->targets[row->target].position;
   HETA_TRY(take_choice(r, &status, STATES, "pending, partial and complete", &state));
   row->status = (heta_row_status)state;
   HETA_TRY(read_values(r, at, "score", false, row, &row->score));
   HETA_TRY(read_values(r, at, "score_se", true, row, &row->score_se));
   HETA_TRY(read_values(r, at, "signed_score", true, row, &row->signed_score));
-  HETA_TRY(read_parts(p, at, row));
+  return read_parts(p, at, row);
+}
+
+static heta_status read_row(reader *p, const heta_i_field *at, heta_row *row) {
+  const heta_i_reading *r = &p->reading;
+  const heta_attribution *a = &p->to->attribution;
+  HETA_TRY(heta_i_take_object(r, at));
+  heta_i_field target = OF(*at, "target");
+  HETA_TRY(heta_i_take_size(r, &target, &row->target));
+  if (row->target >= a->target_count)
+    return heta_i_field_wrong(r, &target, "is %zu; there are %zu targets", row->target,
+                              a->target_count);
+  row->length = a->targets[row->target].position;
+  HETA_TRY(read_sums(p, at, row));
   HETA_TRY(read_probes(r, at, row));
   return read_ties(r, at, row);
+}
+
+static heta_status read_series(const heta_i_reading *r, const heta_i_field *at, heta_series *out) {
+  HETA_TRY(heta_i_take_object(r, at));
+  heta_i_field values = OF(*at, "values");
+  size_t count;
+  HETA_TRY(string_of(r, at, "name", &out->name));
+  HETA_TRY(size_of(r, at, "targets", &out->targets));
+  HETA_TRY(size_of(r, at, "tokens", &out->tokens));
+  HETA_TRY(size_of(r, at, "samples", &out->samples));
+  if (!heta_i_multiply(out->targets, out->tokens, &count) ||
+      !heta_i_multiply(count, out->samples, &count))
+    return heta_i_field_wrong(r, at, "has more values than any memory holds");
+  return heta_i_take_reals(r, &values, count, "targets × tokens × samples", &out->values);
+}
+
+static heta_status read_series_list(reader *p, const heta_i_field *list) {
+  const heta_i_reading *r = &p->reading;
+  heta_attribution *a = &p->to->attribution;
+  heta_series *series;
+  HETA_TRY(heta_i_take_array(r, list, &a->series_count));
+  HETA_TRY(heta_i_take_room(r, a->series_count + 1, sizeof *series, &series));
+  for (size_t i = 0; i < a->series_count; i++) {
+    heta_i_field at = heta_i_field_at(list, i);
+    HETA_TRY(read_series(r, &at, &series[i]));
+  }
+  a->series = series;
+  return HETA_OK;
+}
+
+static heta_status read_units(reader *p, const heta_i_field *at, heta_rollup *out) {
+  const heta_i_reading *r = &p->reading;
+  heta_unit *units;
+  heta_i_field list = OF(*at, "units");
+  HETA_TRY(heta_i_take_array(r, &list, &out->unit_count));
+  HETA_TRY(heta_i_take_room(r, out->unit_count + 1, sizeof *units, &units));
+  for (size_t i = 0; i < out->unit_count; i++) {
+    heta_i_field unit = heta_i_field_at(&list, i);
+    HETA_TRY(heta_i_take_object(r, &unit));
+    HETA_TRY(size_of(r, &unit, "start", &units[i].start));
+    HETA_TRY(size_of(r, &unit, "end", &units[i].end));
+    HETA_TRY(size_of(r, &unit, "first", &units[i].first));
+    HETA_TRY(size_of(r, &unit, "last", &units[i].last));
+    HETA_TRY(find_segment(p, &unit, &units[i].segment));
+  }
+  out->units = units;
+  return HETA_OK;
+}
+
+static heta_status read_rollup(reader *p, const heta_i_field *at, heta_rollup *out) {
+  static const char *const LEVELS[] = {"token",   "word",     "sentence", "line",
+                                       "message", "document", NULL};
+  static const char *const RULES[] = {"sum", NULL};
+  const heta_i_reading *r = &p->reading;
+  heta_row *rows;
+  size_t level, rule;
+  HETA_TRY(heta_i_take_object(r, at));
+  heta_i_field name = OF(*at, "level"), how = OF(*at, "rule"), list = OF(*at, "rows");
+  HETA_TRY(take_choice(r, &name, LEVELS, "word, sentence, line, message and document", &level));
+  HETA_TRY(take_choice(r, &how, RULES, "sum", &rule));
+  out->level = (heta_level)level;
+  HETA_TRY(read_units(p, at, out));
+  HETA_TRY(heta_i_take_array(r, &list, &out->row_count));
+  HETA_TRY(heta_i_take_room(r, out->row_count + 1, sizeof *rows, &rows));
+  for (size_t i = 0; i < out->row_count; i++) {
+    heta_i_field row = heta_i_field_at(&list, i);
+    HETA_TRY(heta_i_take_object(r, &row));
+    heta_i_field score = OF(row, "score");
+    HETA_TRY(size_of(r, &row, "target", &rows[i].target));
+    HETA_TRY(heta_i_take_array(r, &score, &rows[i].length));
+    HETA_TRY(read_sums(p, &row, &rows[i]));
+  }
+  out->rows = rows;
+  return HETA_OK;
+}
+
+static heta_status read_rollups(reader *p, const heta_i_field *at) {
+  heta_attribution *a = &p->to->attribution;
+  heta_rollup *rollups;
+  heta_i_field list = OF(*at, "rollups");
+  HETA_TRY(heta_i_take_array(&p->reading, &list, &a->rollup_count));
+  HETA_TRY(heta_i_take_room(&p->reading, a->rollup_count + 1, sizeof *rollups, &rollups));
+  for (size_t i = 0; i < a->rollup_count; i++) {
+    heta_i_field rollup = heta_i_field_at(&list, i);
+    HETA_TRY(read_rollup(p, &rollup, &rollups[i]));
+  }
+  a->rollups = rollups;
+  return HETA_OK;
 }
 
 static heta_status read_account(reader *p, const heta_i_field *at) {
@@ -490,7 +585,8 @@ static heta_status read_account(reader *p, const heta_i_field *at) {
     HETA_TRY(real_of(r, &list, names[i], &checks[i].value));
   }
   a->checks = checks;
-  return HETA_OK;
+  heta_i_field samples = OF(*at, "samples");
+  return samples.value ? read_series_list(p, &samples) : HETA_OK;
 }
 
 static heta_status read_attribution(reader *p, const heta_i_field *root) {
@@ -519,40 +615,11 @@ static heta_status read_attribution(reader *p, const heta_i_field *root) {
     HETA_TRY(read_row(p, &row, &rows[i]));
   }
   a->rows = rows;
+  HETA_TRY(read_rollups(p, &at));
   return read_account(p, &at);
 }
 
 /* ---- How it ended ---------------------------------------------------------------------------- */
-
-static heta_status read_series(const heta_i_reading *r, const heta_i_field *at, heta_series *out) {
-  HETA_TRY(heta_i_take_object(r, at));
-  heta_i_field values = OF(*at, "values");
-  size_t count;
-  HETA_TRY(string_of(r, at, "name", &out->name));
-  HETA_TRY(size_of(r, at, "targets", &out->targets));
-  HETA_TRY(size_of(r, at, "tokens", &out->tokens));
-  HETA_TRY(size_of(r, at, "samples", &out->samples));
-  if (!heta_i_multiply(out->targets, out->tokens, &count) ||
-      !heta_i_multiply(count, out->samples, &count))
-    return heta_i_field_wrong(r, at, "has more values than any memory holds");
-  return heta_i_take_reals(r, &values, count, "targets × tokens × samples", &out->values);
-}
-
-static heta_status read_work(reader *p, const heta_i_field *root) {
-  const heta_i_reading *r = &p->reading;
-  heta_attribution *a = &p->to->attribution;
-  heta_series *series;
-  heta_i_field work = OF(*root, "work");
-  if (a->complete) return HETA_OK;
-  HETA_TRY(heta_i_take_array(r, &work, &a->series_count));
-  HETA_TRY(heta_i_take_room(r, a->series_count + 1, sizeof *series, &series));
-  for (size_t i = 0; i < a->series_count; i++) {
-    heta_i_field at = heta_i_field_at(&work, i);
-    HETA_TRY(read_series(r, &at, &series[i]));
-  }
-  a->series = series;
-  return HETA_OK;
-}
 
 static heta_status read_outcome(reader *p, const heta_i_field *root) {
   static const char *const STATES[] = {"partial", "complete", NULL};
@@ -561,7 +628,8 @@ static heta_status read_outcome(reader *p, const heta_i_field *root) {
   HETA_TRY(take_choice(&p->reading, &status, STATES, "partial and complete", &state));
   p->to->attribution.complete = state;
   HETA_TRY(name_of(&p->reading, root, "stopped_by", &p->to->attribution.stopped_by));
-  return read_work(p, root);
+  heta_i_field work = OF(*root, "work");
+  return p->to->attribution.complete ? HETA_OK : read_series_list(p, &work);
 }
 
 static heta_status read_facts(reader *p, const heta_i_field *root) {

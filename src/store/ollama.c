@@ -1,6 +1,8 @@
 /* ollama.c: Ollama's store. manifests/HOST/NAMESPACE/MODEL/TAG is a JSON object whose layer of
  * media type "…image.model" names the GGUF file blobs/sha256-DIGEST; newer versions of Ollama write
  * manifests-v2 as well. */
+#include "store/ollama.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,7 +15,7 @@
 
 static const char SOURCE[] = "ollama";
 static const char LAYER[] = "application/vnd.ollama.image.";
-enum { MANIFEST = 1 << 20, DIGEST = 64 }; /* bytes of the largest; hexadecimal digits */
+enum { MANIFEST = 1 << 20 }; /* bytes of the largest */
 
 typedef struct scan {
   heta_models *models;
@@ -42,14 +44,17 @@ static const char *digest_of(const json_t *layer) {
   const char *digest = json_string_value(json_object_get(layer, "digest"));
   if (!digest || strncmp(digest, "sha256:", 7)) return NULL;
   digest += 7;
-  return strlen(digest) == DIGEST && strspn(digest, "0123456789abcdef") == DIGEST ? digest : NULL;
+  return strlen(digest) == HETA_DIGEST - 1 && strspn(digest, "0123456789abcdef") == HETA_DIGEST - 1
+             ? digest
+             : NULL;
 }
 
-/* The one layer that is the model, or NULL and why there is none that could be explained. */
-static const json_t *model_layer(const json_t *manifest, const char **problem) {
-  const json_t *layers = json_object_get(manifest, "layers"), *model = NULL;
+const char *heta_i_ollama_read(const char *bytes, size_t size, char digest[HETA_DIGEST]) {
   size_t models = 0;
   bool adapter = false;
+  const char *found = NULL;
+  json_t *manifest = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
+  const json_t *layers = json_object_get(manifest, "layers");
   for (size_t i = 0; i < json_array_size(layers); i++) {
     const json_t *layer = json_array_get(layers, i);
     const char *type = json_string_value(json_object_get(layer, "mediaType"));
@@ -57,17 +62,21 @@ static const json_t *model_layer(const json_t *manifest, const char **problem) {
     type += strlen(LAYER);
     if (!strcmp(type, "adapter")) adapter = true;
     if (strcmp(type, "model")) continue;
-    model = layer;
+    found = digest_of(layer);
     models++;
   }
-  *problem = adapter      ? "Ollama runs this model with an adapter, which heta does not read"
-             : models > 1 ? "Ollama's manifest names several model files, which heta does not join"
-             : !models ? "Ollama's manifest names no GGUF file: it is damaged, or the model lies "
-                         "elsewhere or in another format"
-             : !digest_of(model)
-                 ? "Ollama's manifest does not name its model file by a SHA-256: it is damaged"
-                 : NULL;
-  return *problem ? NULL : model;
+  const char *problem =
+      !manifest    ? "Ollama's manifest is no JSON: it is damaged; ollama pull fetches it again"
+      : adapter    ? "Ollama runs this model with an adapter, which heta does not read"
+      : models > 1 ? "Ollama's manifest names several model files, which heta does not join"
+      : !models
+          ? "Ollama's manifest names no GGUF file: it is damaged, or the model lies elsewhere "
+            "or in another format"
+      : !found ? "Ollama's manifest does not name its model file by a SHA-256: it is damaged"
+               : NULL;
+  if (!problem) memcpy(digest, found, HETA_DIGEST);
+  json_decref(manifest);
+  return problem;
 }
 
 /* Fills path and bytes, or problem. */
@@ -75,27 +84,21 @@ static heta_status read_manifest(scan *s, const char *path, heta_found_model *fo
                                  heta_error *error) {
   heta_status status = HETA_OK;
   heta_i_arena *memory = &s->models->memory;
+  char digest[HETA_DIGEST], why[128];
   size_t size = 0;
   struct stat about;
-  json_t *manifest = NULL;
   char *bytes = heta_i_allocate(MANIFEST, 1);
   if (!bytes) return heta_i_no_memory(error, "a manifest of Ollama", MANIFEST);
   int code = read_file(path, bytes, MANIFEST, &size);
   if (code) {
-    char why[128];
     if (strerror_r(code, why, sizeof why)) why[0] = 0;
     found->problem = heta_i_arena_print(memory, "Ollama's manifest cannot be read: %s", why);
     if (!found->problem) status = heta_i_no_memory(error, "a message", sizeof why);
     goto done;
   }
-  manifest = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
-  if (!manifest) {
-    found->problem = "Ollama's manifest is no JSON: it is damaged; ollama pull fetches it again";
-    goto done;
-  }
-  const json_t *layer = model_layer(manifest, &found->problem);
-  if (!layer) goto done;
-  char *blob = heta_i_arena_print(memory, "%s/sha256-%s", s->blobs, digest_of(layer));
+  found->problem = heta_i_ollama_read(bytes, size, digest);
+  if (found->problem) goto done;
+  char *blob = heta_i_arena_print(memory, "%s/sha256-%s", s->blobs, digest);
   if (!blob) HETA_GO(heta_i_no_memory(error, "the path of a model", strlen(s->blobs)));
   if (stat(blob, &about) == 0) {
     found->path = blob;
@@ -106,7 +109,6 @@ static heta_status read_manifest(scan *s, const char *path, heta_found_model *fo
     if (!found->problem) status = heta_i_no_memory(error, "a message", strlen(blob));
   }
 done:
-  json_decref(manifest);
   heta_i_free(bytes);
   return status;
 }

@@ -22,7 +22,8 @@ static heta_status rewrite_names(const heta_i_definition *definition, heta_i_add
   heta_status status = HETA_OK;
   for (size_t i = 0; i < added->count; i++) {
     heta_i_rewritten name = {added->names[i].bytes, added->names[i].size, NULL, NULL};
-    status = heta_i_rewrite_all(definition->early, definition->early_count, true, &name, error);
+    status = heta_i_rewrite_all(definition->early, definition->early_count, HETA_BEFORE_NOTHING,
+                                &name, error);
     heta_i_buffer_append(&all, name.text, name.size);
     added->names[i].size = name.size;
     heta_i_rewritten_free(&name);

@@ -1,5 +1,5 @@
 /* definition.h: what a tokenizer is made from, wherever that was read: a GGUF file's metadata
- * (gguf.c) or a folder's tokenizer.json (json.c). */
+ * (gguf.c) or a folder's tokenizer.json (folder.c). */
 #ifndef HETA_TEXT_DEFINITION_H
 #define HETA_TEXT_DEFINITION_H
 
@@ -79,6 +79,10 @@ typedef struct heta_i_definition {
  * heta_i_definition_free, also after a failure. */
 heta_status heta_i_definition_of_gguf(const heta_i_file *file, heta_i_definition *out,
                                       heta_error *error);
+/* The same for the text of a tokenizer.json, which says nothing of bos, eos, unk, pad, add_bos and
+ * the chat template. Messages name fields. */
+heta_status heta_i_definition_of_json(const char *json, size_t size, size_t rows,
+                                      heta_i_definition *out, heta_error *error);
 /* The same for a folder with tokenizer.json. rows is the number of ids the model has an embedding
  * for: ids without a token become holes; 0: as many as the tokenizer has. Messages name the file.
  */

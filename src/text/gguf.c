@@ -159,6 +159,24 @@ static heta_status read_byte_level(const heta_i_file *file, heta_i_definition *o
   return HETA_OK;
 }
 
+/* Phi-3's added tokens take the white space after them, except the few below. GGUF has no place to
+ * say so. */
+static void strip_after_phi3(const heta_i_file *file, heta_i_definition *out) {
+  static const char *const others[] = {"<unk>", "<s>", "<|endoftext|>"};
+  const char *architecture = NULL;
+  if (!heta_i_file_string(file, "general.architecture", &architecture, NULL) ||
+      strcmp(architecture, "phi3"))
+    return;
+  for (size_t i = 0; i < out->count; i++) {
+    heta_i_defined_token *token = &out->tokens[i];
+    bool strips = token->type == HETA_VOCABULARY_CONTROL || token->type == HETA_VOCABULARY_USER;
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+      if (token->size == strlen(others[k]) && !memcmp(token->name, others[k], token->size))
+        strips = false;
+    if (strips) token->flags = HETA_ADDED_STRIP_RIGHT;
+  }
+}
+
 /* "llama": SentencePiece's BPE. */
 static heta_status read_sentencepiece(const heta_i_file *file, heta_i_definition *out,
                                       heta_error *error) {
@@ -166,6 +184,7 @@ static heta_status read_sentencepiece(const heta_i_file *file, heta_i_definition
   if (!out->pre) out->pre = "default";
   HETA_TRY(read_tokens(file, out, error));
   HETA_TRY(read_scores(file, out, error));
+  strip_after_phi3(file, out);
   HETA_TRY(read_flag(file, ADD_SPACE, &space, error));
   HETA_TRY(read_flag(file, REMOVE_SPACES, &remove, error));
   if (remove)

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "format/json.h"
 #include "format/quote.h"
-#include "text/json.h"
+#include "text/folder.h"
 
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
@@ -14,19 +15,19 @@ static heta_status set_token(heta_i_definition *out, const char *where, const ch
                              heta_error *error) {
   char shown[HETA_QUOTE], other[HETA_QUOTE];
   heta_i_quote(shown, name, size);
-  if (!json_is_integer(id))
+  int64_t number;
+  if (!heta_i_json_integer(id, &number))
     return heta_i_fail(error, HETA_E_FORMAT, "%s gives \"%s\" no whole number as its id", where,
                        shown);
-  json_int_t number = json_integer_value(id);
   if (number < 0 || (uint64_t)number >= out->count)
     return heta_i_fail(error, HETA_E_FORMAT,
-                       "%s gives \"%s\" the id %" JSON_INTEGER_FORMAT ", but the ids are 0 to %zu",
-                       where, shown, number, out->count - 1);
+                       "%s gives \"%s\" the id %" PRId64 ", but the ids are 0 to %zu", where, shown,
+                       number, out->count - 1);
   heta_i_defined_token *slot = &out->tokens[number];
   if (slot->name && (slot->size != size || memcmp(slot->name, name, size)))
     return heta_i_fail(error, HETA_E_FORMAT,
-                       "%s gives \"%s\" the id %" JSON_INTEGER_FORMAT ", which is that of \"%s\"",
-                       where, shown, number, heta_i_quote(other, slot->name, slot->size));
+                       "%s gives \"%s\" the id %" PRId64 ", which is that of \"%s\"", where, shown,
+                       number, heta_i_quote(other, slot->name, slot->size));
   if (slot->name && slot->flags != token.flags && slot->type != HETA_VOCABULARY_NORMAL)
     return heta_i_fail(error, HETA_E_FORMAT, "%s has \"%s\" twice", where, shown);
   *slot = token;
@@ -213,10 +214,10 @@ heta_status heta_i_json_model(const json_t *top, size_t rows, heta_i_definition 
   HETA_TRY(fill_holes(out, error));
   HETA_TRY(read_merges(merges, out, error));
   if (!unknown) return HETA_OK;
-  const json_t *id = json_object_get(vocabulary, unknown);
-  if (!id)
+  int64_t id;
+  if (!heta_i_json_integer(json_object_get(vocabulary, unknown), &id))
     return heta_i_fail(error, HETA_E_FORMAT, "model.unk_token, \"%s\", is not in model.vocab",
                        heta_i_quote_string(shown, unknown));
-  out->unknown = (int32_t)json_integer_value(id);
+  out->unknown = (int32_t)id;
   return HETA_OK;
 }

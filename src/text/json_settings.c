@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "format/json.h"
 #include "format/map.h"
 #include "format/quote.h"
-#include "text/json.h"
+#include "text/folder.h"
 
 static int32_t find_token(const heta_i_definition *d, const char *name, size_t size) {
   for (size_t i = 0; i < d->count; i++)
@@ -49,8 +50,8 @@ static heta_status read_id(const json_t *top, const char *key, size_t count, int
   const json_t *value = json_object_get(top, key);
   if (json_is_array(value)) value = json_array_get(value, 0);
   if (*out >= 0 || !value || json_is_null(value)) return HETA_OK;
-  json_int_t id = json_integer_value(value);
-  if (!json_is_integer(value) || id < -1 || (id >= 0 && (uint64_t)id >= count))
+  int64_t id;
+  if (!heta_i_json_integer(value, &id) || id < -1 || (id >= 0 && (uint64_t)id >= count))
     return heta_i_fail(error, HETA_E_FORMAT, "%s is no id of the vocabulary, 0 to %zu", key,
                        count - 1);
   *out = (int32_t)id;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "format/quote.h"
-#include "text/json.h"
+#include "text/folder.h"
 
 #define SPACE "\xe2\x96\x81" /* U+2581, which stands for a space in names */
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"

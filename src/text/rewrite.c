@@ -93,14 +93,14 @@ static heta_status replace(const heta_i_rewrite *rewrite, heta_i_rewritten *text
   return HETA_OK;
 }
 
-heta_status heta_i_rewrite_all(const heta_i_rewrite *rewrites, size_t count, bool first,
+heta_status heta_i_rewrite_all(const heta_i_rewrite *rewrites, size_t count, heta_i_before before,
                                heta_i_rewritten *text, heta_error *error) {
   for (size_t i = 0; i < count; i++) {
     const heta_i_rewrite *rewrite = &rewrites[i];
     if (rewrite->kind == HETA_REWRITE_COMPOSE) HETA_TRY(compose(text, error));
     if (rewrite->kind == HETA_REWRITE_REPLACE) HETA_TRY(replace(rewrite, text, error));
     if (rewrite->kind != HETA_REWRITE_PREPEND || !text->size) continue;
-    if (rewrite->only_first && !first) continue;
+    if (before == HETA_BEFORE_TEXT || (before && rewrite->only_first)) continue;
     if (rewrite->unless_there && starts_with(text->text, text->size, rewrite->to, rewrite->to_size))
       continue;
     HETA_TRY(prepend(rewrite, text, error));

@@ -31,10 +31,17 @@ typedef struct heta_i_rewritten {
                      to its size */
 } heta_i_rewritten;
 
-/* Applies the rewrites in turn. first: the stretch begins where the whole text begins. An offset
+/* What is before the stretch: nothing, an added token, or a text that it continues. */
+typedef enum heta_i_before {
+  HETA_BEFORE_NOTHING,
+  HETA_BEFORE_ADDED,
+  HETA_BEFORE_TEXT /* nothing is prepended */
+} heta_i_before;
+
+/* Applies the rewrites in turn. An offset
  * inside characters that changed goes as far into them as the text reaches. The caller releases
  * *text with heta_i_rewritten_free, also after a failure. */
-heta_status heta_i_rewrite_all(const heta_i_rewrite *rewrites, size_t count, bool first,
+heta_status heta_i_rewrite_all(const heta_i_rewrite *rewrites, size_t count, heta_i_before before,
                                heta_i_rewritten *text, heta_error *error);
 void heta_i_rewritten_free(heta_i_rewritten *text);
 

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "text/added.h"
-#include "text/json.h"
+#include "text/folder.h"
 #include "text/merges.h"
 
 struct heta_i_tokenizer {
@@ -54,31 +54,44 @@ static heta_status build(heta_i_tokenizer *tokenizer, heta_error *error) {
   return HETA_OK;
 }
 
+/* A tokenizer without a definition. */
+static heta_status allocate(heta_i_tokenizer **out, heta_error *error) {
+  *out = heta_i_allocate(1, sizeof **out);
+  return *out ? HETA_OK : heta_i_no_memory(error, "the tokenizer", sizeof **out);
+}
+
+/* Hands out the tokenizer unless something failed. */
+static heta_status finish(heta_status status, heta_i_tokenizer *made, heta_i_tokenizer **out) {
+  if (status)
+    heta_i_tokenizer_free(made);
+  else
+    *out = made;
+  return status;
+}
+
 heta_status heta_i_tokenizer_create(const heta_i_file *file, heta_i_tokenizer **out,
                                     heta_error *error) {
-  heta_i_tokenizer *tokenizer = heta_i_allocate(1, sizeof *tokenizer);
-  if (!tokenizer) return heta_i_no_memory(error, "the tokenizer", sizeof *tokenizer);
-  heta_status status = heta_i_definition_of_gguf(file, &tokenizer->definition, error);
-  if (!status) status = build(tokenizer, error);
-  if (status)
-    heta_i_tokenizer_free(tokenizer);
-  else
-    *out = tokenizer;
-  return status;
+  heta_i_tokenizer *made;
+  HETA_TRY(allocate(&made, error));
+  heta_status status = heta_i_definition_of_gguf(file, &made->definition, error);
+  return finish(status ? status : build(made, error), made, out);
+}
+
+heta_status heta_i_tokenizer_create_json(const char *json, size_t size, size_t rows,
+                                         heta_i_tokenizer **out, heta_error *error) {
+  heta_i_tokenizer *made;
+  HETA_TRY(allocate(&made, error));
+  heta_status status = heta_i_definition_of_json(json, size, rows, &made->definition, error);
+  return finish(status ? status : build(made, error), made, out);
 }
 
 heta_status heta_i_tokenizer_create_folder(const char *folder, size_t rows, heta_i_tokenizer **out,
                                            heta_error *error) {
-  heta_i_tokenizer *tokenizer = heta_i_allocate(1, sizeof *tokenizer);
-  if (!tokenizer) return heta_i_no_memory(error, "the tokenizer", sizeof *tokenizer);
-  heta_status status = heta_i_definition_of_folder(folder, rows, &tokenizer->definition, error);
-  if (!status)
-    status = heta_i_json_name_file(build(tokenizer, error), folder, "tokenizer.json", error);
-  if (status)
-    heta_i_tokenizer_free(tokenizer);
-  else
-    *out = tokenizer;
-  return status;
+  heta_i_tokenizer *made;
+  HETA_TRY(allocate(&made, error));
+  heta_status status = heta_i_definition_of_folder(folder, rows, &made->definition, error);
+  if (!status) status = heta_i_json_name_file(build(made, error), folder, "tokenizer.json", error);
+  return finish(status, made, out);
 }
 
 void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer) {
@@ -109,6 +122,7 @@ bool heta_i_tokenizer_is_special(const heta_i_tokenizer *tokenizer, int32_t id) 
 typedef struct encoder {
   const heta_i_tokenizer *tokenizer;
   bool parse_special;
+  heta_i_before before; /* the text */
   heta_token *tokens;
   size_t count, room;
   heta_i_merge_room merging;
@@ -138,6 +152,11 @@ static size_t early_place(const encoder *e, size_t at) {
 
 static size_t place(const encoder *e, size_t at) {
   return early_place(e, e->from + (e->late.origin ? e->late.origin[at] : at));
+}
+
+/* What is before a byte at which plain text begins. */
+static heta_i_before before(const encoder *e, size_t at) {
+  return at ? HETA_BEFORE_ADDED : e->before;
 }
 
 static heta_status emit_added(encoder *e, int32_t id, size_t start, size_t end, heta_error *error) {
@@ -179,7 +198,7 @@ static heta_status encode_plain(encoder *e, size_t from, size_t to, heta_error *
   e->from = from;
   e->late = (heta_i_rewritten){e->early.text + from, to - from, NULL, NULL};
   heta_status status = heta_i_rewrite_all(t->definition.late, t->definition.late_count,
-                                          !early_place(e, from), &e->late, error);
+                                          before(e, early_place(e, from)), &e->late, error);
   if (!status)
     status = heta_i_pretokenizer_split(t->pretokenizer, e->late.text, e->late.size, encode_piece, e,
                                        error);
@@ -198,8 +217,8 @@ static heta_status encode_stretch(encoder *e, const char *text, size_t start, si
   heta_status status;
   e->base = start;
   e->early = (heta_i_rewritten){text + start, end - start, NULL, NULL};
-  HETA_GO(
-      heta_i_rewrite_all(t->definition.early, t->definition.early_count, !start, &e->early, error));
+  HETA_GO(heta_i_rewrite_all(t->definition.early, t->definition.early_count, before(e, start),
+                             &e->early, error));
   while (
       heta_i_added_next(&t->added[1], e->early.text, e->early.size, at, e->parse_special, &match)) {
     HETA_GO(encode_plain(e, at, match.start, error));
@@ -223,9 +242,9 @@ static heta_status encode_all(encoder *e, const char *text, size_t size, heta_er
   return encode_stretch(e, text, at, size, error);
 }
 
-heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text,
-                                    size_t size, bool parse_special, heta_token **out,
-                                    size_t *count, heta_error *error) {
+heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, heta_i_before before,
+                                          const char *text, size_t size, bool parse_special,
+                                          heta_token **out, size_t *count, heta_error *error) {
   if (size > INT32_MAX / 4)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "the text has %zu bytes; heta encodes at most %d at a time", size,
@@ -235,7 +254,10 @@ heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const cha
     return heta_i_fail_at(error, HETA_E_ARGUMENT, valid,
                           "the text is not valid UTF-8 at byte %zu (0x%02x)", valid,
                           (unsigned char)text[valid]);
-  encoder e = {.tokenizer = tokenizer, .parse_special = parse_special, .room = size / 4 + 1};
+  encoder e = {.tokenizer = tokenizer,
+               .parse_special = parse_special,
+               .before = before,
+               .room = size / 4 + 1};
   e.tokens = heta_i_allocate(e.room, sizeof *e.tokens);
   if (!e.tokens) return heta_i_no_memory(error, "the tokens", e.room * sizeof *e.tokens);
   heta_status status = encode_all(&e, text, size, error);
@@ -247,4 +269,11 @@ heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const cha
   *out = e.tokens;
   *count = e.count;
   return HETA_OK;
+}
+
+heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text,
+                                    size_t size, bool parse_special, heta_token **out,
+                                    size_t *count, heta_error *error) {
+  return heta_i_tokenizer_encode_after(tokenizer, HETA_BEFORE_NOTHING, text, size, parse_special,
+                                       out, count, error);
 }

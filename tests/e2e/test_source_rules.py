@@ -98,6 +98,14 @@ class SourceRules(Case):
         self.document("```\n`none.h`\n```\n")
         self.document("```\n", "x.md:1: this code block has no end")
 
+    def test_quotations(self):
+        self.write("src/base/x.c", FINE + "int HETA_ONE;\nint b;\nint c;\n")
+        self.document("`HETA_ONE`\n```c src/base/x.c\nint b;\nint c;\n```\n")
+        self.document("```c src/base/x.c\nint b;\nint d;\n```\n",
+                      "x.md:1: this block does not stand in src/base/x.c")
+        self.document("\n```c src/base/y.c\nint b;\n```\n", "x.md:2: there is no file src/base/y.c")
+        self.document("`HETA_NONE`\n", "there is no HETA_NONE")
+
 
 if __name__ == "__main__":
     main()

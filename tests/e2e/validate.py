@@ -44,7 +44,9 @@ def joined(lines):
     for index, (before, after) in enumerate(zip(meta["attributions"], summary["attributions"])):
         rows = [{key: value for key, value in line.items() if key not in ("type", "attribution")}
                 for line in lines if line["type"] == "row" and line["attribution"] == index]
-        attributions.append({**before, "rows": rows, "rollups": [], **after})
+        rollups = [{key: value for key, value in line.items() if key not in ("type", "attribution")}
+                   for line in lines if line["type"] == "rollup" and line["attribution"] == index]
+        attributions.append({**before, "rows": rows, "rollups": rollups, **after})
     whole = {**meta, **summary, "attributions": attributions}
     del whole["type"]
     return whole
@@ -149,11 +151,40 @@ def check_whole(result):
         for index, row in enumerate(attribution["rows"]):
             yield from check_row(row, attribution, targets, f"attribution {number}, row {index}")
             states.add(row["status"])
+        for rollup in attribution["rollups"]:
+            yield from check_rollup(rollup, attribution, result["input"]["tokens"],
+                                    f"attribution {number}, {rollup['level']} roll-up")
     if result["status"] == "complete" and states - {"complete"}:
         yield f"the result is complete, but some rows are {sorted(states)}"
     for series in result.get("work", []):
         if len(series["values"]) != series["targets"] * series["tokens"] * series["samples"]:
             yield f"the series {series['name']} has {len(series['values'])} values"
+
+
+def check_rollup(rollup, attribution, tokens, name):
+    """Units that tile the tokens, and sums that are those of the rows."""
+    at = 0
+    for index, unit in enumerate(rollup["units"]):
+        if unit["first"] != at or unit["last"] <= at or unit["last"] > len(tokens):
+            yield f"{name}: unit {index} covers tokens {unit['first']} to {unit['last']}"
+            return
+        at = unit["last"]
+        if (unit["start"], unit["end"]) != (tokens[unit["first"]]["start"], tokens[at - 1]["end"]):
+            yield f"{name}: unit {index} covers other bytes than its tokens"
+    if at != len(tokens):
+        yield f"{name}: the units cover {at} of {len(tokens)} tokens"
+    for sums, row in zip(rollup["rows"], attribution["rows"], strict=True):
+        for key in ("score", "signed_score"):
+            values, wanted = sums[key], row[key]
+            if (values is None) != (wanted is None):
+                yield f"{name}: {key} is there for sums or for tokens only"
+            elif values is not None and None not in wanted and abs(
+                    sum(values) - sum(wanted)) > 1e-9 * sum(map(abs, wanted)):
+                yield f"{name}: {key} of target {row['target']} sums to another number"
+        before = sum(unit["first"] < len(row["score"]) for unit in rollup["units"])
+        lists = [sums["score"], *sums["components"].values(), *sums["se"].values()]
+        if any(len(values) != before for values in lists):
+            yield f"{name}: {before} units begin before target {row['target']}, not as many sums"
 
 
 def problems(data):

@@ -29,15 +29,17 @@ static int append(void *context, const void *bytes, size_t size) {
   return 0;
 }
 
-static text written(const heta_result *result, const char *format) {
+static text written(const heta_result *result, const char *format, heta_level level) {
   text out = {0};
   heta_error error = {0};
-  check(!heta_report_write(heta_result_get(result), format, NULL, append, &out, &error));
+  heta_report_options options = heta_report_options_default();
+  options.level = level;
+  check(!heta_report_write(heta_result_get(result), format, &options, append, &out, &error));
   return out;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  static const char *const FORMATS[] = {"term", "html", "jsonl"};
+  static const char *const FORMATS[] = {"term", "html", "jsonl", "csv", "svg"};
   heta_result *result = NULL, *again = NULL;
   heta_error error = {0};
   heta_status status = heta_result_read((const char *)bytes, size, &result, &error);
@@ -47,10 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     return 0;
   }
   for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
-    free(written(result, FORMATS[i]).bytes);
-  text first = written(result, "json");
+    free(written(result, FORMATS[i], (heta_level)i).bytes);
+  text first = written(result, "json", HETA_LEVEL_TOKEN);
   check(!heta_result_read(first.bytes, first.size, &again, &error));
-  text second = written(again, "json");
+  text second = written(again, "json", HETA_LEVEL_TOKEN);
   check(first.size == second.size && !memcmp(first.bytes, second.bytes, first.size));
   free(first.bytes);
   free(second.bytes);

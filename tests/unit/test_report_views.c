@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "report/glyph.h"
+#include "report/rollup.h"
 #include "report/view.h"
 #include "support/capture.h"
 #include "support/sample.h"
@@ -86,14 +87,17 @@ static void ranking(void **state) {
   const heta_result_token tokens[7] = {[5] = {.kind = HETA_TOKEN_SPECIAL}};
   const heta_row row = {.length = 7, .score = score};
   const heta_attribution a = {.tokens = tokens, .token_count = 7};
+  const heta_unit units[7] = {{.first = 0}, {.first = 1}, {.first = 2}, {.first = 3},
+                              {.first = 4}, {.first = 5}, {.first = 6}};
+  const heta_rollup rollup = {.unit_count = 7, .units = units};
   size_t best[7];
-  assert_int_equal(heta_i_row_best(&a, &row, false, 3, best), 3);
+  assert_int_equal(heta_i_rollup_best(&a, &rollup, &row, false, 3, best), 3);
   assert_int_equal(best[0], 3);
   assert_int_equal(best[1], 4);
   assert_int_equal(best[2], 6);
-  assert_int_equal(heta_i_row_best(&a, &row, false, 7, best), 4);
+  assert_int_equal(heta_i_rollup_best(&a, &rollup, &row, false, 7, best), 4);
   assert_int_equal(best[3], 1);
-  assert_int_equal(heta_i_row_best(&a, &row, true, 7, best), 2);
+  assert_int_equal(heta_i_rollup_best(&a, &rollup, &row, true, 7, best), 2);
   assert_int_equal(best[0], 0);
   assert_int_equal(best[1], 5);
 }

@@ -274,7 +274,7 @@ static void refused_settings(void **state) {
       {"tokenizer_config.json", "{\"chat_template\": 1}", "chat_template is not a string",
        HETA_E_FORMAT},
       {"tokenizer_config.json", "[]", "holds no JSON object", HETA_E_FORMAT},
-      {"special_tokens_map.json", "{", "special_tokens_map.json: byte 1 (line 1) is not JSON",
+      {"special_tokens_map.json", "{", "special_tokens_map.json, byte 1: the JSON text breaks off",
        HETA_E_FORMAT},
       {"config.json", "{\"eos_token_id\": 6}", "eos_token_id is no id of the vocabulary, 0 to 5",
        HETA_E_FORMAT},
@@ -300,7 +300,7 @@ static void refused_files(void **state) {
   clear_folder();
   assert_refused(0, HETA_E_IO, "transformers writes it with save_pretrained");
   put_text("tokenizer.json", "");
-  assert_refused(0, HETA_E_FORMAT, "is not JSON");
+  assert_refused(0, HETA_E_FORMAT, "the JSON text breaks off");
   put_text("tokenizer.json", "{\"a\": 1, \"a\": 2}");
   assert_refused(0, HETA_E_FORMAT, "duplicate object key");
   put_text("tokenizer.json", "{\n\"model\": tru}");
@@ -308,7 +308,8 @@ static void refused_files(void **state) {
   heta_error error = {0};
   assert_int_equal(heta_i_tokenizer_create_folder(folder, 0, &tokenizer, &error), HETA_E_FORMAT);
   assert_int_equal(error.offset, 14);
-  assert_non_null(strstr(error.message, "byte 14 (line 2) is not JSON"));
+  assert_non_null(
+      strstr(error.message, "tokenizer.json, byte 14: the JSON text breaks off or is damaged"));
   put_text("tokenizer.json", "{}");
   assert_refused(0, HETA_E_UNSUPPORTED, "neither spells bytes as letters");
   put_changed(NULL, NULL);

@@ -1,5 +1,5 @@
-/* json.c: the definition of a tokenizer from a folder with tokenizer.json. */
-#include "text/json.h"
+/* folder.c: the definition of a tokenizer from a folder with tokenizer.json. */
+#include "text/folder.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/json.h"
 #include "format/map.h"
 #include "format/quote.h"
 
@@ -20,20 +21,16 @@ heta_status heta_i_json_name_file(heta_status status, const char *folder, const 
   return heta_i_fail_at(error, status, error->offset, "%s/%s: %s", folder, name, message);
 }
 
-static heta_status parse(const heta_i_map *map, json_t **out, heta_error *error) {
+/* Parses a text whose top must be an object; path is for messages. */
+static heta_status parse(const char *bytes, size_t size, const char *path, json_t **out,
+                         heta_error *error) {
   char shown[HETA_QUOTE];
-  json_error_t problem = {0};
-  json_t *top = json_loadb((const char *)map->bytes, map->size,
-                           JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
-  if (!top && json_error_code(&problem) == json_error_out_of_memory)
-    return heta_i_no_memory(error, "a JSON file", map->size);
-  if (!top)
-    return heta_i_fail_at(error, HETA_E_FORMAT, (uint64_t)problem.position,
-                          "byte %d (line %d) is not JSON: %s; the file is damaged: fetch it again",
-                          problem.position, problem.line, heta_i_quote_string(shown, problem.text));
+  json_t *top = NULL;
+  HETA_TRY(heta_i_json_parse(bytes, size, path, 0, &top, error));
   if (!json_is_object(top)) {
     json_decref(top);
-    return heta_i_fail(error, HETA_E_FORMAT, "the file holds no JSON object");
+    return heta_i_fail(error, HETA_E_FORMAT, "%s holds no JSON object",
+                       heta_i_quote_string(shown, path));
   }
   *out = top;
   return HETA_OK;
@@ -49,13 +46,7 @@ heta_status heta_i_json_load(const char *folder, const char *name, bool optional
   heta_status status = HETA_OK;
   if (!optional || !access(path, F_OK)) {
     status = heta_i_map_open(path, &map, error);
-    if (!status) {
-      status =
-          heta_i_json_name_file(map.size > INT32_MAX ? heta_i_fail(error, HETA_E_UNSUPPORTED,
-                                                                   "the file has more than 2 GiB")
-                                                     : parse(&map, out, error),
-                                folder, name, error);
-    }
+    if (!status) status = parse((const char *)map.bytes, map.size, path, out, error);
   }
   heta_i_map_close(&map);
   heta_i_arena_free(&arena);
@@ -123,16 +114,25 @@ static heta_status read_top(size_t rows, heta_i_definition *out, heta_error *err
   return HETA_OK;
 }
 
+static const heta_i_definition EMPTY = {.tokens_key = "model.vocab",
+                                        .merges_key = "model.merges",
+                                        .bos = -1,
+                                        .eos = -1,
+                                        .unk = -1,
+                                        .pad = -1,
+                                        .unknown = -1};
+
+heta_status heta_i_definition_of_json(const char *json, size_t size, size_t rows,
+                                      heta_i_definition *out, heta_error *error) {
+  *out = EMPTY;
+  HETA_TRY(parse(json, size, "tokenizer.json", &out->json, error));
+  return read_top(rows, out, error);
+}
+
 heta_status heta_i_definition_of_folder(const char *folder, size_t rows, heta_i_definition *out,
                                         heta_error *error) {
   static const char FILE_NAME[] = "tokenizer.json";
-  *out = (heta_i_definition){.tokens_key = "model.vocab",
-                             .merges_key = "model.merges",
-                             .bos = -1,
-                             .eos = -1,
-                             .unk = -1,
-                             .pad = -1,
-                             .unknown = -1};
+  *out = EMPTY;
   heta_status status = heta_i_json_load(folder, FILE_NAME, false, &out->json, error);
   if (status == HETA_E_IO)
     return heta_i_fail(error, HETA_E_IO,

@@ -1,7 +1,7 @@
-/* json.h: the parts of reading a tokenizer from a folder. They name the field in messages; the file
- * is named by who reads it. */
-#ifndef HETA_TEXT_JSON_H
-#define HETA_TEXT_JSON_H
+/* folder.h: the parts of reading a tokenizer from a folder. They name the field in messages; the
+ * file is named by who reads it. */
+#ifndef HETA_TEXT_FOLDER_H
+#define HETA_TEXT_FOLDER_H
 
 #include "text/definition.h"
 
