@@ -587,7 +587,8 @@ typedef struct heta_report_options {
 HETA_API heta_report_options heta_report_options_default(void);
 
 /* Writes an attribution as "term", "json", "jsonl", "html", "csv" (one line per target and unit),
- * "svg" (a picture of each target's text) or "npz" (arrays for NumPy). Equal attributions give
+ * "svg" (a picture of each target's text), "npz" (arrays for NumPy) or "inseq" (what Inseq loads:
+ * docs/inseq.md). Equal attributions give
  * equal bytes, but for the "timing" and "environment" objects of the JSON forms. Errors:
  * HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO (the write
  * function failed), HETA_E_MEMORY. */

@@ -31,7 +31,12 @@ static const char *format_of(const char *path) {
     const char *extension, *format;
   } known[] = {{".json", "json"}, {".jsonl", "jsonl"}, {".html", "html"}, {".htm", "html"},
                {".csv", "csv"},   {".npz", "npz"},     {".svg", "svg"},   {".txt", "term"}};
+  static const char inseq[] = ".inseq.json";
   const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+  size_t length = strlen(path);
+  if (length > sizeof inseq && strcmp(path + length - (sizeof inseq - 1), inseq) == 0) {
+    return "inseq";
+  }
   if (!dot || (slash && dot < slash)) return NULL;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (strcmp(dot, known[i].extension) == 0) return known[i].format;
@@ -188,7 +193,7 @@ static int write_file(const char *given, bool overwrite, const heta_attribution 
 
 static int write_stdout(const cli_output *output, const heta_attribution *attribution,
                         heta_report_options *options) {
-  static const char *const names[] = {NULL, "term", "json", "jsonl", "csv", NULL};
+  static const char *const names[] = {NULL, "term", "json", "jsonl", "csv", "inseq", NULL};
   const char *format = names[cli_output_format(output)];
   heta_error error = {0};
   if (!format) return CLI_DONE;
