@@ -79,7 +79,9 @@ int cli_read_input(const cli_input *input, const char *fallback, cli_text *text)
 int cli_open_model(const char *name, heta_model **model) {
   char path[HETA_PATH];
   heta_error error = {0};
-  if (!name) return cli_fail(CLI_USAGE, "no model is given: -m FILE.gguf names one");
+  if (!name)
+    return cli_fail(CLI_USAGE,
+                    "no model is given: -m names a file, or a model that heta model list shows");
   if (heta_model_locate(NULL, name, path, &error) == HETA_OK &&
       heta_model_open(path, model, &error) == HETA_OK) {
     return CLI_DONE;

@@ -91,8 +91,7 @@ static heta_status fill_info(heta_model *model, const char *path, heta_error *er
   info->pad = tokenizer->pad;
   info->add_bos = tokenizer->add_bos;
   describe_family(hyper, info);
-  HETA_TRY(count_weights(model, error));
-  return fingerprint(model, info->bytes < HASH_WHOLE_BELOW, error);
+  return count_weights(model, error);
 }
 
 /* Puts the file's name before a message that does not say it: the tokenizer knows no file. */
@@ -121,7 +120,7 @@ static heta_status open_tokenizer(heta_model *model, heta_error *error) {
                                         &model->tokenizer, error);
 }
 
-heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
+heta_status heta_i_model_look(const char *path, const heta_i_architecture *architecture,
                               heta_model **out, heta_error *error) {
   heta_status status = HETA_OK;
   heta_model *model = heta_i_allocate(1, sizeof *model);
@@ -143,6 +142,18 @@ heta_status heta_i_model_open(const char *path, const heta_i_architecture *archi
   return HETA_OK;
 done:
   heta_model_close(model);
+  return status;
+}
+
+heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
+                              heta_model **out, heta_error *error) {
+  heta_model *model;
+  HETA_TRY(heta_i_model_look(path, architecture, &model, error));
+  heta_status status = fingerprint(model, model->info.bytes < HASH_WHOLE_BELOW, error);
+  if (status)
+    heta_model_close(model);
+  else
+    *out = model;
   return status;
 }
 

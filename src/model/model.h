@@ -71,5 +71,8 @@ heta_status heta_i_tokenize_after(const heta_model *model, int32_t last, const c
 /* As heta_model_open, for a family that need not be in the table (NULL: look it up). */
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
                               heta_model **out, heta_error *error);
+/* The same without the fingerprint, for which all of the file is read: info.fingerprint is NULL. */
+heta_status heta_i_model_look(const char *path, const heta_i_architecture *architecture,
+                              heta_model **out, heta_error *error);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "format/file.h"
 #include "format/quote.h"
+#include "model/model.h"
 
 static const struct store {
   const char *source;
@@ -121,7 +122,7 @@ static heta_status try_to_open(heta_models *models, heta_found_model *found, het
   heta_model *model;
   heta_i_file *file;
   if (!found->path) return HETA_OK;
-  heta_status status = heta_model_open(found->path, &model, &problem);
+  heta_status status = heta_i_model_look(found->path, NULL, &model, &problem);
   if (status == HETA_OK) {
     const heta_model_info *info = heta_model_get_info(model);
     found->supported = true;
