@@ -19,9 +19,10 @@ static int32_t find_token(const heta_i_definition *d, const char *name, size_t s
   return -1;
 }
 
-/* "bos_token": "<s>" or {"content": "<s>", …}. */
-static heta_status read_token(const json_t *top, const char *key, const heta_i_definition *d,
-                              int32_t *out, heta_error *error) {
+/* "bos_token": "<s>" or {"content": "<s>", …}. One that tokenizer.json does not have is refused
+ * when it is `needed`; else there is none, since no text gets it. */
+static heta_status read_token(const json_t *top, const char *key, bool needed,
+                              const heta_i_definition *d, int32_t *out, heta_error *error) {
   char shown[HETA_QUOTE];
   const json_t *value = json_object_get(top, key);
   if (json_is_object(value)) value = json_object_get(value, "content");
@@ -30,7 +31,7 @@ static heta_status read_token(const json_t *top, const char *key, const heta_i_d
     return heta_i_fail(error, HETA_E_FORMAT, "%s is neither a string nor an object with content",
                        key);
   *out = find_token(d, json_string_value(value), json_string_length(value));
-  if (*out < 0)
+  if (*out < 0 && needed)
     return heta_i_fail(error, HETA_E_FORMAT, "%s is \"%s\", which is no token of tokenizer.json",
                        key,
                        heta_i_quote(shown, json_string_value(value), json_string_length(value)));
@@ -38,10 +39,10 @@ static heta_status read_token(const json_t *top, const char *key, const heta_i_d
 }
 
 static heta_status read_tokens(const json_t *top, heta_i_definition *d, heta_error *error) {
-  HETA_TRY(read_token(top, "bos_token", d, &d->bos, error));
-  HETA_TRY(read_token(top, "eos_token", d, &d->eos, error));
-  HETA_TRY(read_token(top, "unk_token", d, &d->unk, error));
-  return read_token(top, "pad_token", d, &d->pad, error);
+  HETA_TRY(read_token(top, "bos_token", true, d, &d->bos, error));
+  HETA_TRY(read_token(top, "eos_token", true, d, &d->eos, error));
+  HETA_TRY(read_token(top, "unk_token", false, d, &d->unk, error));
+  return read_token(top, "pad_token", false, d, &d->pad, error);
 }
 
 /* "eos_token_id": 2 or [2, 32000], of which the first counts. */
@@ -148,7 +149,8 @@ static heta_status read_post(const json_t *top, heta_i_definition *d, const char
   return HETA_OK;
 }
 
-/* tokenizer_config.json's add_bos_token has the last word, as in transformers. */
+/* tokenizer_config.json's add_bos_token has the last word, as in transformers, where it also means
+ * nothing without a bos_token. */
 static heta_status decide_bos(const json_t *config, const char *leading, heta_i_definition *d,
                               heta_error *error) {
   char shown[HETA_QUOTE];
@@ -156,8 +158,7 @@ static heta_status decide_bos(const json_t *config, const char *leading, heta_i_
   d->add_bos = first >= 0;
   HETA_TRY(heta_i_member_flag(config, "", "add_bos_token", &d->add_bos, error));
   if (d->add_bos && d->bos < 0) d->bos = first;
-  if (d->add_bos && d->bos < 0)
-    return heta_i_fail(error, HETA_E_FORMAT, "add_bos_token is true, but there is no bos_token");
+  if (d->bos < 0) d->add_bos = false;
   if (d->add_bos && first >= 0 && first != d->bos)
     return heta_i_fail(error, HETA_E_UNSUPPORTED,
                        "tokenizer.json puts \"%s\" before the text, which is not the bos_token; "

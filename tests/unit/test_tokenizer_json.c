@@ -289,8 +289,12 @@ static void refused_settings(void **state) {
   }
   clear_folder();
   put_changed("\"post_processor\": {", "\"post_processor\": null, \"x\": {");
-  put_text("tokenizer_config.json", "{\"add_bos_token\": true}");
-  assert_refused(6, HETA_E_FORMAT, "add_bos_token is true, but there is no bos_token");
+  put_text("tokenizer_config.json", "{\"add_bos_token\": true, \"pad_token\": \"[PAD]\"}");
+  heta_i_tokenizer *tokenizer =
+      open_folder(folder, 6); /* there is no bos_token, nor that pad token */
+  assert_false(heta_i_tokenizer_get_info(tokenizer)->add_bos);
+  assert_int_equal(heta_i_tokenizer_get_info(tokenizer)->pad, -1);
+  heta_i_tokenizer_free(tokenizer);
 }
 
 /* ---- Refused files --------------------------------------------------------------------------- */
