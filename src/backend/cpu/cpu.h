@@ -32,6 +32,10 @@ void heta_i_cpu_rms_norm_forward(const heta_i_rows_f32 *r);
 void heta_i_cpu_rms_norm_vjp(const heta_i_rows_f32 *r);
 void heta_i_cpu_rms_norm_jvp(const heta_i_rows_f32 *r);
 void heta_i_cpu_rms_norm_vjp_tangent(const heta_i_rows_f32 *r);
+void heta_i_cpu_activation_forward(const heta_i_rows_f32 *r);
+void heta_i_cpu_activation_vjp(const heta_i_rows_f32 *r);
+void heta_i_cpu_activation_jvp(const heta_i_rows_f32 *r);
+void heta_i_cpu_activation_vjp_tangent(const heta_i_rows_f32 *r);
 void heta_i_cpu_gated_forward(const heta_i_rows_f32 *r);
 void heta_i_cpu_gated_vjp(const heta_i_rows_f32 *r);
 void heta_i_cpu_gated_jvp(const heta_i_rows_f32 *r);
@@ -39,10 +43,11 @@ void heta_i_cpu_gated_vjp_tangent(const heta_i_rows_f32 *r);
 void heta_i_cpu_add(const heta_i_rows_f32 *r);
 
 /* eˣ in float, about 2 units in the last place: 2ⁿ eʳ with |r| <= ln 2 / 2, eʳ by its Taylor sum to
- * r⁷; inline, so that loops over it vectorise. Arguments below -87 give 0 or nearly so. */
+ * r⁷; inline, so that loops over it vectorise. Arguments below -80 give e⁻⁸⁰: compilers work out
+ * the clamped case in every lane, and a smaller number would make slow subnormal products there. */
 HETA_INLINE float heta_i_cpu_exp(float x) {
   const float round = 12582912.0f; /* 1.5 · 2²³: adding it leaves the nearest whole number */
-  x = x > -87.0f ? x : -87.0f;
+  x = x > -80.0f ? x : -80.0f;
   x = x < 88.0f ? x : 88.0f;
   float n = (x * 1.44269504088896341f + round) - round;
   float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
