@@ -16,7 +16,7 @@ static const double PI = 3.14159265358979323846;
 typedef struct table {
   const json_t *object; /* what describes it, or NULL */
   const char *within;   /* its name in messages, with a dot */
-  const char *kind;     /* "default", "linear", "llama3", "longrope" */
+  const char *kind;     /* "default", "linear", "llama3", "yarn", "longrope" */
   double theta;
   size_t dims;
 } table;
@@ -150,6 +150,47 @@ static heta_status write_linear(const heta_i_hf *hf, const table *rope) {
   return heta_i_hf_put_number(hf, "rope.scaling.factor", factor);
 }
 
+/* High frequencies stay, low ones are divided by a factor, and cos and sin grow with it. */
+static heta_status write_yarn(const heta_i_hf *hf, const table *rope) {
+  static const struct {
+    const char *from, *to;
+  } TURNS[] = {{"beta_fast", "rope.scaling.yarn_beta_fast"},
+               {"beta_slow", "rope.scaling.yarn_beta_slow"}};
+  static const char *const FOREIGN[] = {"mscale", "mscale_all_dim"};
+  double factor, original, magnitude, turns;
+  bool whole = true;
+  char name[HETA_HF_KEY_SIZE];
+  for (size_t i = 0; i < 2; i++)
+    if (heta_i_hf_get(rope->object, FOREIGN[i]))
+      return heta_i_fail(hf->error, HETA_E_UNSUPPORTED,
+                         "%s: %s%s is not supported with rope_type \"yarn\"", hf->config.path,
+                         rope->within, FOREIGN[i]);
+  const json_t *truncate = heta_i_hf_get(rope->object, "truncate");
+  if (truncate) whole = json_is_true(truncate);
+  if (!whole)
+    return heta_i_fail(hf->error, HETA_E_UNSUPPORTED,
+                       "%s: %struncate is not true, which is not supported with rope_type \"yarn\"",
+                       hf->config.path, rope->within);
+  HETA_TRY(number(hf, rope, "factor", NAN, &factor));
+  HETA_TRY(original_context(hf, rope, (double)hf->sizes.context, &original));
+  if (original != floor(original) || original > 1 << 30)
+    return bad(hf, rope, "original_max_position_embeddings is no whole number");
+  double usual = factor > 1 ? 1 + 0.1 * log(factor) : 1;
+  HETA_TRY(number(hf, rope, "attention_factor", usual, &magnitude));
+  for (size_t i = 0; i < 2; i++) {
+    if (!heta_i_hf_get(rope->object, TURNS[i].from)) continue;
+    HETA_TRY(number(hf, rope, TURNS[i].from, NAN, &turns));
+    HETA_TRY(heta_i_hf_put_number(hf, TURNS[i].to, turns));
+  }
+  HETA_TRY(heta_i_made_string(hf->to, heta_i_hf_key(hf, "rope.scaling.type", name), "yarn", 4,
+                              hf->error));
+  HETA_TRY(heta_i_hf_put_number(hf, "rope.scaling.factor", factor));
+  HETA_TRY(heta_i_hf_put_size(hf, "rope.scaling.original_context_length", (size_t)original));
+  if (fabs(magnitude - usual) > 0)
+    HETA_TRY(heta_i_hf_put_number(hf, "rope.scaling.attn_factor", magnitude / usual));
+  return HETA_OK;
+}
+
 static heta_status write_kind(const heta_i_hf *hf, const table *rope) {
   char shown[HETA_QUOTE];
   bool longer = hf->family->rope.longer;
@@ -160,11 +201,13 @@ static heta_status write_kind(const heta_i_hf *hf, const table *rope) {
   if (longer &&
       (!strcmp(rope->kind, "longrope") || !strcmp(rope->kind, "su") || !strcmp(rope->kind, "yarn")))
     return write_longrope(hf, rope);
-  return heta_i_fail(hf->error, HETA_E_UNSUPPORTED,
-                     "%s: %srope_type is \"%s\"; heta knows default, linear, llama3%s for this "
-                     "family",
-                     hf->config.path, rope->within, heta_i_quote_string(shown, rope->kind),
-                     longer ? " and longrope" : "");
+  if (!longer && !strcmp(rope->kind, "yarn")) return write_yarn(hf, rope);
+  return heta_i_fail(
+      hf->error, HETA_E_UNSUPPORTED,
+      "%s: %srope_type is \"%s\"; heta knows default, linear, llama3 and %s for this "
+      "family",
+      hf->config.path, rope->within, heta_i_quote_string(shown, rope->kind),
+      longer ? "longrope" : "yarn");
 }
 
 /* ---- Where it stands ------------------------------------------------------------------------- */

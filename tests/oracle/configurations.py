@@ -14,6 +14,8 @@ def _rope(spec):
         return spec['llama3']
     if 'linear' in spec:
         return {'rope_type': 'linear', 'factor': spec['linear']}
+    if 'yarn' in spec:
+        return {'rope_type': 'yarn', **spec['yarn']}
     return {'rope_type': 'default'}
 
 

@@ -36,8 +36,16 @@ def qwen2(spec):
     return {**_grouped(spec), 'rope.freq_base': spec['theta']}
 
 
+def _yarn(spec):
+    if 'yarn' not in spec:
+        return {}
+    return {'rope.scaling.type': 'yarn', 'rope.scaling.factor': spec['yarn']['factor'],
+            'rope.scaling.original_context_length':
+                spec['yarn']['original_max_position_embeddings']}
+
+
 def qwen3(spec):
-    return {**qwen2(spec), **_head(spec)}
+    return {**qwen2(spec), **_head(spec), **_yarn(spec)}
 
 
 def gpt2(spec):

@@ -52,6 +52,11 @@ MODELS = {
     'qwen3': dict(family='qwen3', width=18, layers=3, heads=3, kv=1, head=10, ffn=25,
                   theta=1000000.0, eps=1e-6, merges=5, text='the dean at ten',
                   folder=dict(kind=F32, shard='30KB')),
+    # YaRN: of eight pairs the first keeps its angle, the last three are divided by the factor.
+    'qwen3-yarn': dict(family='qwen3', width=20, layers=2, heads=2, kv=1, head=16, ffn=23,
+                       theta=100.0, eps=1e-6, merges=5, text='he ate in a tent',
+                       yarn=dict(factor=4.0, original_max_position_embeddings=64),
+                       folder=dict(kind=F32)),
     # Learned positions, fused matrices [input × output] in the folder.
     'gpt2': dict(family='gpt2', width=20, layers=3, heads=5, ffn=80, eps=1e-5, tied=True,
                  merges=7, text='in the tea, a hat', folder=dict(kind=F32, hub=True)),

@@ -125,6 +125,22 @@ static void angles(void **state) {
   heta_model_close(model);
 }
 
+/* YaRN: high frequencies stay, low ones are divided, and those between in part. */
+static void yarn(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("qwen3-yarn");
+  const heta_i_rotary *rotary = &model->hyper.rotary[HETA_ROTARY_GLOBAL];
+  double before = 0;
+  for (size_t i = 0; i < 8; i++) {
+    double divisor = pow(100, -(double)i / 8) / rotary->frequency[i];
+    assert_true(i ? divisor > before || divisor == 4 : divisor == 1);
+    before = divisor;
+  }
+  assert_true(before == 4);
+  assert_true(fabs(rotary->magnitude - (1 + 0.1 * log(4))) < 1e-15);
+  heta_model_close(model);
+}
+
 /* A linear factor counts with and without a scaling type, unless the type is none. */
 static void linear_factors(void **state) {
   (void)state;
@@ -179,259 +195,150 @@ typedef struct flaw {
   const char *said;
 } flaw;
 
-#define MISSING(model_, name)                                                                      \
+/* The key or tensor is left out. */
+#define MISSING(model_, name, sentence)                                                            \
+  { .model = model_, .without = name, .status = HETA_E_FORMAT, .said = sentence }
+/* A key is added, or another value stands in its place. */
+#define NUMBER(model_, key, type_, value, status_, sentence)                                       \
   {                                                                                                \
-    .model = model_, .without = name, .status = HETA_E_FORMAT
-#define NUMBER(model_, key, type_, value)                                                          \
+    .model = model_, .add = key, .type = GGUF_##type_, .number = value,                            \
+    .status = HETA_E_##status_, .said = sentence                                                   \
+  }
+#define OTHER_NUMBER(model_, key, type_, value, sentence)                                          \
   {                                                                                                \
-    .model = model_, .add = key, .type = type_, .number = value
-#define TEXT(model_, key, value)                                                                   \
+    .model = model_, .without = key, .add = key, .type = GGUF_##type_, .number = value,            \
+    .status = HETA_E_FORMAT, .said = sentence                                                      \
+  }
+#define WORD(model_, key, value, status_, sentence)                                                \
   {                                                                                                \
-    .model = model_, .add = key, .type = GGUF_STRING, .text = value
-#define TENSOR(model_, name, rows_, columns_)                                                      \
+    .model = model_, .add = key, .type = GGUF_STRING, .text = value, .status = HETA_E_##status_,   \
+    .said = sentence                                                                               \
+  }
+#define OTHER_WORD(model_, key, value, status_, sentence)                                          \
   {                                                                                                \
-    .model = model_, .add = name, .rows = rows_, .columns = columns_
+    .model = model_, .without = key, .add = key, .type = GGUF_STRING, .text = value,               \
+    .status = HETA_E_##status_, .said = sentence                                                   \
+  }
+/* A tensor of zeros is added, or stands in the place of another; rows 0: a vector. */
+#define TENSOR(model_, name, rows_, columns_, sentence)                                            \
+  {                                                                                                \
+    .model = model_, .add = name, .rows = rows_, .columns = columns_,                              \
+    .status = HETA_E_UNSUPPORTED, .said = sentence                                                 \
+  }
+#define OTHER_TENSOR(model_, name, rows_, columns_, sentence)                                      \
+  {                                                                                                \
+    .model = model_, .without = name, .add = name, .rows = rows_, .columns = columns_,             \
+    .status = HETA_E_FORMAT, .said = sentence                                                      \
+  }
 
-static const flaw FLAWS[] =
-    {
-        /* Tensors that are not there. */
-        MISSING("llama-gqa", "blk.1.attn_q.weight"),
-        .said = "tensor blk.1.attn_q.weight is missing; the file is incomplete or of another "
-                "architecture than 'llama'"},
-                  MISSING("gpt2", "blk.2.attn_qkv.weight"),
-                  .said = "tensor blk.2.attn_q.weight (or attn_qkv.weight) is missing"
-}
-, MISSING("gpt2", "blk.0.attn_qkv.bias"), .said = "tensor blk.0.attn_qkv.bias is missing"
-}
-, MISSING("gpt2", "position_embd.weight"), .said = "tensor position_embd.weight is missing"
-}
-, MISSING("phi3", "blk.0.ffn_up.weight"), .said = "tensor blk.0.ffn_up.weight is missing"
-}
-, MISSING("qwen2", "blk.0.attn_k.bias"), .said = "tensor blk.0.attn_k.bias is missing"
-}
-, MISSING("qwen3", "blk.0.attn_k_norm.weight"), .said = "blk.0.attn_k_norm.weight is missing"
-}
-, MISSING("gemma2", "blk.2.post_ffw_norm.weight"), .said = "post_ffw_norm.weight is missing"
-}
-, MISSING("phi2", "output.bias"), .said = "tensor output.bias is missing"
-}
-, MISSING("gptj", "output.weight"), .said = "tensor output.weight is missing"
-}
-, MISSING("opt", "output_norm.bias"), .said = "tensor output_norm.bias is missing"
-}
-, MISSING("phi3-long", "rope_factors_short.weight"),
-    .said = "tensor rope_factors_short.weight is missing; the file is incomplete"
-}
-, MISSING("gptneox", "token_embd.weight"), .said = "this file holds no model weights"
-}
-,
+static const flaw FLAWS[] = {
+    /* Tensors that are not there. */
+    MISSING("llama-gqa", "blk.1.attn_q.weight",
+            "tensor blk.1.attn_q.weight is missing; the file is incomplete or of another "
+            "architecture than 'llama'"),
+    MISSING("gpt2", "blk.2.attn_qkv.weight",
+            "tensor blk.2.attn_q.weight (or attn_qkv.weight) is missing"),
+    MISSING("gpt2", "blk.0.attn_qkv.bias", "tensor blk.0.attn_qkv.bias is missing"),
+    MISSING("gpt2", "position_embd.weight", "tensor position_embd.weight is missing"),
+    MISSING("phi3", "blk.0.ffn_up.weight", "tensor blk.0.ffn_up.weight is missing"),
+    MISSING("qwen2", "blk.0.attn_k.bias", "tensor blk.0.attn_k.bias is missing"),
+    MISSING("qwen3", "blk.0.attn_k_norm.weight", "blk.0.attn_k_norm.weight is missing"),
+    MISSING("gemma2", "blk.2.post_ffw_norm.weight", "post_ffw_norm.weight is missing"),
+    MISSING("phi2", "output.bias", "tensor output.bias is missing"),
+    MISSING("gptj", "output.weight", "tensor output.weight is missing"),
+    MISSING("opt", "output_norm.bias", "tensor output_norm.bias is missing"),
+    MISSING("phi3-long", "rope_factors_short.weight",
+            "tensor rope_factors_short.weight is missing; the file is incomplete"),
+    MISSING("gptneox", "token_embd.weight", "this file holds no model weights"),
     /* Metadata that is not there. */
-    MISSING("gptneox", "gptneox.use_parallel_residual"),
-    .said = "metadata gptneox.use_parallel_residual is missing"
-}
-, MISSING("gemma2", "gemma2.attn_logit_softcapping"),
-    .said = "metadata gemma2.attn_logit_softcapping is missing; convert the model again"
-}
-, MISSING("gemma3", "gemma3.attention.sliding_window"), .said = "sliding_window is missing"
-}
-, MISSING("qwen3", "qwen3.attention.layer_norm_rms_epsilon"), .said = "epsilon is missing"
-}
-, MISSING("phi2", "phi2.block_count"), .said = "metadata phi2.block_count is missing"
-}
-, MISSING("phi3-long", "phi3.rope.scaling.attn_factor"),
-    .said = "metadata phi3.rope.scaling.attn_factor is missing"
-}
-, MISSING("phi3-long", "phi3.rope.scaling.original_context_length"),
-    .said = "original_context_length is missing"
-}
-, MISSING("llama-mha", "general.architecture"), .said = "general.architecture is missing"
-}
-,
+    MISSING("gptneox", "gptneox.use_parallel_residual",
+            "metadata gptneox.use_parallel_residual is missing"),
+    MISSING("gemma2", "gemma2.attn_logit_softcapping",
+            "metadata gemma2.attn_logit_softcapping is missing; convert the model again"),
+    MISSING("gemma3", "gemma3.attention.sliding_window", "sliding_window is missing"),
+    MISSING("qwen3", "qwen3.attention.layer_norm_rms_epsilon", "epsilon is missing"),
+    MISSING("phi2", "phi2.block_count", "metadata phi2.block_count is missing"),
+    MISSING("phi3-long", "phi3.rope.scaling.attn_factor",
+            "metadata phi3.rope.scaling.attn_factor is missing"),
+    MISSING("phi3-long", "phi3.rope.scaling.original_context_length",
+            "original_context_length is missing"),
+    MISSING("qwen3-yarn", "qwen3.rope.scaling.original_context_length",
+            "original_context_length is missing"),
+    MISSING("qwen3-yarn", "qwen3.rope.scaling.factor", "rope.scaling.factor is missing"),
+    MISSING("llama-mha", "general.architecture", "general.architecture is missing"),
     /* Tensors of another shape. */
-    {.model = "gpt2",
-     .without = "blk.0.attn_qkv.weight",
-     .add = "blk.0.attn_qkv.weight",
-     .rows = 59,
-     .columns = 20,
-     .status = HETA_E_FORMAT,
-     .said = "tensor blk.0.attn_qkv.weight should be 60 × 20 (rows × columns), the file has 59"},
-    {.model = "gpt2",
-     .without = "blk.0.attn_qkv.bias",
-     .add = "blk.0.attn_qkv.bias",
-     .columns = 20,
-     .status = HETA_E_FORMAT,
-     .said = "tensor blk.0.attn_qkv.bias should have 60 entries, the file has 20"},
-    {.model = "gpt2",
-     .without = "position_embd.weight",
-     .add = "position_embd.weight",
-     .rows = 23,
-     .columns = 20,
-     .status = HETA_E_FORMAT,
-     .said = "position_embd.weight should be "},
-    {.model = "qwen3",
-     .without = "blk.0.attn_q_norm.weight",
-     .add = "blk.0.attn_q_norm.weight",
-     .columns = 99,
-     .status = HETA_E_FORMAT,
-     .said = "entries, the file has 99"},
-    {.model = "phi3-long",
-     .without = "rope_factors_long.weight",
-     .add = "rope_factors_long.weight",
-     .columns = 4,
-     .status = HETA_E_FORMAT,
-     .said = "tensor rope_factors_long.weight should be F32 [3], one factor per RoPE pair"},
-    {.model = "phi3-long",
-     .without = "rope_factors_long.weight",
-     .add = "rope_factors_long.weight",
-     .columns = 3,
-     .status = HETA_E_FORMAT,
-     .said = "tensor rope_factors_long.weight, entry 0 is 0, not a positive factor"},
+    OTHER_TENSOR("gpt2", "blk.0.attn_qkv.weight", 59, 20,
+                 "tensor blk.0.attn_qkv.weight should be 60 × 20 (rows × columns), the file has "
+                 "59 × 20"),
+    OTHER_TENSOR("gpt2", "blk.0.attn_qkv.bias", 0, 20,
+                 "tensor blk.0.attn_qkv.bias should have 60 entries, the file has 20"),
+    OTHER_TENSOR("gpt2", "position_embd.weight", 23, 20, "position_embd.weight should be "),
+    OTHER_TENSOR("qwen3", "blk.0.attn_q_norm.weight", 0, 99, "entries, the file has 99"),
+    OTHER_TENSOR("phi3-long", "rope_factors_long.weight", 0, 4,
+                 "tensor rope_factors_long.weight should be F32 [3], one factor per RoPE pair"),
+    OTHER_TENSOR("phi3-long", "rope_factors_long.weight", 0, 3,
+                 "tensor rope_factors_long.weight, entry 0 is 0, not a positive factor"),
     /* Tensors that the program does not read. */
-    TENSOR("llama-gqa", "blk.0.attn_q_norm.weight", 0, 6),
-    .status = HETA_E_UNSUPPORTED,
-    .said = "tensor blk.0.attn_q_norm.weight has no place in a model of 3 layers of the "
-            "architecture 'llama'"
-}
-, TENSOR("llama-gqa", "blk.3.attn_norm.weight", 0, 24),
-    .status = HETA_E_UNSUPPORTED, .said = "tensor blk.3.attn_norm.weight has no place"
-}
-, TENSOR("llama-gqa", "blk.0.ffn_gate_inp.weight", 2, 24),
-    .status = HETA_E_UNSUPPORTED, .said = "tensor blk.0.ffn_gate_inp.weight has no place"
-}
-, TENSOR("llama-gqa", "position_embd.weight", 64, 24),
-    .status = HETA_E_UNSUPPORTED, .said = "tensor position_embd.weight has no place"
-}
-, TENSOR("gpt2", "rope_freqs.weight", 0, 2), .status = HETA_E_UNSUPPORTED,
-                                             .said = "tensor rope_freqs.weight has no place"
-}
-, TENSOR("opt", "project_in.weight", 4, 4), .status = HETA_E_UNSUPPORTED,
-                                            .said = "tensor project_in.weight has no place"
-}
-, TENSOR("opt", "blk.0.attn_q.scale", 0, 4), .status = HETA_E_UNSUPPORTED, .said = "no place"
-}
-, TENSOR("opt", "blk.x.attn_q.weight", 0, 4), .status = HETA_E_UNSUPPORTED, .said = "no place"
-}
-, TENSOR("opt", "blk.0..weight", 0, 4), .status = HETA_E_UNSUPPORTED, .said = "no place"
-}
-,
+    TENSOR("llama-gqa", "blk.0.attn_q_norm.weight", 0, 6,
+           "tensor blk.0.attn_q_norm.weight has no place in a model of 3 layers of the "
+           "architecture 'llama'"),
+    TENSOR("llama-gqa", "blk.3.attn_norm.weight", 0, 24, "blk.3.attn_norm.weight has no place"),
+    TENSOR("llama-gqa", "blk.0.ffn_gate_inp.weight", 2, 24, "ffn_gate_inp.weight has no place"),
+    TENSOR("llama-gqa", "position_embd.weight", 64, 24, "position_embd.weight has no place"),
+    TENSOR("gpt2", "rope_freqs.weight", 0, 2, "tensor rope_freqs.weight has no place"),
+    TENSOR("opt", "project_in.weight", 4, 4, "tensor project_in.weight has no place"),
+    TENSOR("opt", "blk.0.attn_q.scale", 0, 4, "tensor blk.0.attn_q.scale has no place"),
+    TENSOR("opt", "blk.x.attn_q.weight", 0, 4, "tensor blk.x.attn_q.weight has no place"),
+    TENSOR("opt", "blk.0..weight", 0, 4, "tensor blk.0..weight has no place"),
     /* Metadata that asks for what the table does not have. */
-    NUMBER("llama-gqa", "llama.expert_count", GGUF_U32, 8),
-    .status = HETA_E_UNSUPPORTED,
-    .said = "a mixture-of-experts model (8 experts); heta supports dense models"
-}
-, NUMBER("phi3", "phi3.attention.causal", GGUF_BOOL, 0), .status = HETA_E_UNSUPPORTED,
-                                                         .said = "its attention is not causal"
-}
-, NUMBER("llama-gqa", "llama.logit_scale", GGUF_F32, 0.0625),
-    .status = HETA_E_UNSUPPORTED,
-    .said = "metadata llama.logit_scale is 0.0625; heta computes models of this architecture "
-            "without it only"
-}
-, NUMBER("gpt2", "gpt2.attention.max_alibi_bias", GGUF_F32, 8),
-    .status = HETA_E_UNSUPPORTED, .said = "metadata gpt2.attention.max_alibi_bias is 8"
-}
-, NUMBER("llama-gqa", "llama.final_logit_softcapping", GGUF_F32, 30),
-    .status = HETA_E_UNSUPPORTED,
-    .said = "final_logit_softcapping is 30; heta computes no such cap for the architecture "
-            "'llama'"
-}
-, NUMBER("gemma3", "gemma3.attention.key_length_swa", GGUF_U32, 8),
-    .status = HETA_E_UNSUPPORTED,
-    .said = "heads of different width (attention.key_length 6, attention.key_length_swa 8)"
-}
-, TEXT("qwen2", "qwen2.rope.scaling.type", "yarn"), .status = HETA_E_UNSUPPORTED,
-                                                    .said = "RoPE scaling 'yarn' is not supported"
-}
-, TEXT("qwen2", "qwen2.rope.scaling.type", "longrope"),
-    .status = HETA_E_FORMAT,
-    .said = "RoPE scaling 'longrope' needs the tensor rope_factors_long.weight, which is missing"
-}
-,
+    NUMBER("llama-gqa", "llama.expert_count", U32, 8, UNSUPPORTED,
+           "a mixture-of-experts model (8 experts); heta supports dense models"),
+    NUMBER("phi3", "phi3.attention.causal", BOOL, 0, UNSUPPORTED, "its attention is not causal"),
+    NUMBER("llama-gqa", "llama.logit_scale", F32, 0.0625, UNSUPPORTED,
+           "metadata llama.logit_scale is 0.0625; heta computes models of this architecture "
+           "without it only"),
+    NUMBER("gpt2", "gpt2.attention.max_alibi_bias", F32, 8, UNSUPPORTED,
+           "metadata gpt2.attention.max_alibi_bias is 8"),
+    NUMBER("llama-gqa", "llama.final_logit_softcapping", F32, 30, UNSUPPORTED,
+           "final_logit_softcapping is 30; heta computes no such cap for the architecture 'llama'"),
+    NUMBER("gemma3", "gemma3.attention.key_length_swa", U32, 8, UNSUPPORTED,
+           "heads of different width (attention.key_length 6, attention.key_length_swa 8)"),
+    NUMBER("qwen3-yarn", "qwen3.rope.scaling.yarn_log_multiplier", F32, 0.1, UNSUPPORTED,
+           "RoPE scaling 'yarn' with an extrapolation factor"),
+    WORD("qwen2", "qwen2.rope.scaling.type", "dynamic", UNSUPPORTED,
+         "RoPE scaling 'dynamic' is not supported"),
+    WORD("qwen2", "qwen2.rope.scaling.type", "longrope", FORMAT,
+         "RoPE scaling 'longrope' needs the tensor rope_factors_long.weight, which is missing"),
     /* Metadata that contradicts itself or the weights. */
-    NUMBER("gemma3", "gemma3.attention.sliding_window_pattern", GGUF_BOOL, 1),
-    .status = HETA_E_FORMAT,
-    .said = "sliding_window_pattern is of type bool, and should be one whole number"
-}
-,
-    {.model = "gemma2",
-     .without = "gemma2.attn_logit_softcapping",
-     .add = "gemma2.attn_logit_softcapping",
-     .type = GGUF_F32,
-     .number = -1,
-     .status = HETA_E_FORMAT,
-     .said = "is -1; a cap is positive, or 0 for none"},
-    {.model = "gemma2",
-     .without = "gemma2.attention.head_count",
-     .add = "gemma2.attention.head_count",
-     .type = GGUF_U32,
-     .number = 5,
-     .status = HETA_E_FORMAT,
-     .said = "5 heads cannot share 2 key/value heads"},
-    {.model = "gpt2",
-     .without = "gpt2.attention.head_count",
-     .add = "gpt2.attention.head_count",
-     .type = GGUF_U32,
-     .number = 3,
-     .status = HETA_E_FORMAT,
-     .said = "3 heads do not divide a width of 20"},
-    {.model = "phi2",
-     .without = "phi2.rope.dimension_count",
-     .add = "phi2.rope.dimension_count",
-     .type = GGUF_U32,
-     .number = 3,
-     .status = HETA_E_FORMAT,
-     .said = "is 3, an odd number"},
-    {.model = "phi2",
-     .without = "phi2.rope.dimension_count",
-     .add = "phi2.rope.dimension_count",
-     .type = GGUF_U32,
-     .number = 1000,
-     .status = HETA_E_FORMAT,
-     .said = "is 1000, outside 1 … 10"},
-    {.model = "phi2",
-     .without = "phi2.block_count",
-     .add = "phi2.block_count",
-     .type = GGUF_STRING,
-     .text = "3",
-     .status = HETA_E_FORMAT,
-     .said = "metadata phi2.block_count is of type string, and should be one whole number"},
-    {.model = "gptneox",
-     .without = "gptneox.use_parallel_residual",
-     .add = "gptneox.use_parallel_residual",
-     .type = GGUF_U32,
-     .number = 1,
-     .status = HETA_E_FORMAT,
-     .said = "use_parallel_residual is missing or not yes or no"},
-    NUMBER("qwen2", "qwen2.attention.scale", GGUF_F32, 0),
-    .status = HETA_E_FORMAT, .said = "metadata attention.scale is 0, not positive"
-}
-, NUMBER("qwen2", "qwen2.rope.scaling.factor", GGUF_F32, -2),
-    .status = HETA_E_FORMAT, .said = "metadata qwen2.rope.scaling.factor is -2, not positive"
-}
-, NUMBER("gemma3", "gemma3.rope.freq_base_swa", GGUF_F32, 0),
-    .status = HETA_E_FORMAT, .said = "metadata gemma3.rope.freq_base_swa is 0, not positive"
-}
-, NUMBER("qwen2", "qwen2.rope.scaling.attn_factor", GGUF_F32, (double)INFINITY),
-    .status = HETA_E_FORMAT, .said = "attn_factor is not a finite number"
-}
-,
+    NUMBER("gemma3", "gemma3.attention.sliding_window_pattern", BOOL, 1, FORMAT,
+           "sliding_window_pattern is of type bool, and should be one whole number"),
+    OTHER_NUMBER("gemma2", "gemma2.attn_logit_softcapping", F32, -1,
+                 "is -1; a cap is positive, or 0 for none"),
+    OTHER_NUMBER("gemma2", "gemma2.attention.head_count", U32, 5,
+                 "5 heads cannot share 2 key/value heads"),
+    OTHER_NUMBER("gpt2", "gpt2.attention.head_count", U32, 3,
+                 "3 heads do not divide a width of 20"),
+    OTHER_NUMBER("phi2", "phi2.rope.dimension_count", U32, 3, "is 3, an odd number"),
+    OTHER_NUMBER("phi2", "phi2.rope.dimension_count", U32, 1000, "is 1000, outside 1 … 10"),
+    OTHER_NUMBER("gptneox", "gptneox.use_parallel_residual", U32, 1,
+                 "use_parallel_residual is missing or not yes or no"),
+    OTHER_WORD("phi2", "phi2.block_count", "3", FORMAT,
+               "metadata phi2.block_count is of type string, and should be one whole number"),
+    NUMBER("qwen2", "qwen2.attention.scale", F32, 0, FORMAT, "attention.scale is 0, not positive"),
+    NUMBER("qwen2", "qwen2.rope.scaling.factor", F32, -2, FORMAT,
+           "metadata qwen2.rope.scaling.factor is -2, not positive"),
+    NUMBER("gemma3", "gemma3.rope.freq_base_swa", F32, 0, FORMAT,
+           "metadata gemma3.rope.freq_base_swa is 0, not positive"),
+    NUMBER("qwen2", "qwen2.rope.scaling.attn_factor", F32, (double)INFINITY, FORMAT,
+           "attn_factor is not a finite number"),
+    NUMBER("qwen3-yarn", "qwen3.rope.scaling.yarn_beta_slow", F32, 0, FORMAT,
+           "yarn_beta_slow is 0, not positive"),
     /* Names that are not in the table. */
-    {.model = "llama-mha",
-     .without = "general.architecture",
-     .add = "general.architecture",
-     .type = GGUF_STRING,
-     .text = "qwen3moe",
-     .status = HETA_E_UNSUPPORTED,
-     .said = "architecture 'qwen3moe' is a mixture of experts; heta supports dense models"},
-    {.model = "llama-mha",
-     .without = "general.architecture",
-     .add = "general.architecture",
-     .type = GGUF_STRING,
-     .text = "mamba",
-     .status = HETA_E_UNSUPPORTED,
-     .said = "architecture 'mamba' is not supported (supported: gemma, gemma2, "},
-}
-;
+    OTHER_WORD("llama-mha", "general.architecture", "qwen3moe", UNSUPPORTED,
+               "architecture 'qwen3moe' is a mixture of experts; heta supports dense models"),
+    OTHER_WORD("llama-mha", "general.architecture", "mamba", UNSUPPORTED,
+               "architecture 'mamba' is not supported (supported: gemma, gemma2, "),
+};
 
 static void add_part(gguf_builder *b, const flaw *f) {
   if (f->columns && f->rows)
@@ -493,10 +400,15 @@ static void copies(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(names),           cmocka_unit_test(layers),
-      cmocka_unit_test(window_patterns), cmocka_unit_test(angles),
-      cmocka_unit_test(linear_factors),  cmocka_unit_test(attention_scales),
-      cmocka_unit_test(copies),          cmocka_unit_test(flaws),
+      cmocka_unit_test(names),
+      cmocka_unit_test(layers),
+      cmocka_unit_test(window_patterns),
+      cmocka_unit_test(angles),
+      cmocka_unit_test(yarn),
+      cmocka_unit_test(linear_factors),
+      cmocka_unit_test(attention_scales),
+      cmocka_unit_test(copies),
+      cmocka_unit_test(flaws),
       cmocka_unit_test(wrong_patterns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static const char *const MODELS[] = {
     "phi2",         "phi3",
     "phi3-long",    "phi3-short",
     "qwen2",        "qwen3",
-    "smollm3",
+    "qwen3-yarn",   "smollm3",
 };
 
 static heta_i_file *open_gguf(const char *name) {
