@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct pull_arguments {
@@ -17,6 +18,7 @@ typedef struct pull_arguments {
 
 typedef struct shown {
   bool quiet, line; /* a line is on the terminal that the next one overwrites */
+  double last;      /* when it was written, in seconds */
   char step[160];
 } shown;
 
@@ -25,16 +27,26 @@ static void clear_line(shown *s) {
   s->line = false;
 }
 
-/* A line that is overwritten on a terminal, a line per step elsewhere. */
+static double now(void) {
+  struct timespec time;
+  return clock_gettime(CLOCK_MONOTONIC, &time) ? 0
+                                               : (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* A line that is overwritten ten times a second on a terminal, a line per step elsewhere. */
 static bool show(void *context, const char *step, uint64_t done, uint64_t total) {
   shown *s = context;
-  bool is_new = strcmp(step, s->step) != 0;
+  char line[256];
+  bool is_new = strcmp(step, s->step) != 0, terminal = cli_is_terminal(stderr);
+  if (s->quiet || (!is_new && (!terminal || now() - s->last < 0.1))) return !cli_interrupt_signal();
   snprintf(s->step, sizeof s->step, "%s", step);
-  if (!s->quiet && cli_is_terminal(stderr)) {
-    fprintf(stderr, "\r%s, %.0f of %.0f MB\033[K", step, (double)done / 1e6, (double)total / 1e6);
+  s->last = now();
+  snprintf(line, sizeof line, "%s, %.0f of %.0f MB", step, (double)done / 1e6, (double)total / 1e6);
+  if (terminal) {
+    fprintf(stderr, "\r%.*s\033[K", (int)cli_columns(stderr) - 1, line);
     fflush(stderr);
     s->line = true;
-  } else if (!s->quiet && is_new) {
+  } else {
     fprintf(stderr, "%s\n", step);
   }
   return !cli_interrupt_signal();

