@@ -12,7 +12,9 @@ typedef enum heta_i_stream {
   HETA_STREAM_ROW_PROBE = 2,   /* Rademacher probe on the whole context */
   HETA_STREAM_NOISE_MASK = 3,  /* the `noise` mask's sentinel embedding */
   HETA_STREAM_RANDOM_METHOD = 4,
-  HETA_STREAM_CHECK = 5
+  HETA_STREAM_CHECK = 5,
+  HETA_STREAM_SKETCH = 6, /* a direction over the whole context, for the shared sketch */
+  HETA_STREAM_FREE = 7    /* a direction that no product is taken with */
 } heta_i_stream;
 
 /* Philox4x32-10 (Salmon et al., SC 2011): 128 random bits for a counter under a key. */

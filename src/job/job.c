@@ -110,11 +110,13 @@ static void close_engine(heta_job *job) {
   if (!s->engine) return;
   for (size_t t = 0; s->adjoints && t < s->target_count; t++)
     s->engine->api->adjoint_free(s->adjoints[t]);
+  heta_i_sketch_free(s->sketch);
   s->engine->api->run_free(s->run);
   s->engine->api->close(s->engine);
   heta_i_free(s->adjoints);
   heta_i_free(s->gradient);
   s->engine = NULL;
+  s->sketch = NULL;
   s->run = NULL;
   s->adjoints = NULL;
   s->gradient = NULL;
@@ -412,7 +414,7 @@ static heta_status note_precision(heta_job *job, heta_error *error) {
     most = s->series[k].samples;
     for (size_t t = 0; t < s->target_count; t++)
       for (size_t i = 0; i < s->targets[t].position; i++, all++)
-        settled += heta_i_settled(s, k, t, i, item->tolerance);
+        settled += heta_i_settled(s, item, k, t, i);
   }
   return heta_i_note(job, error,
                      settled < all

@@ -18,6 +18,8 @@ static size_t pad(size_t rows) { return (rows + 31) / 32 * 32; }
 heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->item_count = session->series_count = 0;
+  session->bytes = 0;
+  session->least_probes = MINIMUM_PROBES;
   session->lane_rows = job->settings.lane_rows;
   return session->method->plan(session, error);
 }
@@ -41,7 +43,8 @@ static uint64_t bytes_of(const heta_job *job) {
   numbers += (hyper->heads + 2) * n * n;                       /* one layer's attention */
   numbers += hyper->layers * hyper->heads * (targets + 1) * n; /* the gate's chains */
   numbers += (targets + 2) * n * hyper->width; /* gradients, probes, their products */
-  return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers;
+  return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers +
+         session->bytes;
 }
 
 /* The next cheaper plan: false when there is none. Smaller batches first, then weights panel by
@@ -150,7 +153,7 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
   double limit = job->options.max_seconds;
   heta_i_value *probes = probes_of(job);
   count(job);
-  size_t least = job->plan.at_most ? HETA_LEAST_PROBES : MINIMUM_PROBES;
+  size_t least = job->session.least_probes;
   if (!limit || seconds_of(job, job->plan.flop, rate) <= limit) return HETA_OK;
   double all = job->plan.flop;
   if (probes && job->plan.hvps) {
@@ -209,6 +212,7 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   session->length = job->input.first_target + session->target_count - 1;
   session->contrast = job->input.foil >= 0;
   HETA_TRY(choose_tokens(job, error));
+  session->threads = job->options.threads;
   session->part = job->options.part;
   session->parts = job->options.parts > 1 ? job->options.parts : 1;
   session->target_group =

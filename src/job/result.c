@@ -210,11 +210,11 @@ static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attr
   double share = 1;
   uint64_t hvps = item->hvps;
   if (item->tolerance > 0) {
-    uint64_t samples, targets = item->target_end - item->target;
+    uint64_t samples;
     share = done_share(s, item, &samples);
     if (!samples) return;
-    if (hvps > targets)
-      hvps = samples;
+    if (hvps > item->fixed_hvps)
+      hvps = item->fixed_hvps + samples;
     else
       share = 1; /* one product of whole rows serves every token */
   } else if (!heta_i_item_done(s, item)) {

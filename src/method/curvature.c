@@ -11,7 +11,8 @@
 /* With a tolerance an item is a round over all tokens: those that still want a probe fill a batch
  * together. */
 heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t series, size_t probes,
-                                   double tolerance, bool whole_rows, heta_error *error) {
+                                   double tolerance, size_t least, bool whole_rows,
+                                   heta_error *error) {
   size_t n = session->length, targets = session->target_count;
   for (size_t t = 0; t < targets; t += session->target_group) {
     size_t end = t + session->target_group < targets ? t + session->target_group : targets;
@@ -37,7 +38,9 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
                                                .sample_end = r + 1,
                                                .fills = 1u << series,
                                                .tolerance = tolerance,
+                                               .least = least,
                                                .hvps = products,
+                                               .fixed_hvps = whole_rows ? products : 0,
                                                .flop = heta_i_flop(session, passes * (double)rows,
                                                                    2.0 * (double)products)},
                                  error));

@@ -4,11 +4,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "method/method.h"
+#include "method/sketch.h"
 
 enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE }; /* series */
 enum { PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
 enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
+
+/* LEAST: samples before --probes auto may stop a token. RANK: products that make a token's core
+ * under
+ * --estimator sketch, which come before its samples; one number for all, so that a sample's meaning
+ * does not depend on how many are asked for. */
+enum { LEAST = 8, RANK = 5, SKETCH_LEAST = 4 };
 
 static const heta_option_info OPTIONS[] = {
     {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
@@ -17,8 +23,11 @@ static const heta_option_info OPTIONS[] = {
      "Hessian-vector products per token; auto: as many as --tolerance asks for"},
     {"tolerance", NULL, HETA_OPTION_NUMBER, 1e-4, 1, NULL, "0.05",
      "--probes auto: stop at this standard error of a token's curvature, relative to it"},
-    {"max-probes", NULL, HETA_OPTION_INTEGER, HETA_LEAST_PROBES, 100000, NULL, "100",
+    {"max-probes", NULL, HETA_OPTION_INTEGER, LEAST, 100000, NULL, "100",
      "--probes auto: products per token at most"},
+    {"estimator", NULL, HETA_OPTION_CHOICE, 0, 0, "plain|sketch", "plain",
+     "plain: the mean over random probes; sketch: the same quantity with far smaller errors, by "
+     "products along each token's leading directions (block and gauss-newton)"},
     {"curvature", NULL, HETA_OPTION_CHOICE, 0, 0, "block|row|gradsq|gauss-newton", "block",
      "block: a token's own block of the Hessian; row: its whole row; gradsq: squared gradient; "
      "gauss-newton: block of the Gauss-Newton matrix"},
@@ -39,6 +48,32 @@ static bool adaptive(const heta_i_session *session) {
   return probed(session) && heta_i_option_is(session, "probes", "auto");
 }
 
+static bool sketched(const heta_i_session *session) {
+  return heta_i_option_is(session, "estimator", "sketch");
+}
+
+/* Products per token at most: samples, and with a sketch the core's. */
+static size_t products_of(const heta_i_session *session) {
+  if (!probed(session)) return 1;
+  return (size_t)heta_i_option_number(session, adaptive(session) ? "max-probes" : "probes");
+}
+
+static size_t rank_of(const heta_i_session *session) { return sketched(session) ? RANK : 0; }
+
+static heta_status check_sketch(const heta_i_session *session, heta_error *error) {
+  const char *kind = heta_i_option(session, "curvature")->text;
+  if (!sketched(session)) return HETA_OK;
+  if (strcmp(kind, "block") && strcmp(kind, "gauss-newton"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--estimator sketch is for --curvature block and gauss-newton, not %s",
+                       kind);
+  if (products_of(session) < RANK + SKETCH_LEAST)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--estimator sketch needs at least %d probes; %zu were asked for",
+                       RANK + SKETCH_LEAST, products_of(session));
+  return HETA_OK;
+}
+
 static heta_status check(const heta_i_session *session, heta_error *error) {
   if (session->contrast && heta_i_option_is(session, "curvature", "gauss-newton"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
@@ -53,19 +88,17 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
   if (!probed(session) && heta_i_option_is(session, "probes", "auto"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--curvature gradsq is exact and takes no probes; leave --probes away");
+  HETA_TRY(check_sketch(session, error));
   return heta_i_mask_check(session, error);
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
   static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
                                       "gradient", "gradient_squared", "curvature"};
-  bool chosen = adaptive(session);
-  size_t probes = 1;
-  if (probed(session))
-    probes = (size_t)heta_i_option_number(session, chosen ? "max-probes" : "probes");
+  size_t rank = rank_of(session), samples = products_of(session) - rank;
   double n = (double)session->length;
   for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
-  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], probes, error));
+  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], samples, error));
   heta_i_item all = {
       .target_end = session->target_count, .token_end = session->length, .sample_end = 1};
   heta_i_item gate = all;
@@ -90,9 +123,20 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   }
   HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE, error));
   if (!probed(session)) return HETA_OK;
-  return heta_i_curvature_items(session, PHASE_CURVATURE, CURVATURE, probes,
-                                chosen ? heta_i_option_number(session, "tolerance") : 0,
-                                heta_i_option_is(session, "curvature", "row"), error);
+  double tolerance = adaptive(session) ? heta_i_option_number(session, "tolerance") : 0;
+  session->least_probes = sketched(session) ? RANK + SKETCH_LEAST : adaptive(session) ? LEAST : 2;
+  if (!sketched(session))
+    return heta_i_curvature_items(session, PHASE_CURVATURE, CURVATURE, samples, tolerance, LEAST,
+                                  heta_i_option_is(session, "curvature", "row"), error);
+  session->bytes = heta_i_sketch_bytes(session, rank, tolerance > 0);
+  return heta_i_sketch_items(session,
+                             &(heta_i_sketch_work){.phase = PHASE_CURVATURE,
+                                                   .series = CURVATURE,
+                                                   .rank = rank,
+                                                   .samples = samples,
+                                                   .tolerance = tolerance,
+                                                   .least = SKETCH_LEAST},
+                             error);
 }
 
 static heta_status run_gate(heta_i_session *session, heta_error *error) {
@@ -132,11 +176,13 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
     return heta_i_mask_tokens(session, item->token, item->token_end,
                               session->series[INFORMATION].values, session->series[CHANGE].values,
                               error);
-  default:
-    return heta_i_curvature_run(session, item, CURVATURE,
-                                heta_i_option_is(session, "curvature", "row"),
-                                heta_i_option_is(session, "curvature", "gauss-newton"), error);
+  default: break;
   }
+  bool gauss_newton = heta_i_option_is(session, "curvature", "gauss-newton");
+  if (sketched(session))
+    return heta_i_sketch_run(session, item, CURVATURE, rank_of(session), gauss_newton, error);
+  return heta_i_curvature_run(session, item, CURVATURE,
+                              heta_i_option_is(session, "curvature", "row"), gauss_newton, error);
 }
 
 /* What a component is divided by under --scale; NaN while a value is missing. */
@@ -164,12 +210,14 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     components[C_INFORMATION][i] = *heta_i_series_at(session, INFORMATION, target, i);
     components[C_CHANGE][i] = *heta_i_series_at(session, CHANGE, target, i);
     components[C_GRADIENT][i] = *heta_i_series_at(session, GRADIENT, target, i);
-    if (probed(session))
+    if (probed(session)) {
       probes[i] =
           (uint32_t)heta_i_estimate(heta_i_series_at(session, CURVATURE, target, i), samples,
                                     &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
-    else
+      if (probes[i]) probes[i] += (uint32_t)rank_of(session);
+    } else {
       components[C_CURVATURE][i] = *heta_i_series_at(session, GRADIENT_SQUARED, target, i);
+    }
   }
   double by_curvature = divisor(session, components[C_CURVATURE], length);
   double by_information = divisor(session, components[C_INFORMATION], length);

@@ -13,7 +13,6 @@
 #include "engine/engine.h"
 
 enum { HETA_MAX_SERIES = 8, HETA_MAX_COMPONENTS = 8 };
-enum { HETA_LEAST_PROBES = 8 }; /* before a standard error may stop a token's probes */
 
 typedef struct heta_i_series {
   const char *name;
@@ -30,8 +29,10 @@ typedef struct heta_i_item {
   /* Above 0: samples of a token whose relative standard error has come down to this are left out
    * (stopping.c), and parts of a job share the item's tokens instead of the items. */
   double tolerance;
-  double flop; /* of its matrix products, at most */
+  size_t least; /* with a tolerance: samples before a token may stop */
+  double flop;  /* of its matrix products, at most */
   uint64_t forwards, reverses, hvps;
+  uint64_t fixed_hvps; /* those of them that any one sample needs; the others are one a sample */
 } heta_i_item;
 
 typedef struct heta_i_target {
@@ -81,13 +82,18 @@ struct heta_i_session {
   const bool *only;    /* [length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
+  int threads;
+  /* What plan says beside items: memory the method itself takes, and how few probes will do. */
+  uint64_t bytes;
+  size_t least_probes;
   /* Known when running: */
   const int32_t *tokens; /* [length + 1] */
   const heta_i_target *targets;
   heta_i_engine *engine;
-  heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */
-  heta_i_adjoint **adjoints; /* [target_count]; NULL where not kept */
-  double *gradient;          /* [length × width] of the last reverse pass, when there was one */
+  heta_i_run *run;              /* clean run over `length` tokens; target rows: each position - 1 */
+  heta_i_adjoint **adjoints;    /* [target_count]; NULL where not kept */
+  double *gradient;             /* [length × width] of the last reverse pass, when there was one */
+  struct heta_i_sketch *sketch; /* sketch.h; NULL when there is none */
   /* The work: */
   heta_i_series series[HETA_MAX_SERIES];
   size_t series_count;
@@ -130,8 +136,8 @@ bool heta_i_asked(const heta_i_session *session, size_t token);
 /* Whether the token's share of the item is this job's. */
 bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token);
 /* Whether the token's samples reached the tolerance. */
-bool heta_i_settled(const heta_i_session *session, size_t series, size_t target, size_t token,
-                    double tolerance);
+bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size_t series,
+                    size_t target, size_t token);
 
 /* passes.c: pieces that several methods share. */
 /* Matrix work of `rows` block rows and `heads` output distributions. */
@@ -159,10 +165,16 @@ heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, het
 /* Attention rollout of Abnar and Zuidema for every target. */
 heta_status heta_i_rollout(heta_i_session *session, double *out, heta_error *error);
 
+/* sketch.c */
+typedef struct heta_i_sketch heta_i_sketch;
+void heta_i_sketch_free(heta_i_sketch *sketch); /* NULL is accepted */
+
 /* curvature.c */
-/* tolerance above 0: at most `probes` per token, as many as it takes (stopping.c). */
+/* tolerance above 0: at most `probes` per token, at least `least`, as many as it takes
+ * (stopping.c). */
 heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t series, size_t probes,
-                                   double tolerance, bool whole_rows, heta_error *error);
+                                   double tolerance, size_t least, bool whole_rows,
+                                   heta_error *error);
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                  bool whole_rows, bool gauss_newton, heta_error *error);
 /* Mean and standard error over the finished samples of one token; returns their number. */

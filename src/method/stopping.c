@@ -1,21 +1,22 @@
 /* stopping.c: when a token needs no more probes (--probes auto).
  *
- * After LEAST samples, and after each further one, a token's mean is known well enough when its
- * standard error is at most the item's tolerance times the mean. Which samples are wanted depends
- * on the samples before them alone: not on batches, threads, budgets or who computed them. */
+ * After the item's least number of samples, and after each further one, a token's mean is known
+ * well enough when its standard error is at most the item's tolerance times the mean. Which samples
+ * are wanted depends on the samples before them alone: not on batches, threads, budgets or who
+ * computed them. */
 #include <math.h>
 
 #include "method/method.h"
 
-/* Whether some of the first `count` samples, from the first LEAST on, met the tolerance. */
-static bool met(const double *samples, size_t count, double tolerance) {
+/* Whether the first `least` of `count` samples, or more of them, met the tolerance. */
+static bool met(const double *samples, size_t count, size_t least, double tolerance) {
   double mean = 0, squares = 0; /* Welford's running mean and sum of squared deviations */
   for (size_t r = 0; r < count; r++) {
     if (isnan(samples[r])) return false;
     double from = samples[r] - mean;
     mean += from / (double)(r + 1);
     squares += from * (samples[r] - mean);
-    if (r + 1 < HETA_LEAST_PROBES) continue;
+    if (r + 1 < least) continue;
     if (sqrt(squares / (double)r / (double)(r + 1)) <= tolerance * mean) return true;
   }
   return false;
@@ -25,7 +26,7 @@ bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_
                    size_t target, size_t token, size_t sample) {
   const double *samples = heta_i_series_at(session, series, target, token);
   if (!isnan(samples[sample])) return false;
-  return !(item->tolerance > 0) || !met(samples, sample, item->tolerance);
+  return !(item->tolerance > 0) || !met(samples, sample, item->least, item->tolerance);
 }
 
 bool heta_i_asked(const heta_i_session *session, size_t token) {
@@ -37,8 +38,8 @@ bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t
   return !(item->tolerance > 0) || session->parts <= 1 || token % session->parts == session->part;
 }
 
-bool heta_i_settled(const heta_i_session *session, size_t series, size_t target, size_t token,
-                    double tolerance) {
+bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size_t series,
+                    size_t target, size_t token) {
   return met(heta_i_series_at(session, series, target, token), session->series[series].samples,
-             tolerance);
+             item->least, item->tolerance);
 }

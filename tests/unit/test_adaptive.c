@@ -12,6 +12,8 @@
 #include "method/method.h"
 #include "support/attribute.h"
 
+enum { LEAST = 8 }; /* samples before a token may stop */
+
 static const fixture_kind *const CPU = &FIXTURE_KINDS[2];
 static const char TEXT[] = "then a hen hid";
 
@@ -31,7 +33,7 @@ static const heta_series *curvature_of(const heta_attribution *a) {
 
 /* The rule, written once more and slowly. */
 static size_t probes_needed(const double *samples, size_t most, double tolerance) {
-  for (size_t count = HETA_LEAST_PROBES; count < most; count++) {
+  for (size_t count = LEAST; count < most; count++) {
     double sum = 0, squares = 0;
     for (size_t r = 0; r < count; r++) sum += samples[r];
     for (size_t r = 0; r < count; r++) squares += pow(samples[r] - sum / (double)count, 2);

@@ -118,7 +118,9 @@ static void parts(void **state) {
   (void)state;
   static const char *const OPTIONS[] = {"probes=4", "probes=6 curvature=row", "curvature=gradsq",
                                         "probes=auto tolerance=0.2 max-probes=20",
-                                        "probes=auto tolerance=0.3 curvature=row"};
+                                        "probes=auto tolerance=0.3 curvature=row",
+                                        "probes=9 estimator=sketch",
+                                        "probes=auto tolerance=0.03 estimator=sketch"};
   heta_model *model = fixture_model("llama-rope3-f16");
   for (size_t o = 0; o < sizeof OPTIONS / sizeof *OPTIONS; o++) {
     heta_attribute_options options = usual(OPTIONS[o]);
