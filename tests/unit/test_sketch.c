@@ -71,7 +71,7 @@ static void estimate_with(const heta_model *model, const json_t *fixture, const 
   heta_job_free(job);
 }
 
-/* Against the mean over all 2^16 sign vectors of a model 16 wide: sixteen seeds of nine products. */
+/* Against the mean over all 2^16 sign vectors of a model 16 wide, nine products at a time. */
 static void agrees_with_every_probe(void **state) {
   (void)state;
   enum { SEEDS = 16 };
