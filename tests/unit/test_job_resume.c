@@ -116,7 +116,9 @@ static void two_processes(void **state) {
 /* Any number of parts, merged in any order, before the job runs or after. */
 static void parts(void **state) {
   (void)state;
-  static const char *const OPTIONS[] = {"probes=4", "probes=6 curvature=row", "curvature=gradsq",
+  static const char *const OPTIONS[] = {"probes=4",
+                                        "probes=6 curvature=row",
+                                        "curvature=gradsq",
                                         "probes=auto tolerance=0.2 max-probes=20",
                                         "probes=auto tolerance=0.3 curvature=row",
                                         "probes=9 estimator=sketch",
