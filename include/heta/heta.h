@@ -1,7 +1,7 @@
 /* heta.h: the whole public interface of the heta attribution library.
  *
  * heta explains which input tokens made a decoder-only language model write a token. It reads a
- * model file (GGUF), runs the model's forward, reverse, tangent and tangent-of-reverse passes, and
+ * model (a GGUF file, or a Hugging Face folder), runs the model's forward, reverse, tangent and tangent-of-reverse passes, and
  * returns one score per context token, with the parts it is made of and their standard errors. The
  * method is HETA (arXiv 2604.13258); docs/method.md gives each formula.
  *
@@ -79,7 +79,7 @@ typedef struct heta_weight_count {
 /* What is known about an open model. All pointers are borrowed from the model. */
 typedef struct heta_model_info {
   const char *file;   /* as given to heta_model_open */
-  const char *format; /* "gguf" */
+  const char *format; /* "gguf", "safetensors" */
   uint64_t bytes;     /* size of the file, all parts */
   const char
       *fingerprint_kind;    /* "sha256" (whole file) or "header-sha256" (header and tensor table) */
@@ -109,8 +109,10 @@ typedef struct heta_model_info {
   double embedding_scale;          /* of the token embeddings; 1: none */
 } heta_model_info;
 
-/* Opens a model file, recognised by its first bytes. The file is memory-mapped and must stay
- * unchanged while the model is open. The caller owns *out and releases it with heta_model_close.
+/* Opens a model: a GGUF file, or a Hugging Face folder (config.json, tokenizer.json, and
+ * model.safetensors or the shards of model.safetensors.index.json), or a safetensors file beside
+ * config.json and tokenizer.json; recognised by what they hold. The files are memory-mapped and must
+ * stay unchanged while the model is open. The caller owns *out and releases it with heta_model_close.
  * Errors: HETA_E_IO, HETA_E_FORMAT (with the byte offset), HETA_E_UNSUPPORTED (naming the
  * architecture or weight type), HETA_E_MEMORY. */
 HETA_API heta_status heta_model_open(const char *path, heta_model **out, heta_error *error);

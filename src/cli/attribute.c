@@ -217,7 +217,7 @@ static int run(void *arguments) {
 
 static const cli_option options[] = {
     {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "Model and text",
-     "the model: a file, or a name of heta model list"},
+     "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
     CLI_INPUT_OPTIONS(cli_request, input, NULL),
     {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
      "begin with the BOS token (auto: as the model says)"},

@@ -62,7 +62,7 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
     {'m', "model", NULL, CLI_TEXT, offsetof(check_arguments, model), "FILE", 0, 0, 0, NULL,
-     "the model: a file, or a name of heta model list"},
+     "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
     CLI_INPUT_OPTIONS(check_arguments, input, NULL),
     {'s', "seed", NULL, CLI_COUNT, offsetof(check_arguments, seed), "N", 0, UINT64_MAX, 0, NULL,
      "same seed, same probes"},

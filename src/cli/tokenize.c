@@ -102,7 +102,7 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
     {'m', "model", NULL, CLI_TEXT, offsetof(tokenize_arguments, model), "FILE", 0, 0, 0, NULL,
-     "the model: a file, or a name of heta model list"},
+     "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
     CLI_INPUT_OPTIONS(tokenize_arguments, input, NULL),
     {0, "bos", NULL, CLI_CHOICE, offsetof(tokenize_arguments, bos), "auto|yes|no", 0, 0, 0, NULL,
      "begin with the BOS token (auto: as the model says)"},
