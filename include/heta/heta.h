@@ -1,9 +1,10 @@
 /* heta.h: the whole public interface of the heta attribution library.
  *
  * heta explains which input tokens made a decoder-only language model write a token. It reads a
- * model (a GGUF file, or a Hugging Face folder), runs the model's forward, reverse, tangent and tangent-of-reverse passes, and
- * returns one score per context token, with the parts it is made of and their standard errors. The
- * method is HETA (arXiv 2604.13258); docs/method.md gives each formula.
+ * model (a GGUF file or a Hugging Face folder), runs the model's forward, reverse, tangent and
+ * tangent-of-reverse passes, and returns one score per context token, with the parts it is made of
+ * and their standard errors. The method is HETA (arXiv 2604.13258); docs/method.md gives each
+ * formula.
  *
  * Conventions, valid for every function:
  *  - Each call returns a heta_status; HETA_OK is 0. On failure the optional heta_error holds a
@@ -110,9 +111,9 @@ typedef struct heta_model_info {
 } heta_model_info;
 
 /* Opens a model: a GGUF file, or a Hugging Face folder (config.json, tokenizer.json, and
- * model.safetensors or the shards of model.safetensors.index.json), or a safetensors file beside
- * config.json and tokenizer.json; recognised by what they hold. The files are memory-mapped and must
- * stay unchanged while the model is open. The caller owns *out and releases it with heta_model_close.
+ * model.safetensors or the shards of model.safetensors.index.json), or a safetensors file in such a
+ * folder; recognised by what they hold. The files are memory-mapped and must stay unchanged while
+ * the model is open. The caller owns *out and releases it with heta_model_close.
  * Errors: HETA_E_IO, HETA_E_FORMAT (with the byte offset), HETA_E_UNSUPPORTED (naming the
  * architecture or weight type), HETA_E_MEMORY. */
 HETA_API heta_status heta_model_open(const char *path, heta_model **out, heta_error *error);

@@ -112,23 +112,41 @@ static void other_spellings(void **state) {
   (void)state;
   static const char *const SAME[][2] = {
       {"llama-gqa", "{\"rope_parameters\":\"-\",\"rope_theta\":500000.0,\"rope_scaling\":null}"},
+      {"llama-gqa", "{\"rope_parameters\":{\"rope_theta\":500000.0,\"rope_type\":\"default\"},"
+                    "\"rope_theta\":\"-\",\"rope_scaling\":\"-\"}"},
       {"llama-gqa", "{\"head_dim\":null,\"mlp_bias\":\"-\",\"attention_bias\":null}"},
       {"llama-gqa", "{\"torch_dtype\":\"bfloat16\",\"dtype\":\"-\",\"pretraining_tp\":2}"},
       {"llama-rope3-f16",
        "{\"rope_parameters\":\"-\",\"rope_theta\":10000,\"rope_scaling\":{\"type\":\"llama3\","
        "\"factor\":8,\"high_freq_factor\":4,\"low_freq_factor\":1,"
        "\"original_max_position_embeddings\":1024}}"},
+      {"llama-rope3-f16",
+       "{\"rope_scaling\":\"-\",\"rope_theta\":\"-\",\"rope_parameters\":{\"rope_type\":\"llama3\","
+       "\"rope_theta\":10000,\"factor\":8,\"high_freq_factor\":4,\"low_freq_factor\":1,"
+       "\"original_max_position_embeddings\":1024}}"},
       {"phi2", "{\"rope_parameters\":\"-\",\"rope_theta\":10000,\"partial_rotary_factor\":0.4}"},
+      {"phi2", "{\"rope_theta\":\"-\",\"partial_rotary_factor\":\"-\",\"rope_parameters\":"
+               "{\"rope_theta\":10000,\"partial_rotary_factor\":0.4}}"},
       {"gptneox", "{\"rope_parameters\":\"-\",\"rotary_emb_base\":10000,"
                   "\"rotary_pct\":0.3333333333333333,\"use_parallel_residual\":\"-\"}"},
+      {"gptneox", "{\"rotary_emb_base\":\"-\",\"rotary_pct\":\"-\",\"rope_parameters\":"
+                  "{\"rope_theta\":10000,\"partial_rotary_factor\":0.3333333333333333}}"},
       {"phi3-long",
        "{\"rope_parameters\":\"-\",\"rope_theta\":10000,\"partial_rotary_factor\":0.75,"
-       "\"rope_scaling\":{\"type\":\"su\",\"attention_factor\":1.6500624418258667,"
-       "\"short_factor\":[1.0,1.125,1.5],\"long_factor\":[1.25,2.5,7.0]}}"},
+       "\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1.0,1.125,1.5],"
+       "\"long_factor\":[1.25,2.5,7.0]}}"},
+      {"phi3-long", "{\"rope_scaling\":\"-\",\"rope_theta\":\"-\",\"partial_rotary_factor\":\"-\","
+                    "\"rope_parameters\":{\"rope_type\":\"longrope\",\"rope_theta\":10000,"
+                    "\"partial_rotary_factor\":0.75,\"original_max_position_embeddings\":8,"
+                    "\"short_factor\":[1.0,1.125,1.5],\"long_factor\":[1.25,2.5,7.0]}}"},
       {"gemma2", "{\"layer_types\":\"-\",\"hidden_act\":\"gelu_pytorch_tanh\"}"},
       {"gemma3", "{\"rope_parameters\":\"-\",\"layer_types\":\"-\",\"sliding_window_pattern\":6,"
                  "\"rope_theta\":1000000,\"rope_local_base_freq\":10000,"
                  "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}}"},
+      {"gemma3", "{\"rope_theta\":\"-\",\"rope_local_base_freq\":\"-\",\"rope_scaling\":\"-\","
+                 "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":8,"
+                 "\"rope_theta\":1000000},\"sliding_attention\":{\"rope_type\":\"default\","
+                 "\"rope_theta\":10000}}}"},
       {"gemma", "{\"hidden_act\":\"gelu\",\"hidden_activation\":null}"},
       {"smollm3", "{\"no_rope_layers\":\"-\",\"layer_types\":\"-\"}"},
       {"qwen3", "{\"use_sliding_window\":true,\"sliding_window\":4,\"layer_types\":\"-\"}"},
@@ -157,15 +175,14 @@ static void values_that_are_left_out(void **state) {
                         "gemma2.attn_logit_softcapping") == 50);
   assert_true(number_of("gemma3", "{\"query_pre_attn_scalar\":\"-\"}", "gemma3.attention.scale") ==
               1.0 / 16);
-  assert_true(number_of("phi3-long", "{\"max_position_embeddings\":1000}",
-                        "phi3.rope.scaling.attn_factor") == 1.6500624418258667);
   double magnitude =
-      number_of("phi3-long",
-                "{\"max_position_embeddings\":80,\"rope_parameters\":{\"rope_type\":\"longrope\","
-                "\"rope_theta\":10000.0,\"partial_rotary_factor\":0.75,\"short_factor\":[1,1,1],"
-                "\"long_factor\":[1,2,3]}}",
-                "phi3.rope.scaling.attn_factor");
-  assert_true(fabs(magnitude - sqrt(1 + log(80.0 / 5) / log(5))) < 1e-12);
+      number_of("phi3-long", "{\"max_position_embeddings\":80}", "phi3.rope.scaling.attn_factor");
+  assert_true(fabs(magnitude - sqrt(1 + log(80.0 / 8) / log(8))) < 1e-12);
+  magnitude = number_of("phi3-long",
+                        "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1,1],"
+                        "\"long_factor\":[1,2,3],\"attention_factor\":1.25}}",
+                        "phi3.rope.scaling.attn_factor");
+  assert_true(magnitude == 1.25);
 }
 
 /* ---- Refusals -------------------------------------------------------------------------------- */
@@ -238,7 +255,7 @@ static const struct {
     {"phi2", "{\"partial_rotary_factor\":0.5,\"rope_parameters\":null}", HETA_E_FORMAT,
      "5 of the 10 numbers of a head rotate, which is no even number"},
     {"llama-rope3-f16",
-     "{\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,"
+     "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,"
      "\"high_freq_factor\":4}}",
      HETA_E_FORMAT, "high_freq_factor is not above low_freq_factor"},
     {"phi3-long", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1]}}",
@@ -256,7 +273,7 @@ static const struct {
      "scale_attn_by_inverse_layer_idx is true"},
     {"gpt2", "{\"scale_attn_weights\":false}", HETA_E_UNSUPPORTED, "scale_attn_weights is false"},
     {"gpt2", "{\"n_inner\":81}", HETA_E_FORMAT,
-     "by n_inner and n_embd tensor transformer.h.0.mlp.c_fc.weight should be 20 × 81, but it is "
+     "by n_inner and n_embd tensor h.0.mlp.c_fc.weight should be 20 × 81, but it is "
      "20 × 80"},
     {"gpt2", "{\"n_positions\":25}", HETA_E_FORMAT, "by n_positions and n_embd"},
     {"gptj", "{\"rotary_dim\":5}", HETA_E_FORMAT, "5 of the 8 numbers of a head rotate"},
@@ -284,7 +301,7 @@ static const struct {
     {"gemma3", "{\"layer_types\":\"-\",\"sliding_window_pattern\":3}", HETA_E_UNSUPPORTED,
      "sliding_window_pattern is 3"},
     {"gemma3",
-     "{\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"},"
+     "{\"rope_scaling\":\"-\",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"},"
      "\"sliding_attention\":{\"rope_type\":\"linear\",\"factor\":2}}}",
      HETA_E_UNSUPPORTED, "rope_parameters.sliding_attention.rope_type is not \"default\""},
     {"gemma3", "{\"model_type\":\"gemma3\"}", HETA_E_FORMAT, "text_config is missing"},
