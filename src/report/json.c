@@ -505,43 +505,15 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
   close_line(w);
 }
 
-/* "view": {units: [[first, last, text]], apart: [token indices], about}. */
-static void view(heta_i_writer *w, const heta_attribution *a, const heta_i_units *units) {
-  key_open(w, "view", '{');
-  key_open(w, "units", '[');
-  for (size_t i = 0; i < units->count; i++) {
-    const heta_i_unit *unit = &units->units[i];
-    size_t size;
-    const char *text = heta_i_unit_text(a, unit, &size);
-    heta_i_json_open(w, '[');
-    heta_i_json_count(w, unit->first);
-    heta_i_json_count(w, unit->last);
-    heta_i_json_bytes(w, text, size);
-    heta_i_json_close(w, ']');
-  }
-  heta_i_json_close(w, ']');
-  key_open(w, "apart", '[');
-  for (size_t i = 0; i < a->token_count; i++)
-    if (heta_i_set_apart(a, i)) heta_i_json_count(w, i);
-  heta_i_json_close(w, ']');
-  key_string(w, "summary", a->method->summary);
-  key_string(w, "source", a->method->source);
-  heta_i_json_close(w, '}');
-}
-
-heta_status heta_i_report_page_data(heta_i_writer *w, const heta_attribution *a,
-                                    const heta_report_options *options, heta_error *error) {
-  heta_i_units units;
-  HETA_TRY(heta_i_units_create(a, &units, error));
-  w->for_page = true;
-  w->comma = false;
-  heta_i_json_open(w, '{');
+/* The page's rows are packed by page.c. */
+void heta_i_report_page_facts(heta_i_writer *w, const heta_attribution *a,
+                              const heta_report_options *options) {
   preamble(w, a, options);
-  whole_attribution(w, a, NULL);
-  outcome(w, a);
-  view(w, a, &units);
+  key_open(w, "attributions", '[');
+  heta_i_json_open(w, '{');
+  question(w, a);
+  account(w, a);
   heta_i_json_close(w, '}');
-  w->for_page = false;
-  heta_i_units_free(&units);
-  return HETA_OK;
+  heta_i_json_close(w, ']');
+  outcome(w, a);
 }

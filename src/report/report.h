@@ -26,8 +26,12 @@ heta_status heta_i_report_inseq(heta_i_writer *writer, const heta_attribution *a
 heta_status heta_i_report_svg(heta_i_writer *writer, const heta_attribution *attribution,
                               const heta_i_units *units, const heta_rollup *rollup,
                               heta_error *error);
-/* The result file as the page carries it: numbers packed, no facts about the run, and a key "view"
- * with what the page cannot work out by itself. */
+/* The keys of the result file that the page takes as they are: all but rows, sums and facts about
+ * the run. */
+void heta_i_report_page_facts(heta_i_writer *writer, const heta_attribution *attribution,
+                              const heta_report_options *options);
+/* What page.js reads: the facts, "rows" with their numbers packed, and "view", what the page cannot
+ * work out by itself. HETA_E_MEMORY. */
 heta_status heta_i_report_page_data(heta_i_writer *writer, const heta_attribution *attribution,
                                     const heta_report_options *options, heta_error *error);
 

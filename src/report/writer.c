@@ -1,6 +1,7 @@
 /* writer.c: buffered output, numbers free of the locale, JSON items. */
 #include "report/writer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,5 +161,33 @@ void heta_i_json_hex(heta_i_writer *writer, const char *bytes, size_t size) {
   item(writer);
   heta_i_put(writer, "\"", 1);
   for (size_t i = 0; i < size; i++) heta_i_putf(writer, "%02x", (unsigned)(unsigned char)bytes[i]);
+  heta_i_put(writer, "\"", 1);
+}
+
+/* The bits of a float32, the nearest that is finite; a quiet NaN for what is not computed. */
+static uint32_t single_bits(double value) {
+  float single = value > FLT_MAX ? FLT_MAX : value < -FLT_MAX ? -FLT_MAX : (float)value;
+  uint32_t bits = 0x7fc00000;
+  if (isfinite(value)) memcpy(&bits, &single, sizeof bits);
+  return bits;
+}
+
+void heta_i_json_packed(heta_i_writer *writer, const double *values, size_t count) {
+  static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  uint32_t group = 0;
+  size_t held = 0; /* bytes in the group, of 3 */
+  item(writer);
+  heta_i_put(writer, "\"", 1);
+  for (size_t i = 0; i < 4 * count || held; i++) {
+    uint32_t byte = i < 4 * count ? single_bits(values[i / 4]) >> 8 * (i % 4) & 0xff : 0;
+    group = group << 8 | byte;
+    if (++held < 3) continue;
+    size_t over = i < 4 * count ? 0 : i - 4 * count + 1; /* bytes that only fill the last group */
+    for (size_t k = 0; k < 4; k++)
+      heta_i_put(writer, k < 4 - over ? &DIGITS[group >> (18 - 6 * k) & 63] : "=", 1);
+    group = 0;
+    held = 0;
+    if (over) break;
+  }
   heta_i_put(writer, "\"", 1);
 }

@@ -45,6 +45,8 @@ void heta_i_json_real(heta_i_writer *writer, double value); /* null when not fin
 /* Bytes as a string; each run of bytes that are no characters becomes one U+FFFD. */
 void heta_i_json_bytes(heta_i_writer *writer, const char *bytes, size_t size);
 void heta_i_json_string(heta_i_writer *writer, const char *text); /* NULL: null */
+/* Numbers as a string: little-endian float32 in base64, NaN where they are not finite. */
+void heta_i_json_packed(heta_i_writer *writer, const double *values, size_t count);
 void heta_i_json_hex(heta_i_writer *writer, const char *bytes, size_t size);
 /* A value that is JSON already. */
 void heta_i_json_raw(heta_i_writer *writer, const char *text);
