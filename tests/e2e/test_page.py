@@ -98,7 +98,7 @@ addEventListener("load", () => {
   const click = (box, label) => buttons(box).find(b => b.textContent === label).click();
   const over = element => element.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
   try {
-    seen.text = Array.from(document.querySelectorAll("#text .u"), span => span.textContent).join("");
+    seen.text = Array.from(document.querySelectorAll("#text .u"), u => u.textContent).join("");
     seen.first = id("best").rows[0].cells[3].textContent;
     for (const level of labels("levels")) {
       click("levels", level);
