@@ -195,8 +195,8 @@ static heta_status read_windowed(const heta_model *model, bool *windowed, heta_e
 static heta_status read_layers(heta_model *model, heta_error *error) {
   heta_i_hyper *hyper = &model->hyper;
   const heta_i_architecture *family = model->architecture;
-  size_t window = 0;
-  HETA_TRY(heta_i_read_size(model, WINDOW, HETA_NEED_OPTIONAL, 0, 1 << 30, &window, error));
+  size_t window = 0, least = family->window_period ? 1 : 0;
+  HETA_TRY(heta_i_read_size(model, WINDOW, HETA_NEED_OPTIONAL, least, 1 << 30, &window, error));
   bool *windowed = heta_i_arena_take(model->memory, hyper->layers, sizeof *windowed);
   hyper->layer = heta_i_arena_take(model->memory, hyper->layers, sizeof *hyper->layer);
   if (!windowed || !hyper->layer)

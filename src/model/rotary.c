@@ -170,19 +170,34 @@ static heta_status read_global(heta_model *model, heta_error *error) {
                  : make_angles(model, global, &s, "rope_freqs.weight", &global->frequency, error);
 }
 
-/* Of layers with a window; never scaled. */
+/* Of layers with a window; never scaled. A file that gives such a base to a family without is of
+ * another one. */
 static heta_status read_local(heta_model *model, heta_error *error) {
+  const heta_i_rotary *global = &model->hyper.rotary[HETA_ROTARY_GLOBAL];
   heta_i_rotary *local = &model->hyper.rotary[HETA_ROTARY_LOCAL];
   const scaling none = {.factor = 1};
-  *local = (heta_i_rotary){
-      .dims = model->hyper.rotary[HETA_ROTARY_GLOBAL].dims, .base = 10000, .magnitude = 1};
+  bool known = model->architecture->local_rotary;
+  *local =
+      (heta_i_rotary){.dims = global->dims, .base = known ? 10000 : global->base, .magnitude = 1};
+  HETA_TRY(heta_i_read_size(model, "rope.dimension_count_swa", HETA_NEED_OPTIONAL, 1,
+                            model->hyper.head_width, &local->dims, error));
   HETA_TRY(
       heta_i_read_number(model, "rope.freq_base_swa", HETA_NEED_OPTIONAL, &local->base, error));
   HETA_TRY(positive(model, "rope.freq_base_swa", local->base, error));
+  if (local->dims != global->dims || (!known && fabs(local->base - global->base) > 0))
+    return heta_i_fail(error, HETA_E_UNSUPPORTED,
+                       "%s: layers with a window rotate %zu elements of a head by base %g, others "
+                       "%zu by base %g, which heta does not compute for the architecture '%s'",
+                       heta_i_file_path(model->file), local->dims, local->base, global->dims,
+                       global->base, model->architecture->name);
+  if (!known) {
+    *local = (heta_i_rotary){0};
+    return HETA_OK;
+  }
   return make_angles(model, local, &none, NULL, &local->frequency, error);
 }
 
 heta_status heta_i_read_rotary(heta_model *model, heta_error *error) {
   HETA_TRY(read_global(model, error));
-  return model->architecture->local_rotary ? read_local(model, error) : HETA_OK;
+  return read_local(model, error);
 }

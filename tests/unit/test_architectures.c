@@ -305,6 +305,12 @@ static const flaw FLAWS[] = {
            "heads of different width (attention.key_length 6, attention.key_length_swa 8)"),
     NUMBER("qwen3-yarn", "qwen3.rope.scaling.yarn_log_multiplier", F32, 0.1, UNSUPPORTED,
            "RoPE scaling 'yarn' with an extrapolation factor"),
+    NUMBER(
+        "gemma2", "gemma2.rope.freq_base_swa", F32, 20000, UNSUPPORTED,
+        "layers with a window rotate 6 elements of a head by base 20000, others 6 by base 10000, "
+        "which heta does not compute for the architecture 'gemma2'"),
+    NUMBER("gemma3", "gemma3.rope.dimension_count_swa", U32, 4, UNSUPPORTED,
+           "layers with a window rotate 4 elements of a head"),
     WORD("qwen2", "qwen2.rope.scaling.type", "dynamic", UNSUPPORTED,
          "RoPE scaling 'dynamic' is not supported"),
     WORD("qwen2", "qwen2.rope.scaling.type", "longrope", FORMAT,
@@ -314,6 +320,8 @@ static const flaw FLAWS[] = {
            "sliding_window_pattern is of type bool, and should be one whole number"),
     OTHER_NUMBER("gemma2", "gemma2.attn_logit_softcapping", F32, -1,
                  "is -1; a cap is positive, or 0 for none"),
+    OTHER_NUMBER("gemma3", "gemma3.attention.sliding_window", U32, 0,
+                 "sliding_window is 0, outside 1 … "),
     OTHER_NUMBER("gemma2", "gemma2.attention.head_count", U32, 5,
                  "5 heads cannot share 2 key/value heads"),
     OTHER_NUMBER("gpt2", "gpt2.attention.head_count", U32, 3,
