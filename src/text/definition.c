@@ -8,7 +8,8 @@
 void heta_i_definition_drop_lists(heta_i_definition *definition) {
   heta_i_arena_free(&definition->lists);
   json_decref(definition->json);
-  definition->json = NULL;
+  json_decref(definition->ids);
+  definition->json = definition->ids = NULL;
   definition->tokens = NULL;
   definition->merges = NULL;
 }
@@ -48,12 +49,12 @@ static bool is_named(const heta_i_definition *d) {
       d->early_count > compose)
     return false;
   for (size_t i = 0; i < d->count; i++)
-    if (d->tokens[i].flags) return false;
+    if (d->tokens[i].flags & ~(unsigned)HETA_ADDED_ONLY) return false;
   return heta_i_pre_recognise(d->cuts, d->cut_count, d->whole_pieces, compose) != NULL;
 }
 
 static void add_rest(heta_i_sha256 *hash, const heta_i_definition *d) {
-  add_integer(hash, d->order);
+  add_integer(hash, d->scheme);
   add_integer(hash, d->byte_level + 2 * d->whole_pieces + 4 * d->byte_tokens + 8 * d->fuse_unknown);
   add_integer(hash, d->unknown);
   add_rewrites(hash, d->early, d->early_count);

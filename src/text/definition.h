@@ -25,6 +25,7 @@ typedef enum heta_i_token_type {
 enum {
   HETA_ADDED_STRIP_LEFT = 1,  /* takes the white space before it */
   HETA_ADDED_STRIP_RIGHT = 2, /* and after it */
+  HETA_ADDED_ONLY = 8,        /* the trained vocabulary does not have it */
   HETA_ADDED_REWRITTEN = 4    /* in the rewritten text, not in the text as it is */
 };
 
@@ -33,7 +34,7 @@ typedef struct heta_i_defined_token {
   size_t size;
   heta_i_token_type type;
   unsigned flags; /* of an added token */
-  double score;   /* HETA_MERGE_SCORES: the highest is merged first */
+  double score;   /* where the scheme has scores */
 } heta_i_defined_token;
 
 typedef struct heta_i_defined_merge {
@@ -41,11 +42,12 @@ typedef struct heta_i_defined_merge {
   size_t left_size, right_size;
 } heta_i_defined_merge;
 
-/* In which order symbols merge. */
-typedef enum heta_i_merge_order {
-  HETA_MERGE_RANKS, /* as the merges are listed */
-  HETA_MERGE_SCORES /* by the score of the token that is made; there is no list */
-} heta_i_merge_order;
+/* How tokens are made from a piece. */
+typedef enum heta_i_scheme {
+  HETA_SCHEME_RANKS,  /* symbols merge in the order of a list */
+  HETA_SCHEME_SCORES, /* symbols merge by the score of the token that is made */
+  HETA_SCHEME_UNIGRAM /* the tokens whose scores have the largest sum */
+} heta_i_scheme;
 
 enum { HETA_REWRITES = 8 };
 
@@ -53,7 +55,7 @@ typedef struct heta_i_definition {
   const char *model, *pre, *chat_template; /* for people; the last may be NULL */
   const char *tokens_key, *merges_key;     /* what messages call the two lists */
   bool byte_level; /* names are spelled in the byte alphabet; else space is U+2581 */
-  heta_i_merge_order order;
+  heta_i_scheme scheme;
   bool whole_pieces; /* a piece that is a token is taken as it is, without merging */
   bool byte_tokens;  /* characters without a token become tokens of their bytes, <0x0A> */
   bool fuse_unknown; /* unknown characters in a row become one token */
@@ -73,6 +75,7 @@ typedef struct heta_i_definition {
   heta_i_arena arena; /* of other strings that are not borrowed from the file */
   heta_i_arena lists; /* of tokens and merges */
   json_t *json;       /* tokenizer.json, which names and merges are borrowed from; or NULL */
+  json_t *ids;        /* of a Unigram model's names, which are borrowed from it; or NULL */
 } heta_i_definition;
 
 /* Reads the definition of a file's tokenizer. It borrows from the file. *out is released with

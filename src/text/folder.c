@@ -109,7 +109,7 @@ static heta_status read_top(size_t rows, heta_i_definition *out, heta_error *err
       out->byte_level && !out->late_count && out->early_count == compose
           ? heta_i_pre_recognise(out->cuts, out->cut_count, out->whole_pieces, compose)
           : NULL;
-  out->model = out->byte_level ? "gpt2" : "llama";
+  out->model = out->byte_level ? "gpt2" : out->scheme == HETA_SCHEME_UNIGRAM ? "t5" : "llama";
   out->pre = pre ? pre->name : out->byte_level ? "custom" : "default";
   return HETA_OK;
 }

@@ -201,7 +201,7 @@ static heta_status read_sentencepiece(const heta_i_file *file, heta_i_definition
                                                     .from_size = 1,
                                                     .to = "\xe2\x96\x81",
                                                     .to_size = 3};
-  out->order = HETA_MERGE_SCORES;
+  out->scheme = HETA_SCHEME_SCORES;
   out->byte_tokens = out->fuse_unknown = out->add_bos = true;
   return HETA_OK;
 }

@@ -81,8 +81,8 @@ static heta_status read_added(const json_t *item, size_t index, const json_t *vo
       .type = !special                            ? HETA_VOCABULARY_USER
               : unknown && !strcmp(unknown, name) ? HETA_VOCABULARY_UNKNOWN
                                                   : HETA_VOCABULARY_CONTROL,
-      .flags = (left ? HETA_ADDED_STRIP_LEFT : 0u) | (right ? HETA_ADDED_STRIP_RIGHT : 0u) |
-               (rewritten ? HETA_ADDED_REWRITTEN : 0u)};
+      .flags = (trained ? 0u : HETA_ADDED_ONLY) | (left ? HETA_ADDED_STRIP_LEFT : 0u) |
+               (right ? HETA_ADDED_STRIP_RIGHT : 0u) | (rewritten ? HETA_ADDED_REWRITTEN : 0u)};
   return set_token(out, where, name, size, id, token, error);
 }
 
@@ -148,35 +148,93 @@ static heta_status refuse(const char *key, const char *value, heta_error *error)
                      key, heta_i_quote_string(shown, value));
 }
 
-/* What changes the ids and heta does not do. */
-static heta_status check_model(const json_t *model, heta_error *error) {
-  const char *type = "BPE", *prefix = "", *suffix = "";
-  HETA_TRY(heta_i_member_string(model, "model", "type", &type, error));
+/* What both kinds of model need to know of theirs. */
+typedef struct vocabulary {
+  const json_t *ids;   /* {name: id} */
+  const char *unknown; /* the name of what stands for unknown characters, or NULL */
+} vocabulary;
+
+/* BPE; what changes the ids and heta does not do is refused. */
+static heta_status read_bpe(const json_t *model, heta_i_definition *out, vocabulary *v,
+                            heta_error *error) {
+  const char *prefix = "", *suffix = "";
   HETA_TRY(heta_i_member_string(model, "model", "continuing_subword_prefix", &prefix, error));
   HETA_TRY(heta_i_member_string(model, "model", "end_of_word_suffix", &suffix, error));
-  if (strcmp(type, "BPE")) return refuse("type", type, error);
+  HETA_TRY(heta_i_member_string(model, "model", "unk_token", &v->unknown, error));
+  HETA_TRY(heta_i_member_flag(model, "model", "fuse_unk", &out->fuse_unknown, error));
+  HETA_TRY(heta_i_member_flag(model, "model", "ignore_merges", &out->whole_pieces, error));
   if (*prefix) return refuse("continuing_subword_prefix", prefix, error);
   if (*suffix) return refuse("end_of_word_suffix", suffix, error);
-  const json_t *dropout = json_object_get(model, "dropout");
+  const json_t *dropout = json_object_get(model, "dropout"), *merges = NULL;
   if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0)
     return heta_i_fail(error, HETA_E_UNSUPPORTED,
                        "model.dropout is not 0: the model's tokenizer draws merges at random");
+  HETA_TRY(heta_i_member_object(model, "model", "vocab", &v->ids, error));
+  HETA_TRY(heta_i_member_array(model, "model", "merges", &merges, error));
+  if (!v->ids || !merges)
+    return heta_i_fail(error, HETA_E_FORMAT, "the file has no model.%s",
+                       v->ids ? "merges" : "vocab");
+  return read_merges(merges, out, error);
+}
+
+/* Unigram: ["name", score] in the order of ids, which are gathered by name. */
+static heta_status read_unigram(const json_t *model, heta_i_definition *out, vocabulary *v,
+                                heta_error *error) {
+  const json_t *list = NULL, *unknown = json_object_get(model, "unk_id");
+  size_t index;
+  json_t *item;
+  int64_t id;
+  char shown[HETA_QUOTE];
+  out->scheme = HETA_SCHEME_UNIGRAM;
+  out->fuse_unknown = true;
+  HETA_TRY(heta_i_member_array(model, "model", "vocab", &list, error));
+  if (!list) return heta_i_fail(error, HETA_E_FORMAT, "the file has no model.vocab");
+  if (out->byte_level)
+    return heta_i_fail(error, HETA_E_UNSUPPORTED,
+                       "model.type is \"Unigram\" after pre_tokenizer ByteLevel, which heta does "
+                       "not support");
+  out->ids = json_object();
+  if (!out->ids) return heta_i_no_memory(error, "the vocabulary", json_array_size(list));
+  json_array_foreach(list, index, item) {
+    const json_t *name = json_array_get(item, 0), *score = json_array_get(item, 1);
+    if (json_array_size(item) != 2 || !json_is_string(name) || !json_is_number(score))
+      return heta_i_fail(error, HETA_E_FORMAT, "model.vocab[%zu] is not [\"name\", score]", index);
+    const char *bytes = json_string_value(name);
+    size_t size = json_string_length(name);
+    if (json_object_getn(out->ids, bytes, size))
+      return heta_i_fail(error, HETA_E_FORMAT, "model.vocab has \"%s\" twice",
+                         heta_i_quote(shown, bytes, size));
+    if (json_object_setn_new_nocheck(out->ids, bytes, size, json_real((double)index)))
+      return heta_i_no_memory(error, "the vocabulary", index);
+  }
+  v->ids = out->ids;
+  if (!unknown || json_is_null(unknown)) return HETA_OK;
+  if (!heta_i_json_integer(unknown, &id) || id < 0 || (uint64_t)id >= json_array_size(list))
+    return heta_i_fail(error, HETA_E_FORMAT, "model.unk_id is no id of model.vocab");
+  v->unknown = json_string_value(json_array_get(json_array_get(list, (size_t)id), 0));
   return HETA_OK;
+}
+
+static void read_scores(const json_t *model, heta_i_definition *out) {
+  size_t index;
+  json_t *item;
+  json_array_foreach(json_object_get(model, "vocab"), index, item) out->tokens[index].score =
+      json_number_value(json_array_get(item, 1));
 }
 
 /* Makes room for the ids: as many as the model has embeddings or, where that is not known, as there
  * are tokens. */
-static heta_status make_room(size_t rows, const json_t *vocabulary, const json_t *added,
+static heta_status make_room(size_t rows, const json_t *ids, const json_t *added,
                              heta_i_definition *out, heta_error *error) {
   size_t more = 0, index;
   json_t *item;
   json_array_foreach(added, index, item) {
     const json_t *content = json_object_get(item, "content");
     if (!json_is_string(content) ||
-        !json_object_getn(vocabulary, json_string_value(content), json_string_length(content)))
+        !json_object_getn(ids, json_string_value(content), json_string_length(content)))
       more++;
   }
-  out->count = rows ? rows : json_object_size(vocabulary) + more;
+  out->count = rows ? rows : json_object_size(ids) + more;
   if (!out->count) return heta_i_fail(error, HETA_E_FORMAT, "model.vocab has no tokens");
   if (out->count > INT32_MAX / 4)
     return heta_i_fail(error, HETA_E_FORMAT, "the model has %zu ids, more than heta can number",
@@ -190,34 +248,30 @@ static heta_status make_room(size_t rows, const json_t *vocabulary, const json_t
 heta_status heta_i_json_model(const json_t *top, size_t rows, heta_i_definition *out,
                               heta_error *error) {
   char shown[HETA_QUOTE];
-  const json_t *model = NULL, *vocabulary = NULL, *merges = NULL, *added = NULL;
-  const char *unknown = NULL;
+  const json_t *model = NULL, *added = NULL;
+  const char *type = "BPE";
+  vocabulary v = {0};
   size_t index;
   json_t *item;
   HETA_TRY(heta_i_member_object(top, "", "model", &model, error));
   if (!model) return heta_i_fail(error, HETA_E_FORMAT, "the file has no model");
-  HETA_TRY(check_model(model, error));
-  HETA_TRY(heta_i_member_object(model, "model", "vocab", &vocabulary, error));
-  HETA_TRY(heta_i_member_array(model, "model", "merges", &merges, error));
-  HETA_TRY(heta_i_member_array(top, "", "added_tokens", &added, error));
-  HETA_TRY(heta_i_member_string(model, "model", "unk_token", &unknown, error));
-  HETA_TRY(heta_i_member_flag(model, "model", "fuse_unk", &out->fuse_unknown, error));
+  HETA_TRY(heta_i_member_string(model, "model", "type", &type, error));
   HETA_TRY(heta_i_member_flag(model, "model", "byte_fallback", &out->byte_tokens, error));
-  HETA_TRY(heta_i_member_flag(model, "model", "ignore_merges", &out->whole_pieces, error));
-  if (!vocabulary || !merges)
-    return heta_i_fail(error, HETA_E_FORMAT, "the file has no model.%s",
-                       vocabulary ? "merges" : "vocab");
-  HETA_TRY(make_room(rows, vocabulary, added, out, error));
-  HETA_TRY(read_vocabulary(vocabulary, out, error));
+  HETA_TRY(heta_i_member_array(top, "", "added_tokens", &added, error));
+  bool unigram = !strcmp(type, "Unigram");
+  if (!unigram && strcmp(type, "BPE")) return refuse("type", type, error);
+  HETA_TRY(unigram ? read_unigram(model, out, &v, error) : read_bpe(model, out, &v, error));
+  HETA_TRY(make_room(rows, v.ids, added, out, error));
+  HETA_TRY(read_vocabulary(v.ids, out, error));
   json_array_foreach(added, index, item)
-      HETA_TRY(read_added(item, index, vocabulary, unknown, out, error));
+      HETA_TRY(read_added(item, index, v.ids, v.unknown, out, error));
   HETA_TRY(fill_holes(out, error));
-  HETA_TRY(read_merges(merges, out, error));
-  if (!unknown) return HETA_OK;
+  if (unigram) read_scores(model, out);
+  if (!v.unknown) return HETA_OK;
   int64_t id;
-  if (!heta_i_json_integer(json_object_get(vocabulary, unknown), &id))
+  if (!heta_i_json_integer(json_object_get(v.ids, v.unknown), &id))
     return heta_i_fail(error, HETA_E_FORMAT, "model.unk_token, \"%s\", is not in model.vocab",
-                       heta_i_quote_string(shown, unknown));
+                       heta_i_quote_string(shown, v.unknown));
   out->unknown = (int32_t)id;
   return HETA_OK;
 }

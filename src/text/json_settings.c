@@ -181,6 +181,7 @@ heta_status heta_i_json_settings(const json_t *top, const char *folder, heta_i_d
   HETA_GO(heta_i_json_name_file(read_tokens(config, d, error), folder, CONFIG, error));
   HETA_GO(heta_i_json_load(folder, MAP, true, &map, error));
   HETA_GO(heta_i_json_name_file(read_tokens(map, d, error), folder, MAP, error));
+  if (d->unk < 0) d->unk = d->unknown;
   HETA_GO(heta_i_json_load(folder, MODEL, true, &model, error));
   HETA_GO(heta_i_json_name_file(read_ids(model, d, error), folder, MODEL, error));
   HETA_GO(heta_i_json_name_file(decide_bos(config, leading, d, error), folder, CONFIG, error));

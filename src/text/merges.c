@@ -11,10 +11,6 @@
 #include "format/quote.h"
 #include "text/alphabet.h"
 
-#define NONE UINT32_MAX /* no symbol */
-/* A byte or character without a token, until merging is done: an id that is in no merge. */
-#define UNKNOWN INT32_MAX
-
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 static heta_i_merge *find_slot(const heta_i_merges *merges, int32_t left, int32_t right) {
@@ -145,11 +141,9 @@ heta_status heta_i_merges_read(const heta_i_definition *definition,
                                heta_error *error) {
   *out = (heta_i_merges){.vocabulary = vocabulary,
                          .byte_level = definition->byte_level,
-                         .byte_tokens = definition->byte_tokens,
-                         .fuse_unknown = definition->fuse_unknown,
-                         .unknown = definition->unknown};
-  return definition->order == HETA_MERGE_SCORES ? read_scores(definition, out, error)
-                                                : read_list(definition, out, error);
+                         .fallback = heta_i_fallback_of(definition, vocabulary)};
+  return definition->scheme == HETA_SCHEME_SCORES ? read_scores(definition, out, error)
+                                                  : read_list(definition, out, error);
 }
 
 void heta_i_merges_free(heta_i_merges *merges) {
@@ -208,7 +202,8 @@ typedef struct merging {
 /* Whether a symbol merges with the next one, into what and with which rank. */
 static bool pair_at(const merging *m, uint32_t left, uint32_t *rank, int32_t *result) {
   const heta_i_symbol *symbols = m->symbols;
-  if (left == NONE || symbols[left].id < 0 || symbols[left].next == NONE) return false;
+  if (left == HETA_SYMBOL_NONE || symbols[left].id < 0 || symbols[left].next == HETA_SYMBOL_NONE)
+    return false;
   uint32_t right = symbols[left].next;
   if (m->merges->slots) {
     const heta_i_merge *merge = find_slot(m->merges, symbols[left].id, symbols[right].id);
@@ -235,7 +230,7 @@ static void consider(merging *m, uint32_t left) {
 static void merge_all(merging *m) {
   uint32_t rank;
   int32_t result;
-  for (uint32_t i = 0; i != NONE; i = m->symbols[i].next) consider(m, i);
+  for (uint32_t i = 0; i != HETA_SYMBOL_NONE; i = m->symbols[i].next) consider(m, i);
   while (m->heap.count) {
     heta_i_candidate best = pop(&m->heap);
     if (!pair_at(m, best.left, &rank, &result) || rank != best.rank) continue; /* out of date */
@@ -244,7 +239,7 @@ static void merge_all(merging *m) {
     left->end = right->end;
     left->next = right->next;
     right->id = -1;
-    if (left->next != NONE) m->symbols[left->next].previous = best.left;
+    if (left->next != HETA_SYMBOL_NONE) m->symbols[left->next].previous = best.left;
     consider(m, left->previous);
     consider(m, best.left);
   }
@@ -263,53 +258,22 @@ static heta_status make_room(heta_i_merge_room *room, size_t size, heta_error *e
   return HETA_OK;
 }
 
-/* Whether all bytes of a character have tokens of their own. */
-static bool has_byte_tokens(const heta_i_merges *merges, const char *bytes, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if (merges->vocabulary->byte_ids[(unsigned char)bytes[i]] < 0) return false;
-  return merges->byte_tokens;
-}
-
 /* The first symbols of a piece: its bytes or characters. Returns the offset of what has no token,
  * or size. */
 static size_t first_symbols(const heta_i_merges *merges, const char *piece, size_t size,
                             heta_i_symbol *symbols) {
-  uint32_t last = NONE;
+  uint32_t last = HETA_SYMBOL_NONE;
   for (size_t at = 0; at < size;) {
     size_t length = merges->byte_level ? 1 : heta_i_utf8_decode(piece + at, size - at, NULL);
     int32_t id = heta_i_vocabulary_find(merges->vocabulary, piece + at, length);
-    if (id < 0 && merges->unknown < 0 && !has_byte_tokens(merges, piece + at, length)) return at;
-    symbols[at] = (heta_i_symbol){id < 0 ? UNKNOWN : id, (uint32_t)(at + length), last, NONE};
-    if (last != NONE) symbols[last].next = (uint32_t)at;
+    if (id < 0 && !heta_i_fallback_covers(&merges->fallback, piece + at, length)) return at;
+    symbols[at] = (heta_i_symbol){id < 0 ? HETA_SYMBOL_UNKNOWN : id, (uint32_t)(at + length), last,
+                                  HETA_SYMBOL_NONE};
+    if (last != HETA_SYMBOL_NONE) symbols[last].next = (uint32_t)at;
     last = (uint32_t)at;
     at += length;
   }
   return size;
-}
-
-/* Puts the symbols that are left side by side, and tokens in the place of unknown characters. A
- * symbol becomes at most as many as it has bytes, so that none is overwritten before it is read. */
-static size_t gather(const heta_i_merges *merges, const char *piece, heta_i_symbol *symbols) {
-  size_t count = 0;
-  bool fuses = false; /* the last symbol is one that the next unknown character joins */
-  for (uint32_t at = 0, next; at != NONE; at = next) {
-    heta_i_symbol symbol = symbols[at];
-    next = symbol.next;
-    if (symbol.id != UNKNOWN) {
-      symbols[count++] = symbol;
-      fuses = false;
-    } else if (has_byte_tokens(merges, piece + at, symbol.end - at)) {
-      for (uint32_t byte = at; byte < symbol.end; byte++)
-        symbols[count++] = (heta_i_symbol){merges->vocabulary->byte_ids[(unsigned char)piece[byte]],
-                                           byte + 1, NONE, NONE};
-      fuses = false;
-    } else {
-      if (!fuses) count++;
-      symbols[count - 1] = (heta_i_symbol){merges->unknown, symbol.end, NONE, NONE};
-      fuses = merges->fuse_unknown;
-    }
-  }
-  return count;
 }
 
 heta_status heta_i_merges_apply(const heta_i_merges *merges, heta_i_merge_room *room,
@@ -322,7 +286,7 @@ heta_status heta_i_merges_apply(const heta_i_merges *merges, heta_i_merge_room *
   if (*missing < size) return HETA_OK;
   merging m = {merges, piece, room->symbols, {room->heap, 0}};
   merge_all(&m);
-  *count = gather(merges, piece, room->symbols);
+  *count = heta_i_symbols_gather(&merges->fallback, piece, room->symbols);
   return HETA_OK;
 }
 

@@ -2,7 +2,7 @@
 #ifndef HETA_TEXT_MERGES_H
 #define HETA_TEXT_MERGES_H
 
-#include "text/vocabulary.h"
+#include "text/symbols.h"
 
 typedef struct heta_i_merge {
   int32_t left, right; /* ids; left < 0: a free slot of the hash table */
@@ -16,8 +16,8 @@ typedef struct heta_i_merges {
   heta_i_merge *slots; /* hash table over (left, right); NULL where scores order the merges */
   size_t slot_mask;
   uint32_t *ranks; /* by the id of what a merge makes, from scores: equal scores, equal ranks */
-  bool byte_level, byte_tokens, fuse_unknown;
-  int32_t unknown; /* the token of what has none; -1: it is refused */
+  bool byte_level;
+  heta_i_fallback fallback;
 } heta_i_merges;
 
 /* Reads the definition's merges, or its scores. Both parts of a merge and its result must be in the
@@ -27,12 +27,6 @@ heta_status heta_i_merges_read(const heta_i_definition *definition,
                                const heta_i_vocabulary *vocabulary, heta_i_merges *out,
                                heta_error *error);
 void heta_i_merges_free(heta_i_merges *merges);
-
-typedef struct heta_i_symbol {
-  int32_t id;
-  uint32_t end; /* offset in the piece; a symbol starts where the one before ends */
-  uint32_t previous, next;
-} heta_i_symbol;
 
 /* Room for merging, kept from piece to piece. Start zeroed. */
 typedef struct heta_i_merge_room {

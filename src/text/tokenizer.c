@@ -15,13 +15,15 @@
 #include "text/added.h"
 #include "text/folder.h"
 #include "text/merges.h"
+#include "text/unigram.h"
 
 struct heta_i_tokenizer {
   heta_i_tokenizer_info info;
   char fingerprint[65];
   heta_i_vocabulary vocabulary;
-  heta_i_added added[2]; /* matched in the text as it is, and in the rewritten text */
-  heta_i_merges merges;
+  heta_i_added added[2];  /* matched in the text as it is, and in the rewritten text */
+  heta_i_merges merges;   /* or … */
+  heta_i_unigram unigram; /* … this, as the definition says */
   heta_i_pretokenizer *pretokenizer;
   heta_i_definition definition; /* without its lists, once the tokenizer is made */
 };
@@ -48,7 +50,9 @@ static heta_status build(heta_i_tokenizer *tokenizer, heta_error *error) {
   HETA_TRY(heta_i_vocabulary_read(d, &tokenizer->vocabulary, error));
   for (int i = 0; i < 2; i++)
     HETA_TRY(heta_i_added_read(d, &tokenizer->vocabulary, i, &tokenizer->added[i], error));
-  HETA_TRY(heta_i_merges_read(d, &tokenizer->vocabulary, &tokenizer->merges, error));
+  HETA_TRY(d->scheme == HETA_SCHEME_UNIGRAM
+               ? heta_i_unigram_read(d, &tokenizer->vocabulary, &tokenizer->unigram, error)
+               : heta_i_merges_read(d, &tokenizer->vocabulary, &tokenizer->merges, error));
   fill_info(tokenizer);
   heta_i_definition_drop_lists(d);
   return HETA_OK;
@@ -99,6 +103,7 @@ void heta_i_tokenizer_free(heta_i_tokenizer *tokenizer) {
   heta_i_vocabulary_free(&tokenizer->vocabulary);
   for (int i = 0; i < 2; i++) heta_i_added_free(&tokenizer->added[i]);
   heta_i_merges_free(&tokenizer->merges);
+  heta_i_unigram_free(&tokenizer->unigram);
   heta_i_pretokenizer_free(tokenizer->pretokenizer);
   heta_i_definition_free(&tokenizer->definition);
   heta_i_free(tokenizer);
@@ -126,6 +131,7 @@ typedef struct encoder {
   heta_token *tokens;
   size_t count, room;
   heta_i_merge_room merging;
+  heta_i_unigram_room unigram;
   /* What is being cut: `late`, which was made from `early` from byte `from` on, which was made from
    * the text from byte `base` on. */
   size_t base, from;
@@ -173,7 +179,10 @@ static heta_status encode_piece(void *context, size_t start, size_t end, heta_er
     if (id >= 0 && !heta_i_vocabulary_is_added(&t->vocabulary, id))
       return emit(e, id, HETA_TOKEN_TEXT, place(e, start), place(e, end), error);
   }
-  HETA_TRY(heta_i_merges_apply(&t->merges, &e->merging, piece, size, &count, &missing, error));
+  bool unigram = t->definition.scheme == HETA_SCHEME_UNIGRAM;
+  HETA_TRY(
+      unigram ? heta_i_unigram_apply(&t->unigram, &e->unigram, piece, size, &count, &missing, error)
+              : heta_i_merges_apply(&t->merges, &e->merging, piece, size, &count, &missing, error));
   if (missing < size) {
     size_t at = place(e, start + missing);
     return heta_i_fail_at(
@@ -183,7 +192,7 @@ static heta_status encode_piece(void *context, size_t start, size_t end, heta_er
         (unsigned char)piece[missing], at);
   }
   for (size_t i = 0, from = 0; i < count; i++) {
-    const heta_i_symbol *symbol = &e->merging.symbols[i];
+    const heta_i_symbol *symbol = (unigram ? e->unigram.symbols : e->merging.symbols) + i;
     HETA_TRY(emit(e, symbol->id, HETA_TOKEN_TEXT, place(e, start + from),
                   place(e, start + symbol->end), error));
     from = symbol->end;
@@ -262,6 +271,7 @@ heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, het
   if (!e.tokens) return heta_i_no_memory(error, "the tokens", e.room * sizeof *e.tokens);
   heta_status status = encode_all(&e, text, size, error);
   heta_i_merge_room_free(&e.merging);
+  heta_i_unigram_room_free(&e.unigram);
   if (status) {
     heta_i_free(e.tokens);
     return status;

@@ -19,11 +19,18 @@ bool heta_i_vocabulary_is_added(const heta_i_vocabulary *vocabulary, int32_t id)
   return id >= 0 && (size_t)id < vocabulary->count && is_added(vocabulary->tokens[id].type);
 }
 
-/* The slot where the name is, or where it would go. */
-static size_t find_slot(const heta_i_vocabulary *vocabulary, const char *name, size_t size) {
-  uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+/* FNV-1a, so that 0 can stand for the hash of nothing. */
+static uint64_t hash_more(uint64_t hash, const char *bytes, size_t size) {
+  const uint64_t basis = UINT64_C(0xcbf29ce484222325);
+  hash ^= basis;
   for (size_t i = 0; i < size; i++)
-    hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
+    hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+  return hash ^ basis;
+}
+
+/* The slot where the name is, or where it would go. */
+static size_t find_slot(const heta_i_vocabulary *vocabulary, const char *name, size_t size,
+                        uint64_t hash) {
   size_t slot = (size_t)(hash ^ hash >> 32) & vocabulary->slot_mask;
   for (;; slot = (slot + 1) & vocabulary->slot_mask) {
     if (vocabulary->slots[slot] < 0) return slot;
@@ -32,8 +39,15 @@ static size_t find_slot(const heta_i_vocabulary *vocabulary, const char *name, s
   }
 }
 
+int32_t heta_i_vocabulary_find_longer(const heta_i_vocabulary *vocabulary, const char *name,
+                                      size_t known, size_t size, uint64_t *hash) {
+  *hash = hash_more(*hash, name + known, size - known);
+  return vocabulary->slots[find_slot(vocabulary, name, size, *hash)];
+}
+
 int32_t heta_i_vocabulary_find(const heta_i_vocabulary *vocabulary, const char *name, size_t size) {
-  return vocabulary->slots[find_slot(vocabulary, name, size)];
+  uint64_t hash = 0;
+  return heta_i_vocabulary_find_longer(vocabulary, name, 0, size, &hash);
 }
 
 /* The byte that a name such as <0x0A> stands for, or -1. */
@@ -58,7 +72,7 @@ static size_t write_spaces(const char *name, size_t size, char *out) {
 /* Whether tokens of the type are found by their names. */
 static bool finds(const heta_i_definition *definition, heta_i_token_type type) {
   if (type == HETA_VOCABULARY_HOLE) return false;
-  return definition->order == HETA_MERGE_RANKS ||
+  return definition->scheme != HETA_SCHEME_SCORES ||
          (type != HETA_VOCABULARY_CONTROL && type != HETA_VOCABULARY_UNKNOWN &&
           type != HETA_VOCABULARY_BYTE);
 }
@@ -69,7 +83,7 @@ static void read_token(const heta_i_definition *definition, size_t id,
   const heta_i_defined_token *defined = &definition->tokens[id];
   bool plain = is_added(defined->type) || defined->type == HETA_VOCABULARY_HOLE;
   token->type = defined->type;
-  token->found = finds(definition, defined->type);
+  token->found = finds(definition, defined->type) && !(defined->flags & HETA_ADDED_ONLY);
   token->bytes = token->name = *next;
   if (plain || !definition->byte_level ||
       !heta_i_alphabet_decode(defined->name, defined->size, *next, &token->size)) {
@@ -96,7 +110,8 @@ static heta_status enter(const heta_i_definition *definition, heta_i_vocabulary 
                          size_t id, heta_error *error) {
   char shown[HETA_QUOTE];
   const heta_i_vocabulary_token *token = &vocabulary->tokens[id];
-  size_t slot = find_slot(vocabulary, token->name, token->name_size);
+  size_t slot = find_slot(vocabulary, token->name, token->name_size,
+                          hash_more(0, token->name, token->name_size));
   if (vocabulary->slots[slot] < 0)
     vocabulary->slots[slot] = (int32_t)id;
   else if (!is_added(token->type))

@@ -39,4 +39,9 @@ bool heta_i_vocabulary_is_added(const heta_i_vocabulary *vocabulary, int32_t id)
  * are not found at all. */
 int32_t heta_i_vocabulary_find(const heta_i_vocabulary *vocabulary, const char *name, size_t size);
 
+/* The same for one name after another that each begin with the one before: *hash, 0 before the
+ * first, is that of name's first `known` bytes and becomes that of all `size`. */
+int32_t heta_i_vocabulary_find_longer(const heta_i_vocabulary *vocabulary, const char *name,
+                                      size_t known, size_t size, uint64_t *hash);
+
 #endif

@@ -47,7 +47,7 @@ def letters(*steps, regex=False, space=False):
     return pre_tokenizers.Sequence([*steps, last])
 
 
-# name: (normaliser, pre-tokeniser, options of the BPE model); characters when it has byte_fallback
+# name: (normaliser, pre-tokeniser, options of the model); characters when it has byte_fallback
 FOLDERS = {
     'gpt2': (None, byte_level(), {}),
     'prefix': (None, letters(regex=True, space=True), {}),
@@ -63,10 +63,28 @@ FOLDERS = {
               {'byte_fallback': True, 'fuse_unk': True}),
     'first': (None, metaspace('first', False), {'byte_fallback': True}),
     'always': (normalizers.NFC(), metaspace('always', True), {'byte_fallback': False}),
+    'unigram': (None, metaspace('always', True), {'unigram': True, 'byte_fallback': False}),
+    'unigram-bytes': (normalizers.NFC(), metaspace('first', False),
+                      {'unigram': True, 'byte_fallback': True}),
 }
 
 
-def train(normalizer, pre_tokenizer, options):
+def train_unigram(normalizer, pre_tokenizer, byte_fallback):
+    made = Tokenizer(models.Unigram())
+    if normalizer:
+        made.normalizer = normalizer
+    made.pre_tokenizer = pre_tokenizer
+    made.train_from_iterator(TEXTS[:40], trainers.UnigramTrainer(
+        vocab_size=600, show_progress=False, special_tokens=['<unk>'], unk_token='<unk>',
+        max_piece_length=10))
+    written = json.loads(made.to_str())
+    if byte_fallback:
+        written['model']['byte_fallback'] = True
+        written['model']['vocab'] += [[f'<0x{b:02X}>', 0.0] for b in range(256)]
+    return Tokenizer.from_str(json.dumps(written))
+
+
+def train_bpe(normalizer, pre_tokenizer, options):
     characters = 'byte_fallback' in options
     if characters:
         options = {'unk_token': '<unk>', **options}
@@ -85,7 +103,14 @@ def train(normalizer, pre_tokenizer, options):
         initial_alphabet=alphabet, limit_alphabet=limit, max_token_length=10))
     written = json.loads(made.to_str())  # the names of bytes are no added tokens
     written['added_tokens'] = [a for a in written['added_tokens'] if a['content'] == '<unk>']
-    made = Tokenizer.from_str(json.dumps(written))
+    return Tokenizer.from_str(json.dumps(written))
+
+
+def train(normalizer, pre_tokenizer, options):
+    if 'unigram' in options:
+        made = train_unigram(normalizer, pre_tokenizer, options['byte_fallback'])
+    else:
+        made = train_bpe(normalizer, pre_tokenizer, options)
     made.add_special_tokens([
         AddedToken('<s>', special=True, normalized=False),
         AddedToken('<|begin|>', special=True, normalized=False, rstrip=True),
