@@ -91,7 +91,7 @@ typedef struct heta_model_info {
   size_t layers, heads, kv_heads, head_width, width, feed_forward_width, vocabulary, context;
   size_t weight_count;
   const heta_weight_count *weights;  /* weight_count entries, sorted by type name */
-  const char *tokenizer_model;       /* "gpt2" (byte-level BPE), "llama" (SentencePiece), "t5" (Unigram) */
+  const char *tokenizer_model;       /* "gpt2" (byte-level BPE), "llama" (SentencePiece), "t5" */
   const char *tokenizer_pre;         /* "smollm" */
   const char *tokenizer_fingerprint; /* SHA-256 of vocabulary, merges and settings */
   const char *chat_template;         /* source text, or NULL */
