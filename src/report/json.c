@@ -350,6 +350,17 @@ static void samples(heta_i_writer *w, const heta_attribution *a) {
   if (open) heta_i_json_close(w, ']');
 }
 
+static void put_headline(heta_i_writer *w, const heta_attribution *a,
+                         const heta_i_headline *headline) {
+  if (!headline->length) return;
+  key_open(w, "headline", '{');
+  key_string(w, "rule", "mean of sum-normalised rows");
+  key_count(w, "targets", a->row_count);
+  key_reals(w, "score", headline->score, headline->length);
+  key_reals(w, "score_se", headline->score_se, headline->length);
+  heta_i_json_close(w, '}');
+}
+
 /* What the work was and whether it can be trusted. */
 static void account(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_key(w, "windows");
@@ -418,8 +429,8 @@ static void rollup_object(heta_i_writer *w, const heta_attribution *a, const het
   heta_i_json_close(w, '}');
 }
 
-static void whole_attribution(heta_i_writer *w, const heta_attribution *a,
-                              const heta_rollup *asked) {
+static void whole_attribution(heta_i_writer *w, const heta_attribution *a, const heta_rollup *asked,
+                              const heta_i_headline *headline) {
   heta_i_json_line(w);
   key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
@@ -438,6 +449,7 @@ static void whole_attribution(heta_i_writer *w, const heta_attribution *a,
   each_rollup(w, a, asked, rollup_object);
   heta_i_json_close(w, ']');
   account(w, a);
+  put_headline(w, a, headline);
   heta_i_json_close(w, '}');
   heta_i_json_close(w, ']');
 }
@@ -445,11 +457,12 @@ static void whole_attribution(heta_i_writer *w, const heta_attribution *a,
 /* ---- The three forms ------------------------------------------------------------------------ */
 
 void heta_i_report_json(heta_i_writer *w, const heta_attribution *a,
-                        const heta_report_options *options, const heta_rollup *asked) {
+                        const heta_report_options *options, const heta_rollup *asked,
+                        const heta_i_headline *headline) {
   w->lines = true;
   heta_i_json_open(w, '{');
   preamble(w, a, options);
-  whole_attribution(w, a, asked);
+  whole_attribution(w, a, asked, headline);
   outcome(w, a);
   work(w, a);
   run_facts(w, a);
@@ -477,7 +490,8 @@ static void rollup_line(heta_i_writer *w, const heta_attribution *a, const heta_
 
 /* meta and summary carry the halves of attributions[0] before and after its rows. */
 void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
-                         const heta_report_options *options, const heta_rollup *asked) {
+                         const heta_report_options *options, const heta_rollup *asked,
+                         const heta_i_headline *headline) {
   open_line(w, "meta");
   preamble(w, a, options);
   key_open(w, "attributions", '[');
@@ -497,6 +511,7 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
   key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
   account(w, a);
+  put_headline(w, a, headline);
   heta_i_json_close(w, '}');
   heta_i_json_close(w, ']');
   outcome(w, a);

@@ -15,22 +15,23 @@ typedef struct subject {
   const heta_report_options *options;
   const heta_rollup *rollup;
   heta_i_units units; /* what is drawn in one colour */
+  heta_i_headline headline;
 } subject;
 
 static heta_status write_json(heta_i_writer *w, const subject *s, heta_error *error) {
   (void)error;
-  heta_i_report_json(w, s->a, s->options, s->rollup);
+  heta_i_report_json(w, s->a, s->options, s->rollup, &s->headline);
   return HETA_OK;
 }
 
 static heta_status write_jsonl(heta_i_writer *w, const subject *s, heta_error *error) {
   (void)error;
-  heta_i_report_jsonl(w, s->a, s->options, s->rollup);
+  heta_i_report_jsonl(w, s->a, s->options, s->rollup, &s->headline);
   return HETA_OK;
 }
 
 static heta_status write_term(heta_i_writer *w, const subject *s, heta_error *error) {
-  return heta_i_report_term(w, s->a, s->options, &s->units, s->rollup, error);
+  return heta_i_report_term(w, s->a, s->options, &s->units, s->rollup, &s->headline, error);
 }
 
 static heta_status write_html(heta_i_writer *w, const subject *s, heta_error *error) {
@@ -88,9 +89,11 @@ static heta_status write_form(form write_it, const heta_attribution *a,
   HETA_TRY(heta_i_rollup_open(a, options->level, &rollup, error));
   s.rollup = rollup.shown;
   HETA_GO(drawn_units(a, rollup.shown, &s.units, error));
+  HETA_GO(heta_i_headline_create(a, &s.headline, error));
   HETA_GO(write_it(&writer, &s, error));
   status = heta_i_writer_finish(&writer, error);
 done:
+  heta_i_headline_free(&s.headline);
   heta_i_units_free(&s.units);
   heta_i_rollup_close(&rollup);
   return status;

@@ -3,6 +3,7 @@
 #ifndef HETA_REPORT_REPORT_H
 #define HETA_REPORT_REPORT_H
 
+#include "report/headline.h"
 #include "report/rollup.h"
 #include "report/view.h"
 #include "report/writer.h"
@@ -10,9 +11,11 @@
 /* The result file (schema/heta.attribution-1.schema.json), as one object or cut at its rows, with
  * the roll-up that was asked for beside the result's own. */
 void heta_i_report_json(heta_i_writer *writer, const heta_attribution *attribution,
-                        const heta_report_options *options, const heta_rollup *asked);
+                        const heta_report_options *options, const heta_rollup *asked,
+                        const heta_i_headline *headline);
 void heta_i_report_jsonl(heta_i_writer *writer, const heta_attribution *attribution,
-                         const heta_report_options *options, const heta_rollup *asked);
+                         const heta_report_options *options, const heta_rollup *asked,
+                         const heta_i_headline *headline);
 /* One line per target and unit (RFC 4180 with bare line feeds), first the names of the columns. */
 void heta_i_report_csv(heta_i_writer *writer, const heta_attribution *attribution,
                        const heta_rollup *rollup);
@@ -38,7 +41,8 @@ heta_status heta_i_report_page_data(heta_i_writer *writer, const heta_attributio
 /* HETA_E_MEMORY. */
 heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *attribution,
                                const heta_report_options *options, const heta_i_units *units,
-                               const heta_rollup *rollup, heta_error *error);
+                               const heta_rollup *rollup, const heta_i_headline *headline,
+                               heta_error *error);
 heta_status heta_i_report_html(heta_i_writer *writer, const heta_attribution *attribution,
                                const heta_report_options *options, heta_error *error);
 

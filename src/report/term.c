@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "report/heat.h"
 #include "report/report.h"
@@ -245,16 +246,53 @@ static void header(heta_i_screen *s) {
                       s->color == HETA_COLOR_NONE ? "shown as -" : "without colour, in italics");
 }
 
+/* The strongest units of a row, as many as the line holds after `column` cells. */
+static void leaned_on(heta_i_screen *s, const heta_row *units, double sum, size_t column) {
+  size_t best[3], size;
+  size_t count = heta_i_rollup_best(s->a, s->rollup, units, false, 3, best);
+  for (size_t j = 0; j < count; j++) {
+    const char *name = heta_i_rollup_text(s->a, &s->rollup->units[best[j]], &size);
+    heta_i_label label = heta_i_label_make(name, size, 14);
+    column += 2 + label.width + sizeof "-100.0 %";
+    if (column > s->columns) break;
+    heta_i_putf(s->w, "  %s ", label.text);
+    heta_i_screen_number(s, "%.1f", 100 * heta_i_share(heta_i_row_value(units, best[j]), sum));
+    heta_i_puts(s->w, " %");
+  }
+  heta_i_puts(s->w, "\n");
+}
+
+enum { OVERVIEW = 1 + 6 + 2 + SHORT + 11 }; /* cells of its lines before what was leaned on */
+
+/* The mean of all targets, summed over the units. */
+static heta_status overview_mean(heta_i_screen *s, const heta_i_headline *mean, heta_error *error) {
+  heta_row row = {0};
+  double *sums = heta_i_allocate(s->rollup->unit_count, sizeof *sums);
+  if (!sums) return heta_i_no_memory(error, "the report", s->rollup->unit_count * sizeof *sums);
+  for (; row.length < s->rollup->unit_count; row.length++) {
+    const heta_unit *unit = &s->rollup->units[row.length];
+    if (unit->first >= mean->length) break;
+    for (size_t i = unit->first; i < unit->last && i < mean->length; i++)
+      sums[row.length] += mean->score[i];
+  }
+  row.score = sums;
+  if (row.length && isfinite(sums[0])) { /* a mean of all there will be */
+    heta_i_putf(s->w, " %6s  %-*s%11s", "", SHORT, "mean of all", "");
+    leaned_on(s, &row, 1, OVERVIEW);
+  }
+  heta_i_free(sums);
+  return HETA_OK;
+}
+
 /* With several targets, one line each first: how likely it was and what it leaned on. */
-static void overview(heta_i_screen *s) {
-  if (s->a->row_count < 2) return;
+static heta_status overview(heta_i_screen *s, const heta_i_headline *mean, heta_error *error) {
+  if (s->a->row_count < 2) return HETA_OK;
   heta_i_putf(s->w, "\n %6s  %-*s%11s  %s\n", "token", SHORT, "explained", "probability",
               "leaned on");
   for (size_t i = 0; i < s->a->row_count; i++) {
-    const heta_row *row = &s->a->rows[i], *units = &s->rollup->rows[i];
+    const heta_row *row = &s->a->rows[i];
     const heta_target *target = &s->a->targets[row->target];
-    size_t best[3], size, column = 1 + 6 + 2 + SHORT + 11;
-    size_t count = heta_i_rollup_best(s->a, s->rollup, units, false, 3, best);
+    size_t size;
     heta_i_scale scale = heta_i_row_scale(s->a, row, s->units);
     const char *bytes = heta_i_target_text(s->a, target, &size);
     heta_i_putf(s->w, " %6zu  ", target->position);
@@ -262,23 +300,15 @@ static void overview(heta_i_screen *s) {
     heta_i_screen_number(s, "%9.2f", 100 * exp(target->logprob));
     heta_i_puts(s->w, isfinite(target->logprob) ? " %" : "  ");
     if (!scale.known) heta_i_puts(s->w, "  not computed yet");
-    for (size_t j = 0; j < count; j++) {
-      const char *name = heta_i_rollup_text(s->a, &s->rollup->units[best[j]], &size);
-      heta_i_label label = heta_i_label_make(name, size, 14);
-      double share = heta_i_share(heta_i_row_value(units, best[j]), scale.sum);
-      column += 2 + label.width + sizeof "-100.0 %";
-      if (column > s->columns) break;
-      heta_i_putf(s->w, "  %s ", label.text);
-      heta_i_screen_number(s, "%.1f", 100 * share);
-      heta_i_puts(s->w, " %");
-    }
-    heta_i_puts(s->w, "\n");
+    leaned_on(s, &s->rollup->rows[i], scale.sum, OVERVIEW);
   }
+  return overview_mean(s, mean, error);
 }
 
 heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *attribution,
                                const heta_report_options *options, const heta_i_units *units,
-                               const heta_rollup *rollup, heta_error *error) {
+                               const heta_rollup *rollup, const heta_i_headline *headline,
+                               heta_error *error) {
   heta_i_screen screen = {
       .w = writer, .a = attribution, .units = units, .rollup = rollup, .color = options->color};
   heta_i_cells cells;
@@ -286,9 +316,9 @@ heta_status heta_i_report_term(heta_i_writer *writer, const heta_attribution *at
   if (screen.columns < COLUMNS_LEAST) screen.columns = COLUMNS_LEAST;
   HETA_TRY(heta_i_cells_create(&screen, &cells, error));
   header(&screen);
-  overview(&screen);
+  heta_status status = overview(&screen, headline, error);
   if (!attribution->row_count) heta_i_puts(writer, "\n No token is explained yet.\n");
   for (size_t i = 0; i < attribution->row_count; i++) section(&screen, &cells, i);
   heta_i_cells_free(&cells);
-  return HETA_OK;
+  return status;
 }

@@ -151,6 +151,10 @@ def check_whole(result):
         for index, row in enumerate(attribution["rows"]):
             yield from check_row(row, attribution, targets, f"attribution {number}, row {index}")
             states.add(row["status"])
+        if "headline" in attribution:
+            yield from check_headline(attribution, targets)
+        elif len(attribution["rows"]) > 1:
+            yield f"attribution {number} has several rows and no headline"
         for rollup in attribution["rollups"]:
             yield from check_rollup(rollup, attribution, result["input"]["tokens"],
                                     f"attribution {number}, {rollup['level']} roll-up")
@@ -185,6 +189,25 @@ def check_rollup(rollup, attribution, tokens, name):
         lists = [sums["score"], *sums["components"].values(), *sums["se"].values()]
         if any(len(values) != before for values in lists):
             yield f"{name}: {before} units begin before target {row['target']}, not as many sums"
+
+
+def check_headline(attribution, targets):
+    """The mean of the rows, each divided by its sum."""
+    rows, length = attribution["rows"], min(target["position"] for target in targets)
+    mean = attribution["headline"]["score"]
+    if len(mean) != length:
+        yield f"the headline has {len(mean)} entries for {length} tokens"
+        return
+    lists = [row["signed_score"] or row["score"] for row in rows]
+    wholes = [sum(abs(x) for x in values if x is not None) for values in lists]
+    for i, found in enumerate(mean):
+        known = all(values[i] is not None or not whole for values, whole in zip(lists, wholes))
+        if known and found is not None:
+            wanted = sum(values[i] / whole for values, whole in zip(lists, wholes) if whole)
+            if abs(found - wanted / len(rows)) > 1e-9:
+                yield f"the headline of token {i} is {found}, not {wanted / len(rows)}"
+        elif known and None not in sum(lists, []):
+            yield f"the headline lacks token {i}, which every row has"
 
 
 def problems(data):

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "report/headline.h"
 #include "support/sample.h"
 
 /* An attribution without rows whose tokens are the pieces, all in one segment. */
@@ -213,6 +214,32 @@ static void a_target_inside_a_unit(void **state) {
   sample_free(s);
 }
 
+/* Two rows of known numbers: shares 1/4 and 3/4 of the first token, 3/4 and -1/8 of the second. */
+static void the_mean_of_all_targets(void **state) {
+  static const double FIRST[] = {2, 6}, SECOND[] = {6, -1, 1};
+  static const double FIRST_SE[] = {0.8, 0.4}, SECOND_SE[] = {0.8, 0, 5};
+  (void)state;
+  heta_row rows[] = {{.length = 2, .score = FIRST, .score_se = FIRST_SE},
+                     {.length = 3, .score = SECOND, .score_se = SECOND_SE}};
+  heta_attribution a = {.row_count = 2, .rows = rows};
+  heta_i_headline mean;
+  assert_int_equal(heta_i_headline_create(&a, &mean, NULL), HETA_OK);
+  assert_int_equal(mean.length, 2);
+  assert_true(fabs(mean.score[0] - 0.5) < 1e-15);
+  assert_true(fabs(mean.score[1] - 0.3125) < 1e-15);
+  assert_true(fabs(mean.score_se[0] - 0.1) < 1e-15); /* (0.8/8 + 0.8/8) / 2: not reduced */
+  assert_true(fabs(mean.score_se[1] - 0.025) < 1e-15);
+  heta_i_headline_free(&mean);
+  rows[0].score_se = rows[1].score_se = NULL;
+  assert_int_equal(heta_i_headline_create(&a, &mean, NULL), HETA_OK);
+  assert_null(mean.score_se);
+  heta_i_headline_free(&mean);
+  a.row_count = 1;
+  assert_int_equal(heta_i_headline_create(&a, &mean, NULL), HETA_OK);
+  assert_int_equal(mean.length, 0);
+  heta_i_headline_free(&mean);
+}
+
 static void refuses_what_is_no_level(void **state) {
   (void)state;
   sample *s = sample_make("tiny");
@@ -236,6 +263,7 @@ int main(void) {
                                      cmocka_unit_test(a_missing_value_is_not_zero),
                                      cmocka_unit_test(joint_probes_are_summed_first),
                                      cmocka_unit_test(a_target_inside_a_unit),
+                                     cmocka_unit_test(the_mean_of_all_targets),
                                      cmocka_unit_test(refuses_what_is_no_level)};
   return cmocka_run_group_tests_name("rollup", tests, NULL, NULL);
 }
