@@ -25,6 +25,7 @@ model ca-certificates     downloads over https
 model python3-pip         fetches the demo model from PyPI
 test  python3             end-to-end tests
 test  python3-jsonschema  checks results against their schema
+test  valgrind            the program run under it
 test  mandoc              checks the manual pages
 fuzz  clang               libFuzzer and the thread sanitizer
 fuzz  libclang-rt-14-dev  their run-time libraries

@@ -1,10 +1,10 @@
 /* merge.c: taking over finished work from partial results, number by number. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "job/job.h"
 
 static const json_t *path(const json_t *root, const char *first, const char *second) {
@@ -105,12 +105,8 @@ static heta_status apply(heta_job *job, const json_t *root, heta_error *error) {
 }
 
 heta_status heta_job_merge(heta_job *job, const char *json, size_t size, heta_error *error) {
-  json_error_t problem;
-  json_t *root = json_loadb(json, size, JSON_ALLOW_NUL, &problem);
-  if (!root)
-    return heta_i_fail_at(error, HETA_E_FORMAT, (uint64_t)problem.position,
-                          "the partial result is not JSON: %s (line %d, column %d)", problem.text,
-                          problem.line, problem.column);
+  json_t *root;
+  HETA_TRY(heta_i_json_of_text(json, size, JSON_ALLOW_NUL, "the partial result", &root, error));
   heta_status status = check(job, root, error);
   if (!status && job->ready) status = apply(job, root, error);
   if (status || job->ready) {

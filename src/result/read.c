@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "result/fields.h"
@@ -702,15 +703,12 @@ static heta_status read_document(const json_t *document, heta_result **out, heta
 }
 
 heta_status heta_result_read(const char *json, size_t size, heta_result **out, heta_error *error) {
-  json_error_t problem;
   if (!json || !out)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "heta_result_read needs the JSON text and a place for the result");
-  json_t *document = json_loadb(json, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
-  if (!document)
-    return heta_i_fail_at(error, HETA_E_FORMAT, (uint64_t)problem.position,
-                          "the result is not JSON: %s (line %d, column %d)", problem.text,
-                          problem.line, problem.column);
+  json_t *document;
+  HETA_TRY(heta_i_json_of_text(json, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, "the result",
+                               &document, error));
   heta_status status = read_document(document, out, error);
   json_decref(document);
   return status;
