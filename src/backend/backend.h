@@ -85,6 +85,7 @@ typedef struct X(attention_lane) {
 
 typedef struct X(attention) {
   size_t heads, kv_heads, head_width;
+  size_t first_head, head_count; /* forward: the heads to compute; the other maps do all */
   size_t window; /* a row sees the last `window` keys only, its own among them; 0: all */
   real scale;
   real cap; /* scaled scores s become cap tanh(s / cap); 0: they do not */
@@ -95,7 +96,8 @@ typedef struct X(attention) {
   const real *q, *k, *v;
   const X(attention_lane) *root;
   real *y;             /* forward: mix */
-  real *probabilities; /* forward, one lane: [heads × rows × (first + rows)] after edits, or NULL */
+  real *probabilities; /* forward, one lane: [head_count × rows × (first + rows)] after edits, or
+                          NULL */
   const real *gy;      /* adjoint of the root's mix */
   real *gq, *gk, *gv;
   bool accumulate[3];       /* of gq gk gv (or dgq dgk dgv) */

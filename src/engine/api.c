@@ -137,11 +137,12 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
   numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */
   numbers +=
       load->adjoints * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
-  numbers += rows * (hyper->head_width + width);         /* a projection in flight */
-  numbers += load->length * load->length * hyper->heads; /* captured probabilities */
+  numbers += rows * (hyper->head_width + width); /* a projection in flight */
   if (s->recompute) numbers += (rows > s->lane_rows ? rows : s->lane_rows) * width;
   uint64_t bytes = numbers * sizeof(real) + X(weights_bytes)(model, s->expand);
   bytes += s->lane_rows * (sizeof(X(placed)) + sizeof(X(attention_lane)) + 2 * sizeof(uint32_t));
+  bytes += load->length * load->length * /* probabilities handed over */
+           (X(heads_in_flight)(model, s->threads) * sizeof(real) + sizeof(double));
   bytes += X(tape_bytes)(model, s->lane_rows, layers, 0, 2);
   if (load->probes)
     bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
@@ -249,6 +250,7 @@ static const heta_i_engine_api API = {.open = engine_open,
                                       .run = X(engine_run),
                                       .run_free = X(run_free),
                                       .inspect = X(engine_inspect),
+                                      .attend = X(engine_attend),
                                       .rate = engine_rate,
                                       .logits = run_logits,
                                       .logprobs = run_logprobs,

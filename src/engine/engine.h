@@ -53,8 +53,9 @@ typedef struct heta_i_lane {
   const heta_i_run *parent; /* NULL: the lane owns every row */
   size_t first, length;     /* own rows [first, length) */
   const int32_t *tokens;    /* of rows 0 … length-1; only own rows are read */
-  const double *input;      /* instead of tokens: own rows × width, entering the first block */
-  size_t edit_row;          /* row whose input is `edit` (width numbers) instead; SIZE_MAX: none */
+  const double *input; /* instead of tokens: own rows × width, embeddings as `embed` gives them,
+                          or for a run of later blocks the residual that enters the first */
+  size_t edit_row;     /* row whose input is `edit` (width numbers) instead; SIZE_MAX: none */
   const double *edit;
   const uint32_t *positions; /* of rows 0 … length-1; NULL: 0, 1, … */
   size_t hidden_key;         /* rows after it may not attend to it; SIZE_MAX: none */
@@ -103,7 +104,11 @@ typedef struct heta_i_probe {
   double *result;          /* [adjoints × result_rows × width] */
 } heta_i_probe;
 
-/* What is held at the same time, at most. */
+/* Takes the attention probabilities of one head: [length × length], 0 for keys a row does not see;
+ * borrowed for the call. */
+typedef void (*heta_i_take_head)(void *context, size_t head, const double *probabilities);
+
+/* What is held at the same time, at most; captured probabilities are not counted. */
 typedef struct heta_i_load {
   size_t length;  /* rows of the run */
   size_t targets; /* target rows of the run */
@@ -121,7 +126,8 @@ typedef struct heta_i_engine_api {
   size_t (*peak_bytes)(const heta_i_engine *engine);
   /* Upper bound of peak_bytes for engines with these settings under this load. */
   uint64_t (*bytes)(const heta_i_engine_settings *settings, const heta_i_load *load);
-  /* Rows of the token embedding, as they are looked up: [count × width]. */
+  /* Rows of the token embedding, as they are looked up: [count × width]. A family's scale and
+   * learned positions come after, inside what is differentiated. */
   void (*embed)(heta_i_engine *engine, const int32_t *tokens, size_t count, double *out);
   /* Runs blocks [begin, layers) of a parentless lane. target_rows: where output distributions are
    * wanted (sorted). */
@@ -129,9 +135,13 @@ typedef struct heta_i_engine_api {
                      const size_t *target_rows, size_t target_count, heta_i_run **out,
                      heta_error *error);
   void (*run_free)(heta_i_run *run);
-  /* Runs one block of a finished run again and reads its sites. */
+  /* Runs one block of a finished run again, as far as needed, and reads its sites. */
   heta_status (*inspect)(heta_i_engine *engine, heta_i_run *run, size_t block,
                          const heta_i_capture *captures, size_t count, heta_error *error);
+  /* Runs one block of a finished run again, as far as its attention, and hands over the
+   * probabilities of every head in turn. */
+  heta_status (*attend)(heta_i_engine *engine, heta_i_run *run, size_t block, heta_i_take_head take,
+                        void *context, heta_error *error);
   /* Floating-point operations per second of a matrix product in these settings' shape, measured now
    * (about a hundredth of a second); 0 when there is no memory for it. */
   double (*rate)(const heta_i_engine_settings *settings);

@@ -107,13 +107,13 @@ static void close_probabilities(X(batch) *batch) {
 }
 
 void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
-                      bool again) {
+                      bool again, size_t ops) {
   const heta_model *model = engine->base.model;
   real *residual = frame->b[HETA_SITE_RESIDUAL_BEFORE];
   if (!again) apply_overrides(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
   capture_rows(engine, batch, block, HETA_SITE_RESIDUAL_BEFORE, residual);
   const heta_i_capture *wanted = wants_probabilities(batch, block);
-  for (size_t i = 0; i < model->block_ops; i++) {
+  for (size_t i = 0; i < model->block_ops && i < ops; i++) {
     const heta_i_op *op = &model->architecture->block[i];
     bool observed = wanted && op->kind == HETA_OP_ATTENTION;
     X(call)
@@ -390,7 +390,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
     HETA_GO(X(check_stop)(engine, error));
     frame = X(tape_frame)(engine, run->tape, block);
     run->batch.attention[0] = X(run_attention)(run, block);
-    X(forward_block)(engine, block, &run->batch, &frame, false);
+    X(forward_block)(engine, block, &run->batch, &frame, false, SIZE_MAX);
   }
   close_probabilities(&run->batch);
   finish_targets(engine, run, frame.b[HETA_SITE_RESIDUAL_AFTER]);
@@ -447,8 +447,35 @@ X(frame) X(run_frame)(X(run) *run, size_t block) {
   X(frame) again = frame;
   again.b[HETA_SITE_RESIDUAL_AFTER] = engine->recomputed;
   run->batch.attention[0] = X(run_attention)(run, block);
-  X(forward_block)(engine, block, &run->batch, &again, true);
+  X(forward_block)(engine, block, &run->batch, &again, true, SIZE_MAX);
   return frame;
+}
+
+heta_status X(open_again)(X(engine) *engine, X(run) *run, size_t block, X(frame) *out,
+                          heta_error *error) {
+  const heta_model *model = engine->base.model;
+  if (run->tape->rows > engine->work->rows || block < run->begin || block >= model->hyper.layers)
+    return heta_i_fail(error, HETA_E_INTERNAL, "a run of %zu rows cannot be read at block %zu",
+                       run->length, block);
+  X(frame) kept = X(tape_frame)(engine, run->tape, block);
+  *out = X(tape_frame)(engine, engine->work, block);
+  memcpy(out->b[HETA_SITE_RESIDUAL_BEFORE], kept.b[HETA_SITE_RESIDUAL_BEFORE],
+         run->tape->rows * model->hyper.width * sizeof(real));
+  run->batch.attention[0] = X(run_attention)(run, block);
+  return HETA_OK;
+}
+
+/* How many ops there are up to the last that writes a captured site. */
+static size_t ops_until(const heta_model *model, const heta_i_capture *captures, size_t count) {
+  size_t ops = 0;
+  for (size_t i = 0; i < model->block_ops; i++) {
+    const heta_i_op *op = &model->architecture->block[i];
+    for (size_t k = 0; k < count; k++)
+      if (captures[k].site == op->out ||
+          (captures[k].site == HETA_SITE_PROBABILITIES && op->kind == HETA_OP_ATTENTION))
+        ops = i + 1;
+  }
+  return ops;
 }
 
 heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t block,
@@ -459,19 +486,12 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t 
   watched.captures = captures;
   watched.capture_count = count;
   HETA_TRY(check_sites(engine, &watched, run->begin, error));
-  if (run->tape->rows > engine->work->rows || block < run->begin)
-    return heta_i_fail(error, HETA_E_INTERNAL, "a run of %zu rows cannot be read at block %zu",
-                       run->length, block);
+  X(frame) frame;
+  HETA_TRY(X(open_again)(engine, run, block, &frame, error));
   run->batch.placed[0].lane = &watched;
-  run->batch.attention[0] = X(run_attention)(run, block);
   heta_status status = open_probabilities(&run->batch, error);
-  if (!status) {
-    X(frame) kept = X(tape_frame)(engine, run->tape, block);
-    X(frame) frame = X(tape_frame)(engine, engine->work, block);
-    memcpy(frame.b[HETA_SITE_RESIDUAL_BEFORE], kept.b[HETA_SITE_RESIDUAL_BEFORE],
-           run->tape->rows * base->model->hyper.width * sizeof(real));
-    X(forward_block)(engine, block, &run->batch, &frame, true);
-  }
+  if (!status) X(forward_block)
+  (engine, block, &run->batch, &frame, true, ops_until(base->model, captures, count));
   close_probabilities(&run->batch);
   run->batch.placed[0].lane = &run->lane;
   return status;
@@ -552,7 +572,7 @@ static heta_status run_batch(X(engine) *engine, size_t begin, X(frame) *last, he
     HETA_GO(X(check_stop)(engine, error));
     frame = X(tape_frame)(engine, &view, block);
     HETA_GO(load_attention(batch, block, edits, error));
-    X(forward_block)(engine, block, batch, &frame, false);
+    X(forward_block)(engine, block, batch, &frame, false, SIZE_MAX);
   }
   *last = frame;
 done:

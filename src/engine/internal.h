@@ -134,6 +134,9 @@ const X(op_maps) *X(op_maps_of)(heta_i_op_kind kind);
 extern const X(op_maps) X(norm_maps), X(head_norm_maps), X(soft_cap_maps), X(linear_maps),
     X(rotary_maps), X(attention_maps), X(gated_maps), X(activation_maps), X(add_maps);
 
+/* The forward map of attention for `count` heads; probabilities: [count × rows × length]. */
+void X(attend_heads)(const X(call) *c, size_t first, size_t count, real *probabilities);
+
 /* memory.c */
 void *X(take)(X(engine) *engine, size_t count, size_t size);
 void X(give)(X(engine) *engine, void *block, size_t count, size_t size);
@@ -162,9 +165,10 @@ const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t f
 heta_status X(check_stop)(const X(engine) *engine, heta_error *error);
 /* What the input is multiplied by on its way into block `begin`, and gradients on their way out. */
 double X(input_scale)(const X(engine) *engine, size_t begin);
-/* `again`: recomputing, when the block's input already holds its overrides. */
+/* The first `ops` ops of a block (SIZE_MAX: all). again: recomputing, when the block's input
+ * already holds its overrides. */
 void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, const X(frame) *frame,
-                      bool again);
+                      bool again, size_t ops);
 /* The root lane of a run at a block, for the attention kernels. */
 X(attention_lane) X(run_attention)(const X(run) *run, size_t block);
 /* The root's values of a block, recomputed when they are not kept. */
@@ -178,6 +182,13 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
                             const heta_i_readout *readout, heta_error *error);
 heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *run, size_t block,
                               const heta_i_capture *captures, size_t count, heta_error *error);
+/* The scratch frame in which a block of a run is run again, with the block's input. */
+heta_status X(open_again)(X(engine) *engine, X(run) *run, size_t block, X(frame) *out,
+                          heta_error *error);
+/* attend.c */
+size_t X(heads_in_flight)(const heta_model *model, int threads);
+heta_status X(engine_attend)(heta_i_engine *base, heta_i_run *run, size_t block,
+                             heta_i_take_head take, void *context, heta_error *error);
 /* The sites a run keeps even when blocks are recomputed: what lanes read. */
 uint32_t X(lane_sites)(const heta_model *model);
 /* Multiplies rows of `site` by the scale of the run's overrides: the derivative of an override. */

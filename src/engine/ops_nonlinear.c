@@ -88,6 +88,7 @@ static X(attention) attention_of(const X(call) *c) {
   const heta_i_op *op = c->op;
   X(attention)
   a = {.heads = hyper->heads,
+       .head_count = hyper->heads,
        .kv_heads = hyper->kv_heads,
        .head_width = hyper->head_width,
        .window = hyper->layer[c->block].window,
@@ -110,6 +111,15 @@ static void forward_attention(const X(call) *c) {
   X(attention) a = attention_of(c);
   a.y = c->values->b[c->op->out];
   a.probabilities = c->probabilities;
+  c->engine->backend->attention_forward(&a);
+}
+
+void X(attend_heads)(const X(call) *c, size_t first, size_t count, real *probabilities) {
+  X(attention) a = attention_of(c);
+  a.first_head = first;
+  a.head_count = count;
+  a.y = c->values->b[c->op->out];
+  a.probabilities = probabilities;
   c->engine->backend->attention_forward(&a);
 }
 

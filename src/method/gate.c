@@ -4,7 +4,8 @@
  * Â = ½A + ½I; R⁰ = I, Rˡ = Âˡ Rˡ⁻¹; Φˡ_i = Rˡ[r, i] for the target's row r; ν_i = ‖v_i W_O‖₁ per
  * head; M_i = Σ_l Σ_h Φ ν / Z. Only row r of each Rˡ is needed: e_rᵀ Âˡ … Â¹. The layers are
  * visited once, from the last to the first; at layer l a new chain starts and every older chain
- * takes one more step, so that only one layer's attention is held at a time. */
+ * takes one more step, so that the attention of one head of one layer is all that is seen at a
+ * time. */
 #include <math.h>
 #include <string.h>
 
@@ -23,18 +24,14 @@ static void step(const double *a, size_t n, size_t last, double *x, double *next
   memcpy(x, next, (last + 1) * sizeof *x);
 }
 
-static void average_heads(const double *a, size_t heads, size_t n, double *out) {
-  memset(out, 0, n * n * sizeof *out);
-  for (size_t h = 0; h < heads; h++)
-    for (size_t e = 0; e < n * n; e++) out[e] += a[h * n * n + e] / (double)heads;
-}
-
 /* ν of one layer: [heads × n]. */
-static heta_status value_norms(heta_i_session *session, size_t block, const double *values,
+static heta_status value_norms(heta_i_session *session, size_t block, double *values,
                                double *gathered, double *projected, double *norms,
                                heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   size_t n = session->length, group = hyper->heads / hyper->kv_heads, hw = hyper->head_width;
+  const heta_i_capture wanted = {HETA_SITE_VALUE, block, values};
+  HETA_TRY(session->engine->api->inspect(session->engine, session->run, block, &wanted, 1, error));
   for (size_t h = 0; h < hyper->heads; h++) {
     for (size_t i = 0; i < n; i++)
       memcpy(gathered + i * hw, values + (i * hyper->kv_heads + h / group) * hw,
@@ -50,108 +47,129 @@ static heta_status value_norms(heta_i_session *session, size_t block, const doub
   return HETA_OK;
 }
 
+/* Chain (layer, target, lane) begins at a layer with its target's row and becomes Φ once all layers
+ * below were applied. A lane is a head, or all heads on average. */
 typedef struct flow {
-  double *probabilities, *average, *values, *gathered, *projected, *norms, *chains, *next;
+  const heta_i_session *session;
+  size_t begin, lanes;   /* chains begin at layers `begin` and later */
+  size_t block;          /* being visited */
+  double *average;       /* [n × n]; NULL when every head is a lane */
+  double *chains, *next; /* [layers from begin × targets × lanes × n], [n] */
 } flow;
 
 static void flow_free(flow *f) {
-  heta_i_free(f->probabilities);
   heta_i_free(f->average);
-  heta_i_free(f->values);
-  heta_i_free(f->gathered);
-  heta_i_free(f->projected);
-  heta_i_free(f->norms);
   heta_i_free(f->chains);
   heta_i_free(f->next);
 }
 
-static heta_status flow_open(const heta_i_session *session, size_t chains, flow *f,
+static heta_status flow_open(const heta_i_session *session, size_t begin, bool headwise, flow *f,
                              heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
+  *f = (flow){.session = session, .begin = begin, .lanes = headwise ? hyper->heads : 1};
   size_t n = session->length;
-  f->probabilities = heta_i_allocate(hyper->heads * n * n, sizeof(double));
-  f->average = heta_i_allocate(n * n, sizeof(double));
-  f->values = heta_i_allocate(n * hyper->kv_heads * hyper->head_width, sizeof(double));
-  f->gathered = heta_i_allocate(n * hyper->head_width, sizeof(double));
-  f->projected = heta_i_allocate(n * hyper->width, sizeof(double));
-  f->norms = heta_i_allocate(hyper->heads * n, sizeof(double));
+  size_t chains = (hyper->layers - begin) * session->target_count * f->lanes;
+  if (!headwise) f->average = heta_i_allocate(n * n, sizeof(double));
   f->chains = heta_i_allocate(chains * n, sizeof(double));
   f->next = heta_i_allocate(n, sizeof(double));
-  if (f->probabilities && f->average && f->values && f->gathered && f->projected && f->norms &&
-      f->chains && f->next)
-    return HETA_OK;
-  return heta_i_no_memory(error, "the attention flow",
-                          (hyper->heads * n + chains) * n * sizeof(double));
+  if ((headwise || f->average) && f->chains && f->next) return HETA_OK;
+  return heta_i_no_memory(error, "the attention flow", (chains + n) * n * sizeof(double));
 }
 
-static heta_status read_layer(heta_i_session *session, size_t block, bool values, flow *f,
-                              heta_error *error) {
-  const heta_i_capture wanted[2] = {{HETA_SITE_PROBABILITIES, block, f->probabilities},
-                                    {HETA_SITE_VALUE, block, f->values}};
-  return session->engine->api->inspect(session->engine, session->run, block, wanted, values ? 2 : 1,
-                                       error);
+static double *chain_at(const flow *f, size_t layer, size_t target, size_t lane) {
+  size_t index = ((layer - f->begin) * f->session->target_count + target) * f->lanes + lane;
+  return f->chains + index * f->session->length;
 }
 
-/* M[i] += Φ_i ν_i over the chains that start at this layer; they are the newest. */
+/* One step of every chain of a lane that began at this block or above. */
+static void step_chains(flow *f, size_t lane, const double *a) {
+  size_t layers = f->session->model->hyper.layers;
+  for (size_t layer = f->block > f->begin ? f->block : f->begin; layer < layers; layer++)
+    for (size_t t = 0; t < f->session->target_count; t++) {
+      size_t row = f->session->targets[t].position - 1;
+      double *chain = chain_at(f, layer, t, lane);
+      if (layer == f->block) chain[row] = 1;
+      step(a, f->session->length, row, chain, f->next);
+    }
+}
+
+static void take_head(void *context, size_t head, const double *a) {
+  flow *f = context;
+  size_t n = f->session->length, heads = f->session->model->hyper.heads;
+  if (!f->average) {
+    step_chains(f, head, a);
+    return;
+  }
+  if (!head) memset(f->average, 0, n * n * sizeof *f->average);
+  for (size_t e = 0; e < n * n; e++) f->average[e] += a[e] / (double)heads;
+  if (head == heads - 1) step_chains(f, 0, f->average);
+}
+
+static heta_status visit(heta_i_session *session, size_t block, flow *f, heta_error *error) {
+  f->block = block;
+  return session->engine->api->attend(session->engine, session->run, block, take_head, f, error);
+}
+
+/* All of ν: [layers × heads × n]. */
+static heta_status all_norms(heta_i_session *session, double *norms, heta_error *error) {
+  const heta_i_hyper *hyper = &session->model->hyper;
+  size_t n = session->length;
+  double *values = heta_i_allocate(n * hyper->kv_heads * hyper->head_width, sizeof(double));
+  double *gathered = heta_i_allocate(n * hyper->head_width, sizeof(double));
+  double *projected = heta_i_allocate(n * hyper->width, sizeof(double));
+  heta_status status = HETA_OK;
+  if (!values || !gathered || !projected)
+    status = heta_i_no_memory(error, "values", n * hyper->width * sizeof(double));
+  for (size_t block = 0; !status && block < hyper->layers; block++)
+    status = value_norms(session, block, values, gathered, projected,
+                         norms + block * hyper->heads * n, error);
+  heta_i_free(values);
+  heta_i_free(gathered);
+  heta_i_free(projected);
+  return status;
+}
+
+/* M of one target: Σ Φ ν over layers and heads, normalised. */
+static void add_up(const flow *f, size_t target, const double *norms, double *m) {
+  const heta_i_hyper *hyper = &f->session->model->hyper;
+  size_t n = f->session->length, context = f->session->targets[target].position;
+  double sum = 0;
+  for (size_t layer = 0; layer < hyper->layers; layer++)
+    for (size_t h = 0; h < hyper->heads; h++) {
+      const double *phi = chain_at(f, layer, target, f->average ? 0 : h);
+      const double *nu = norms + (layer * hyper->heads + h) * n;
+      for (size_t i = 0; i < context; i++) m[i] += phi[i] * nu[i];
+    }
+  for (size_t i = 0; i < context; i++) sum += m[i];
+  for (size_t i = 0; i < context; i++) m[i] = sum > 0 ? m[i] / sum : 1.0 / (double)context;
+}
+
 heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
-  size_t n = session->length, layers = hyper->layers, targets = session->target_count;
-  size_t lanes = headwise ? hyper->heads : 1; /* chains per layer and target */
+  size_t n = session->length, numbers = hyper->layers * hyper->heads * n;
   flow f = {0};
   heta_status status;
-  /* Chain (layer, target, head) ends as Φ once all layers below were applied; its ν is kept beside.
-   */
-  double *weights = heta_i_allocate(layers * hyper->heads * n, sizeof(double));
-  if (!weights)
-    return heta_i_no_memory(error, "the gate", layers * hyper->heads * n * sizeof(double));
-  HETA_GO(flow_open(session, layers * targets * lanes, &f, error));
-  for (size_t block = layers; block-- > 0;) {
-    HETA_GO(read_layer(session, block, true, &f, error));
-    HETA_GO(value_norms(session, block, f.values, f.gathered, f.projected,
-                        weights + block * hyper->heads * n, error));
-    if (!headwise) average_heads(f.probabilities, hyper->heads, n, f.average);
-    for (size_t start = block; start < layers; start++)
-      for (size_t t = 0; t < targets; t++)
-        for (size_t h = 0; h < lanes; h++) {
-          double *chain = f.chains + ((start * targets + t) * lanes + h) * n;
-          size_t row = session->targets[t].position - 1;
-          if (start == block) chain[row] = 1;
-          step(headwise ? f.probabilities + h * n * n : f.average, n, row, chain, f.next);
-        }
-  }
-  memset(out, 0, targets * n * sizeof *out);
-  for (size_t t = 0; t < targets; t++) {
-    double *m = out + t * n, sum = 0;
-    size_t context = session->targets[t].position;
-    for (size_t block = 0; block < layers; block++)
-      for (size_t h = 0; h < hyper->heads; h++) {
-        const double *phi = f.chains + ((block * targets + t) * lanes + (headwise ? h : 0)) * n;
-        const double *nu = weights + (block * hyper->heads + h) * n;
-        for (size_t i = 0; i < context; i++) m[i] += phi[i] * nu[i];
-      }
-    for (size_t i = 0; i < context; i++) sum += m[i];
-    for (size_t i = 0; i < context; i++) m[i] = sum > 0 ? m[i] / sum : 1.0 / (double)context;
-  }
+  double *norms = heta_i_allocate(numbers, sizeof *norms);
+  if (!norms) return heta_i_no_memory(error, "the gate", numbers * sizeof *norms);
+  HETA_GO(flow_open(session, 0, headwise, &f, error));
+  HETA_GO(all_norms(session, norms, error));
+  for (size_t block = hyper->layers; block-- > 0;) HETA_GO(visit(session, block, &f, error));
+  memset(out, 0, session->target_count * n * sizeof *out);
+  for (size_t t = 0; t < session->target_count; t++) add_up(&f, t, norms, out + t * n);
 done:
   flow_free(&f);
-  heta_i_free(weights);
+  heta_i_free(norms);
   return status;
 }
 
 heta_status heta_i_rollout(heta_i_session *session, double *out, heta_error *error) {
-  const heta_i_hyper *hyper = &session->model->hyper;
-  size_t n = session->length, targets = session->target_count;
+  size_t n = session->length, layers = session->model->hyper.layers;
   flow f = {0};
   heta_status status;
-  HETA_GO(flow_open(session, 1, &f, error));
-  memset(out, 0, targets * n * sizeof *out);
-  for (size_t t = 0; t < targets; t++) out[t * n + session->targets[t].position - 1] = 1;
-  for (size_t block = hyper->layers; block-- > 0;) {
-    HETA_GO(read_layer(session, block, false, &f, error));
-    average_heads(f.probabilities, hyper->heads, n, f.average);
-    for (size_t t = 0; t < targets; t++)
-      step(f.average, n, session->targets[t].position - 1, out + t * n, f.next);
-  }
+  HETA_GO(flow_open(session, layers - 1, false, &f, error));
+  for (size_t block = layers; block-- > 0;) HETA_GO(visit(session, block, &f, error));
+  for (size_t t = 0; t < session->target_count; t++)
+    memcpy(out + t * n, chain_at(&f, layers - 1, t, 0), n * sizeof *out);
 done:
   flow_free(&f);
   return status;

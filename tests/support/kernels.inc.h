@@ -250,6 +250,7 @@ static void run_attention(heta_i_arena *memory, const X(backend) *table, int thr
       offset += at->rows;
     }
   X(attention) t = {.heads = c->heads,
+                    .head_count = c->heads,
                     .kv_heads = c->kv_heads,
                     .head_width = c->head_width,
                     .window = c->window,

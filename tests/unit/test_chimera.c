@@ -368,6 +368,50 @@ static void lanes(void **state) {
     }
 }
 
+typedef struct seen {
+  size_t heads;
+  double *probabilities; /* [HEADS × N × N] */
+} seen;
+
+static void see(void *context, size_t head, const double *probabilities) {
+  seen *s = context;
+  assert_int_equal(head, s->heads++);
+  memcpy(s->probabilities + head * N * N, probabilities, N * N * sizeof *probabilities);
+}
+
+/* Probabilities handed over head by head are those captured at once, under overrides too. */
+static void heads_in_turn(void **state) {
+  (void)state;
+  const heta_i_override change = {HETA_SITE_PROBABILITIES, 2, 4, 1, 0.5, NULL};
+  for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++)
+    for (int threads = 1; threads < 6; threads += 2) {
+      subject s = open_subject(1, kind, true, threads == 3, threads);
+      const heta_i_engine_api *api = s.engine->api;
+      derive f = function_of(&s);
+      f.lane.overrides = &change;
+      f.lane.override_count = 1;
+      heta_i_run *run = derive_run(&f, s.input);
+      double *wanted = dice_zeros(&s.d, HEADS * N * N), sum = 0;
+      for (size_t block = 0; block < LAYERS; block++) {
+        seen found = {0, dice_zeros(&s.d, HEADS * N * N)};
+        heta_i_capture capture = {HETA_SITE_PROBABILITIES, block, wanted};
+        heta_error error = {0};
+        derive_ok(api->inspect(s.engine, run, block, &capture, 1, &error), &error);
+        derive_ok(api->attend(s.engine, run, block, see, &found, &error), &error);
+        assert_int_equal(found.heads, HEADS);
+        assert_memory_equal(found.probabilities, wanted, HEADS * N * N * sizeof *wanted);
+        for (size_t e = 0; e < HEADS * N * N; e++) sum += wanted[e];
+      }
+      assert_true(fabs(sum - (LAYERS * HEADS * N - 0.5)) < 1e-4);
+      api->run_free(run);
+      close_subject(&s);
+    }
+}
+
+static void ignore(void *context, size_t head, const double *probabilities) {
+  (void)context, (void)head, (void)probabilities;
+}
+
 /* No engine takes more than was said. */
 static void memory(void **state) {
   (void)state;
@@ -384,6 +428,11 @@ static void memory(void **state) {
                                            .recompute = way >> 1};
         double gradient[N * WIDTH], products[2 * N * WIDTH];
         products_of(&s, gradient, products);
+        derive f = function_of(&s);
+        heta_i_run *run = derive_run(&f, s.input);
+        heta_error error = {0};
+        derive_ok(s.engine->api->attend(s.engine, run, 1, ignore, NULL, &error), &error);
+        s.engine->api->run_free(run);
         heta_i_load load = {.length = N, .targets = 2, .adjoints = 1, .probes = true};
         assert_in_range(s.engine->api->peak_bytes(s.engine), 1,
                         s.engine->api->bytes(&settings, &load));
@@ -393,9 +442,9 @@ static void memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(derivatives), cmocka_unit_test(input_is_scaled_and_placed),
-      cmocka_unit_test(reach),       cmocka_unit_test(precisions),
-      cmocka_unit_test(bits),        cmocka_unit_test(lanes),
-      cmocka_unit_test(memory)};
+      cmocka_unit_test(derivatives),   cmocka_unit_test(input_is_scaled_and_placed),
+      cmocka_unit_test(reach),         cmocka_unit_test(precisions),
+      cmocka_unit_test(bits),          cmocka_unit_test(lanes),
+      cmocka_unit_test(heads_in_turn), cmocka_unit_test(memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,8 +100,9 @@ static void forward_plain(const heta_i_attention_f32 *c) {
   }
 #pragma omp parallel for collapse(2) num_threads(c->threads) schedule(dynamic)
   for (size_t l = 0; l < c->lane_count; l++)
-    for (size_t head = 0; head < c->heads; head++) {
+    for (size_t index = 0; index < c->head_count; index++) {
       const heta_i_attention_lane_f32 *lane = &c->lanes[l];
+      size_t head = c->first_head + index;
       size_t keys = lane->first + lane->rows, at = (head / group) * hw;
       const float *q = c->q + lane->offset * qw + head * hw;
       const float *k = c->k + lane->offset * kw + at, *v = c->v + lane->offset * kw + at;
@@ -115,7 +116,7 @@ static void forward_plain(const heta_i_attention_f32 *c) {
       for (size_t i = 0; i < lane->rows; i++)
         probabilities(c, lane, lane->first + i, keys, a + i * keys, NULL);
       if (c->probabilities)
-        memcpy(c->probabilities + head * lane->rows * keys, a, lane->rows * keys * sizeof *a);
+        memcpy(c->probabilities + index * lane->rows * keys, a, lane->rows * keys * sizeof *a);
       heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f, a + lane->first, keys, v, kw,
                          false, y, qw);
       if (lane->first)

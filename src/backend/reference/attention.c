@@ -128,15 +128,16 @@ void X(reference_attention_forward)(const X(attention) *c) {
     const X(attention_lane) *lane = &c->lanes[l];
     size_t keys = lane->first + lane->rows;
 #pragma omp parallel for collapse(2) num_threads(c->threads) schedule(static)
-    for (size_t head = 0; head < c->heads; head++)
+    for (size_t index = 0; index < c->head_count; index++)
       for (size_t i = 0; i < lane->rows; i++) {
+        size_t head = c->first_head + index;
         head_view v = view_of(c, head);
         real *a = c->scratch + (size_t)thread_index() * ROW_ARRAYS * keys;
         size_t row = lane->first + i;
         softmax_row(&v, lane, row, a, NULL);
         edit_row(lane, head, row, a);
         if (c->probabilities) {
-          real *out = c->probabilities + (head * lane->rows + i) * keys;
+          real *out = c->probabilities + (index * lane->rows + i) * keys;
           memset(out, 0, keys * sizeof *out);
           memcpy(out, a, (row + 1) * sizeof *out);
         }
