@@ -117,7 +117,7 @@ static void add_op(gguf_builder *b, dice *d, const char *prefix, const heta_i_op
   if (op->biased) gguf_vector(b, name, rows, draw(d, rows, 0, 0.3));
 }
 
-static void add_metadata(gguf_builder *b, const char *family) {
+static void add_metadata(gguf_builder *b, const heta_i_architecture *family) {
   static const char *const WORDS[TOKENS] = {"a", "b", "c", "Ġ", "ab", "abc",
                                             "d", "e", "f", "g", "h"};
   const struct {
@@ -140,15 +140,15 @@ static void add_metadata(gguf_builder *b, const char *family) {
                  {"attn_logit_softcapping", 0.7f},
                  {"final_logit_softcapping", 1.5f},
                  {"rope.freq_base", 50},
-                 {"rope.freq_base_swa", 5}};
+                 {"rope.freq_base_swa", family->local_rotary ? 5 : 50}};
   char key[64];
-  gguf_string(b, "general.architecture", family);
+  gguf_string(b, "general.architecture", family->name);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    snprintf(key, sizeof key, "%s.%s", family, sizes[i].key);
+    snprintf(key, sizeof key, "%s.%s", family->name, sizes[i].key);
     gguf_u32(b, key, sizes[i].value);
   }
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    snprintf(key, sizeof key, "%s.%s", family, numbers[i].key);
+    snprintf(key, sizeof key, "%s.%s", family->name, numbers[i].key);
     gguf_f32(b, key, numbers[i].value);
   }
   const char *merges[] = {"a b", "ab c"};
@@ -160,7 +160,7 @@ static void add_metadata(gguf_builder *b, const char *family) {
 
 static heta_model *make_model(const heta_i_architecture *family, dice *d) {
   gguf_builder *b = gguf_new();
-  add_metadata(b, family->name);
+  add_metadata(b, family);
   gguf_matrix(b, "token_embd.weight", TOKENS, WIDTH, draw(d, TOKENS * WIDTH, 0, 0.3));
   gguf_matrix(b, "position_embd.weight", CONTEXT + OFFSET, WIDTH,
               draw(d, (CONTEXT + OFFSET) * WIDTH, 0, 0.5));
