@@ -70,7 +70,7 @@ static uint64_t received(const char *folder, int depth) {
  * code, or 128 + the signal that ended it. */
 static heta_status wait_for(heta_i_puller *p, pid_t child, const char *folder, uint64_t bytes,
                             int *code) {
-  const struct timespec moment = {.tv_nsec = 100000000};
+  const struct timespec moment = {.tv_nsec = 20000000};
   heta_status status = HETA_OK;
   int state = 0;
   pid_t ended;
