@@ -193,14 +193,12 @@ static const heta_i_hf_tensor PHI[] = {
            __VA_ARGS__}
 #define USUAL_ROPE ROPE(10000, .local = false)
 #define USUAL_NAMES(table) .tensors = table, .prefixes = {"model.", ""}
-#define SILU                                                                                       \
+#define WORDS(name, ...)                                                                           \
   {                                                                                                \
-    "hidden_act", { "silu", "swish" }                                                              \
+    .key = name, .words = { __VA_ARGS__ }                                                          \
   }
-#define TANH_GELU(key)                                                                             \
-  {                                                                                                \
-    key, { "gelu_new", "gelu_pytorch_tanh" }                                                       \
-  }
+#define SILU WORDS("hidden_act", "silu", "swish")
+#define TANH_GELU(name) WORDS(name, "gelu_new", "gelu_pytorch_tanh")
 #define CAUSAL                                                                                     \
   { .key = "use_bidirectional_attention", .flag = false }
 #define INVERSE_FREQUENCIES ".rotary_emb.inv_freq"
@@ -212,12 +210,12 @@ static const heta_i_hf_tensor PHI[] = {
            .feed_forward = "n_inner",                                                              \
            .context = "n_positions",                                                               \
            .epsilon = "layer_norm_epsilon"},                                                       \
-  .four_times = 1, .prefixes = {"transformer.", ""},                                               \
+  .four_times = true, .prefixes = {"transformer.", ""},                                            \
   .ignored_endings = {".attn.bias", ".attn.masked_bias"}
 
-/* What Gemma calls a GELU with tanh differs by version: see transformers' GemmaConfig. */
+/* Gemma's first files say "gelu" and mean the one by tanh; transformers reads them so. */
 #define GEMMA_GELU                                                                                 \
-  {"hidden_act", {"gelu_pytorch_tanh", "gelu", "gelu_new"}}, TANH_GELU("hidden_activation")
+  WORDS("hidden_act", "gelu_pytorch_tanh", "gelu", "gelu_new"), TANH_GELU("hidden_activation")
 
 static const heta_i_hf_family TABLE[] = {
     {.model_type = "gpt2",
@@ -251,7 +249,7 @@ static const heta_i_hf_family TABLE[] = {
               .theta = 10000,
               .partial_key = "rotary_pct",
               .partial = 0.25},
-     .demands = {{"hidden_act", {"gelu"}}, {.key = "attention_bias", .flag = true}},
+     .demands = {WORDS("hidden_act", "gelu"), {.key = "attention_bias", .flag = true}},
      .tensors = GPT_NEOX,
      .other_head = "lm_head",
      .prefixes = {"gpt_neox.", ""},
@@ -266,7 +264,7 @@ static const heta_i_hf_family TABLE[] = {
      LAYER_EPSILON,
      .position_offset = 2,
      .fallback = {.tied = true},
-     .demands = {{"activation_function", {"relu"}},
+     .demands = {WORDS("activation_function", "relu"),
                  {.key = "do_layer_norm_before", .flag = true},
                  {.key = "_remove_final_layer_norm", .flag = false},
                  {.key = "layer_norm_elementwise_affine", .flag = true},

@@ -94,7 +94,7 @@ typedef struct heta_i_hf_family {
   double epsilon;                  /* when no key says it */
   const char *epsilon_key;         /* GGUF's, behind the architecture */
   size_t position_offset;          /* rows of the table of positions that stand for none */
-  size_t four_times;               /* 1: feed_forward, when absent, is 4 × width */
+  bool four_times;                 /* feed_forward, when absent, is 4 × width */
   bool scaled_query;               /* query_pre_attn_scalar scales attention; caps may be given, */
   double attention_cap, logit_cap; /* which are these when they are absent (null: 0, none) */
   bool parallel;                   /* has use_parallel_residual */
