@@ -5,6 +5,7 @@
 
 #include "base/sha256.h"
 #include "format/record.h"
+#include "format/safetensors.h"
 
 heta_i_file *heta_i_file_new(const char *path, const char *format) {
   heta_i_file *file = heta_i_allocate(1, sizeof *file);
@@ -85,10 +86,10 @@ const heta_i_tensor *heta_i_file_tensor(const heta_i_file *file, const char *nam
 }
 
 const char *heta_i_file_unread(const heta_i_file *file, const char *name) {
-  for (size_t p = 0; p < file->part_count; p++)
-    for (size_t i = 0; i < file->parts[p].other_count; i++)
-      if (!strcmp(file->parts[p].others[i].name, name)) return file->parts[p].others[i].what;
-  return NULL;
+  const char *what = NULL;
+  for (size_t p = 0; p < file->part_count && !what; p++)
+    what = heta_i_safetensors_other(&file->parts[p], name);
+  return what;
 }
 
 const char *heta_i_file_unread_at(const heta_i_file *file, size_t index) {

@@ -54,7 +54,7 @@ typedef struct heta_i_part {
   heta_i_value *values;        /* in the order of the file */
   const heta_i_value **by_key; /* sorted by key, all different */
   heta_i_entry *entries;       /* in the order of the file */
-  heta_i_other *others;        /* safetensors only */
+  heta_i_other *others;        /* safetensors only: sorted by name */
 } heta_i_part;
 
 /* NULL if absent. */

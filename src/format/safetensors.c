@@ -215,6 +215,19 @@ static void set_tensor(const reader *r, const item *from, heta_i_entry *entry) {
   entry->at = tensor->offset;
 }
 
+static int compare_others(const void *a, const void *b) {
+  const heta_i_other *x = a, *y = b;
+  return strcmp(x->name, y->name);
+}
+
+const char *heta_i_safetensors_other(const heta_i_part *part, const char *name) {
+  const heta_i_other wanted = {.name = name};
+  const heta_i_other *found = !part->other_count ? NULL
+                                                 : bsearch(&wanted, part->others, part->other_count,
+                                                           sizeof *part->others, compare_others);
+  return found ? found->what : NULL;
+}
+
 static heta_status fill_part(const reader *r, heta_i_part *part) {
   part->entries = heta_i_arena_take(r->arena, r->count, sizeof *part->entries);
   part->others = heta_i_arena_take(r->arena, r->count, sizeof *part->others);
@@ -230,6 +243,7 @@ static heta_status fill_part(const reader *r, heta_i_part *part) {
     else
       set_tensor(r, from, &part->entries[part->entry_count++]);
   }
+  qsort(part->others, part->other_count, sizeof *part->others, compare_others);
   part->data = r->data;
   return HETA_OK;
 }

@@ -96,34 +96,25 @@ static heta_status open_parts(heta_i_file *file, const char *const *names, size_
 }
 
 /* Whether a part has a tensor of this name, read or not. */
-static bool has(const heta_i_part *part, const heta_i_file *file, const char *name) {
+static bool has(const heta_i_file *file, const heta_i_part *part, const char *name) {
   size_t place = heta_i_file_name_place(file, name);
   const heta_i_entry *entry = place < file->tensor_count ? file->by_name[place] : NULL;
   if (entry && !strcmp(entry->tensor.name, name))
     return entry >= part->entries && entry < part->entries + part->entry_count;
-  for (size_t i = 0; i < part->other_count; i++)
-    if (!strcmp(part->others[i].name, name)) return true;
-  return false;
+  return heta_i_safetensors_other(part, name) != NULL;
 }
 
-static bool lies_in(const heta_i_file *file, const char *tensor, const char *name) {
-  size_t length = strlen(name);
-  for (size_t p = 0; p < file->part_count; p++) {
-    const char *path = file->parts[p].path;
-    size_t size = strlen(path);
-    if (size > length && path[size - length - 1] == '/' && !strcmp(path + size - length, name))
-      return has(&file->parts[p], file, tensor);
-  }
-  return false;
-}
-
+/* Part p is the file names[p]; the names are sorted. */
 static heta_status check_index(const heta_i_file *file, const char *index, json_t *map,
-                               heta_error *error) {
-  const char *name;
+                               const char *const *names, heta_error *error) {
+  const char *tensor;
   json_t *value;
-  json_object_foreach(map, name, value) {
-    if (!lies_in(file, name, json_string_value(value)))
-      return bad_index(index, name, "is not in the file it names", error);
+  json_object_foreach(map, tensor, value) {
+    const char *name = json_string_value(value);
+    const char *const *found =
+        bsearch(&name, names, file->part_count, sizeof *names, compare_texts);
+    if (!found || !has(file, &file->parts[found - names], tensor))
+      return bad_index(index, tensor, "is not in the file it names", error);
   }
   return HETA_OK;
 }
@@ -137,7 +128,7 @@ static heta_status open_listed(heta_i_file *file, const char *index, heta_error 
   HETA_GO(list_names(index, map, &names, &count, error));
   HETA_GO(open_parts(file, names, count, error));
   HETA_GO(heta_i_file_gather(file, error));
-  HETA_GO(check_index(file, index, map, error));
+  HETA_GO(check_index(file, index, map, names, error));
 done:
   heta_i_free(names);
   json_decref(json);
