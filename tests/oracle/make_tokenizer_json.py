@@ -3,9 +3,14 @@
     make_tokenizer_json.py
         writes tests/data/tokenizer/json/NAME/tokenizer.json, one for each way in which such files
         make tokens, and cases.json beside them: the texts of make_tokenizer.py, and their ids
+    make_tokenizer_json.py NAME FOLDER
+        writes NAME.json there: the ids of the texts of cases.json by a real model's tokenizer, whose
+        folder is not committed
 """
 import json
+import pathlib
 import shutil
+import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -139,5 +144,17 @@ def main():
         out.write('\n')
 
 
+def given(name, folder):
+    texts = json.loads((FOLDER / 'cases.json').read_text(encoding='utf-8'))['texts']
+    ids = encode(Tokenizer.from_file(str(pathlib.Path(folder) / 'tokenizer.json')), texts,
+                 lambda text: False)
+    (FOLDER / f'{name}.json').write_text(json.dumps(ids, separators=(',', ':')) + '\n')
+
+
 if __name__ == '__main__':
-    main()
+    if len(sys.argv) == 3:
+        given(*sys.argv[1:])
+    elif len(sys.argv) == 1:
+        main()
+    else:
+        sys.exit(__doc__)

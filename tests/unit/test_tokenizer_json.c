@@ -81,10 +81,9 @@ static void check_case(const char *name, const heta_i_tokenizer *tokenizer, size
   heta_i_free(tokens);
 }
 
-static void check_folder(const char *name, const json_t *texts, const json_t *expected) {
-  char folder[1024];
-  snprintf(folder, sizeof folder, "%s%s", DATA, name);
-  heta_i_tokenizer *tokenizer = open_folder(folder, 0);
+static void check_folder(const char *name, const char *folder, size_t rows, const json_t *texts,
+                         const json_t *expected) {
+  heta_i_tokenizer *tokenizer = open_folder(folder, rows);
   const json_t *plain = json_object_get(expected, "plain");
   assert_int_equal(json_array_size(plain), json_array_size(texts));
   for (size_t i = 0; i < json_array_size(texts); i++) {
@@ -106,9 +105,33 @@ static void parity(void **state) {
   json_t *folders = json_object_get(cases, "folders");
   const char *name;
   assert_int_equal(json_object_size(folders), 13);
-  json_object_foreach(folders, name, expected)
-      check_folder(name, json_object_get(cases, "texts"), expected);
+  json_object_foreach(folders, name, expected) {
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%s%s", DATA, name);
+    check_folder(name, folder, 0, json_object_get(cases, "texts"), expected);
+  }
   json_decref(cases);
+}
+
+/* Phi-3-medium's tokenizer.json is larger than all fixtures together. */
+static void parity_phi3(void **state) {
+  (void)state;
+  const char *data = getenv("HETA_TEST_DATA");
+  char folder[1024];
+  snprintf(folder, sizeof folder, "%s/tokenizers/phi3_medium", data ? data : "");
+  if (!data || access(folder, F_OK)) {
+    fprintf(stderr, "SKIPPED: parity_phi3: set HETA_TEST_DATA to a folder with "
+                    "tokenizers/phi3_medium/tokenizer.json\n");
+    skip();
+  }
+  json_error_t problem;
+  json_t *cases = json_load_file(DATA "cases.json", JSON_ALLOW_NUL, &problem);
+  json_t *expected = json_load_file(DATA "phi3_medium.json", 0, &problem);
+  assert_non_null(cases);
+  assert_non_null(expected);
+  check_folder("phi3_medium", folder, 32064, json_object_get(cases, "texts"), expected);
+  json_decref(cases);
+  json_decref(expected);
 }
 
 static void names(void **state) {
@@ -476,10 +499,11 @@ static void refused_fields(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parity),           cmocka_unit_test(names),
-      cmocka_unit_test(sound_file),       cmocka_unit_test(settings),
-      cmocka_unit_test(refused_settings), cmocka_unit_test(refused_files),
-      cmocka_unit_test(refused_fields),   cmocka_unit_test(refused_unigram),
+      cmocka_unit_test(parity),          cmocka_unit_test(parity_phi3),
+      cmocka_unit_test(names),           cmocka_unit_test(sound_file),
+      cmocka_unit_test(settings),        cmocka_unit_test(refused_settings),
+      cmocka_unit_test(refused_files),   cmocka_unit_test(refused_fields),
+      cmocka_unit_test(refused_unigram),
   };
   return cmocka_run_group_tests_name("tokenizer_json", tests, make_folder, remove_folder);
 }
