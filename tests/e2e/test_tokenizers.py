@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""test_tokenizers.py: a folder whose tokenizer puts a space before a text: what is tokenised how, and
-what a target that continues the prompt gets."""
+"""test_tokenizers.py: a folder whose tokenizer puts a space before a text: how texts are tokenised,
+and what a target that continues the prompt gets."""
 import json
 import shutil
 

@@ -4,8 +4,8 @@
         writes tests/data/tokenizer/json/NAME/tokenizer.json, one for each way in which such files
         make tokens, and cases.json beside them: the texts of make_tokenizer.py, and their ids
     make_tokenizer_json.py NAME FOLDER
-        writes NAME.json there: the ids of the texts of cases.json by a real model's tokenizer, whose
-        folder is not committed
+        writes NAME.json there: the ids of the texts of cases.json by a real model's tokenizer,
+        whose folder is not committed
 """
 import json
 import pathlib
