@@ -34,14 +34,14 @@ struct heta_job {
   const char *notes[HETA_MAX_NOTES];
   heta_i_engine_settings settings;
   heta_i_target *targets;
-  heta_target *facts; /* what the clean run says of each target */
-  size_t explained;   /* entries in targets and facts, once known */
-  bool ready;         /* targets are known, series are open */
-  void **merged;      /* parsed results to take work from, until ready */
+  heta_target *facts;   /* what the clean run says of each target */
+  size_t explained;     /* entries in targets and facts, once known */
+  bool ready;           /* targets are known, series are open */
+  heta_result **merged; /* read results to take work from, until ready */
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;
-  const char *phase;               /* the newest, for progress */
+  const char *phase; /* the newest, for progress */
   heta_phase phases[HETA_MAX_PHASES], *running;
   size_t phase_count;
   double phase_started;

@@ -460,9 +460,9 @@ static void foreign_results(void **state) {
   options = usual("probes=3");
   job = attribute_job(model, TEXT, strlen(TEXT), &options);
   expect_not_merged(job, "{", HETA_E_FORMAT, "is not JSON");
-  expect_not_merged(job, "[1]", HETA_E_ARGUMENT, "schema");
+  expect_not_merged(job, "[1]", HETA_E_FORMAT, "schema");
   char *other = replaced(json, "\"heta.attribution/1\"", "\"heta.attribution/2\"");
-  expect_not_merged(job, other, HETA_E_ARGUMENT, "schema");
+  expect_not_merged(job, other, HETA_E_FORMAT, "schema");
   heta_i_free(other);
   /* Another target text is known only when the job is laid out: its run refuses. */
   options.target_text = " hit";
