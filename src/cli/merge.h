@@ -4,13 +4,15 @@
 
 #include "cli/request.h"
 
+/* Everything is borrowed from `result`. */
 typedef struct cli_recorded {
-  cli_request request; /* as the recorded command line says */
-  char **words;        /* that command line, which the request borrows */
-  char *model;         /* the model file it was computed with */
-  cli_text text;       /* the text that was given */
-  char *method;        /* its name, and its options as they were resolved: a budget may have */
-  char **values;       /* changed them since the command line; borrowed by the request too */
+  /* As the recorded command line says; the method's options as they were resolved, since a budget
+   * may have changed them. */
+  cli_request request;
+  const char *model; /* the model file it was computed with */
+  const char *text;  /* the text that was given */
+  size_t text_size;
+  heta_result *result;
 } cli_recorded;
 
 /* Reads a result written by heta_report_write as JSON. On failure `message` holds one sentence and

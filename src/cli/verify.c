@@ -254,7 +254,7 @@ static int compute(heta_model *model, const cli_recorded *recorded, const heta_a
   options.only_tokens = tokens;
   options.only_token_count = v->tokens;
   heta_status status =
-      heta_job_create(model, recorded->text.bytes, recorded->text.size, &options, &job, &error);
+      heta_job_create(model, recorded->text, recorded->text_size, &options, &job, &error);
   free(tokens);
   if (!status) status = heta_job_run(job, &error);
   if (!status) status = heta_job_get_result(job, &computed, &error);

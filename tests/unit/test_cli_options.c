@@ -345,20 +345,37 @@ static void method_options_do_not_collide(void **state) {
 
 /* ---- heta merge ---------------------------------------------------------------------------- */
 
+/* A result of "one two" without rows. */
+#define RESULT(schema, command, end, options)                                                      \
+  "{\"schema\":\"heta.attribution/" schema "\",\"heta_version\":\"0.1.0\",\"command\":["           \
+  "\"heta\"," command "],\"model\":{\"file\":\"m.gguf\",\"format\":\"gguf\",\"bytes\":1,"          \
+  "\"fingerprint\":{\"kind\":\"sha256\",\"value\":\"00\"},\"architecture\":\"llama\","             \
+  "\"name\":null,\"parameters\":1,\"layers\":1,\"heads\":1,\"kv_heads\":1,\"width\":1,"            \
+  "\"vocabulary\":1,\"context\":1,\"weight_types\":{},\"tokenizer\":{\"model\":null,"              \
+  "\"pre\":null,\"fingerprint\":null},\"chat_template\":null},\"input\":{\"text\":\"one two\","    \
+  "\"prompt_end\":" end ",\"segments\":[{\"id\":\"p\",\"start\":0,\"end\":7,\"role\":"             \
+  "\"prompt\",\"message\":null,\"name\":null}],\"tokens\":[{\"index\":0,\"id\":0,\"text\":"        \
+  "\"one two\",\"start\":0,\"end\":7,\"kind\":\"text\",\"segment\":\"p\"}]},\"targets\":[],"       \
+  "\"attributions\":[{\"method\":\"heta\",\"options\":" options ",\"seed\":0,\"objective\":"       \
+  "\"logprob\",\"signed\":false,\"components\":{},\"rows\":[],\"rollups\":[],\"windows\":null,"    \
+  "\"cost\":{\"forwards\":0,\"reverses\":0,\"hvps\":0,\"flop\":0},\"checks\":{}}],\"status\":"     \
+  "\"partial\",\"stopped_by\":null,\"work\":[],\"timing\":{\"seconds\":0,\"phases\":{}},"          \
+  "\"environment\":{\"peak_bytes\":0,\"threads\":1,\"backend\":null,\"precision\":null,"           \
+  "\"cpu\":null}}"
+
 static void reads_a_recorded_request(void **state) {
   (void)state;
   static const char json[] =
-      "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"attribute\",\"-m\",\"old.gguf\","
-      "\"-f\",\"gone.txt\",\"--target\",\" two\",\"--beta\",\"1\",\"--part\",\"1/2\"],"
-      "\"model\":{\"file\":\"m.gguf\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3},"
-      "\"attributions\":[{\"method\":\"heta\",\"options\":{\"beta\":0.25,\"probes\":6,\"mask\":"
-      "\"token:42\"}}]}";
+      RESULT("1",
+             "\"attribute\",\"-m\",\"old.gguf\",\"-f\",\"gone.txt\",\"--target\",\" two\","
+             "\"--beta\",\"1\",\"--part\",\"1/2\"",
+             "3", "{\"beta\":0.25,\"probes\":6,\"mask\":\"token:42\"}");
   char message[CLI_MESSAGE];
   cli_recorded r;
   if (!cli_recorded_read(json, sizeof json - 1, &r, message)) fail_msg("%s", message);
   assert_string_equal(r.model, "m.gguf");
-  assert_int_equal(r.text.size, 3);
-  assert_memory_equal(r.text.bytes, "one", 3);
+  assert_int_equal(r.text_size, 3);
+  assert_memory_equal(r.text, "one", 3);
   assert_string_equal(r.request.target, " two");
   assert_int_equal(r.request.part.number, 1);
   /* The options as they were resolved, not as they were asked for. */
@@ -374,23 +391,16 @@ static void reads_a_recorded_request(void **state) {
 
 static void last_keeps_the_whole_text(void **state) {
   (void)state;
-  static const char json[] =
-      "{\"schema\":\"heta.attribution/1\",\"command\":[\"heta\",\"-m\",\"m\",\"-p\",\"one two\","
-      "\"--last\"],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"one two\",\"prompt_end\":3},"
-      "\"attributions\":[{\"method\":\"heta\",\"options\":{}}]}";
+  static const char json[] = RESULT("1", "\"-m\",\"m\",\"-p\",\"one two\",\"--last\"", "3", "{}");
   char message[CLI_MESSAGE];
   cli_recorded r;
   if (!cli_recorded_read(json, sizeof json - 1, &r, message)) fail_msg("%s", message);
-  assert_int_equal(r.text.size, 7);
+  assert_int_equal(r.text_size, 7);
   cli_recorded_free(&r);
 }
 
 static void refuses_other_json(void **state) {
   (void)state;
-#define RESULT(schema, command, end, options)                                                      \
-  "{\"schema\":\"heta.attribution/" schema "\",\"command\":[\"heta\"," command                     \
-  "],\"model\":{\"file\":\"m\"},\"input\":{\"text\":\"t\",\"prompt_end\":" end                     \
-  "},\"attributions\":[{\"method\":\"heta\",\"options\":" options "}]}"
   static const char good[] = RESULT("1", "\"-m\",\"m\"", "1", "{}");
   static const char *const bad[] = {
       "",
@@ -399,7 +409,7 @@ static void refuses_other_json(void **state) {
       "{\"schema\":\"heta.attribution/1\"}",
       RESULT("2", "\"-m\",\"m\"", "1", "{}"),
       RESULT("1", "\"-m\",3", "1", "{}"),
-      RESULT("1", "\"-m\",\"m\"", "2", "{}"),
+      RESULT("1", "\"-m\",\"m\"", "8", "{}"),
       RESULT("1", "\"-m\",\"m\"", "-1", "{}"),
       RESULT("1", "\"--nonsense\",\"m\"", "1", "{}"),
       RESULT("1", "\"-m\",\"m\"", "1", "[]"),
