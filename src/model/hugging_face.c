@@ -109,6 +109,7 @@ static heta_status write_names(const heta_i_hf *hf, const char *folder) {
   while (size > 1 && folder[size - 1] == '/') size--;
   size_t start = size;
   while (start && folder[start - 1] != '/') start--;
+  if (!folder[start + strspn(folder + start, "./")]) return HETA_OK; /* ".", "..", "/": no name */
   return heta_i_made_string(hf->to, "general.name", folder + start, size - start, hf->error);
 }
 
