@@ -591,9 +591,9 @@ HETA_API heta_report_options heta_report_options_default(void);
 
 /* Writes an attribution as "term", "json", "jsonl", "html", "csv" (one line per target and unit),
  * "svg" (a picture of each target's text), "npz" (arrays for NumPy) or "inseq" (what Inseq loads:
- * docs/inseq.md). Equal attributions give
- * equal bytes, but for the "timing" and "environment" objects of the JSON forms. Errors:
- * HETA_E_ARGUMENT (unknown format, or an attribution that contradicts itself), HETA_E_IO (the write
+ * docs/inseq.md). Equal attributions give equal bytes, but for the "timing" and "environment"
+ * objects of the JSON forms. Errors: HETA_E_ARGUMENT (unknown format, or an attribution that
+ * contradicts itself), HETA_E_UNSUPPORTED (the format has no place for it), HETA_E_IO (the write
  * function failed), HETA_E_MEMORY. */
 HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
                                        const heta_report_options *options, heta_write_fn write,

@@ -10,15 +10,9 @@ typedef struct diff_arguments {
   int measure, format;
 } diff_arguments;
 
-static int read_result(const char *path, heta_result **result) {
-  cli_text json;
-  heta_error error = {0};
-  int code = cli_read_file(path, &json);
-  if (code) return code;
-  heta_status status = heta_result_read(json.bytes, json.size, result, &error);
-  free(json.bytes);
-  if (status) return cli_fail(CLI_FAILED, "%s: %s", path, error.message);
-  if (heta_result_get(*result)->complete) return CLI_DONE;
+static int read_complete(const char *path, heta_result **result) {
+  int code = cli_read_result(path, result);
+  if (code || heta_result_get(*result)->complete) return code;
   heta_result_free(*result);
   return cli_fail(CLI_USAGE,
                   "%s: only complete results can be compared; "
@@ -59,9 +53,9 @@ static int run(void *untyped) {
                      .file_b = arguments->parsed.words.items[1],
                      .text_only = arguments->measure == 0};
   heta_result *a, *b;
-  int code = read_result(sides.file_a, &a);
+  int code = read_complete(sides.file_a, &a);
   if (code) return code;
-  code = read_result(sides.file_b, &b);
+  code = read_complete(sides.file_b, &b);
   if (!code) {
     sides.a = heta_result_get(a);
     sides.b = heta_result_get(b);

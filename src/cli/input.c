@@ -1,4 +1,4 @@
-/* input.c: the text to work on, whole files, and the model. */
+/* input.c: the text to work on, whole files, stored results, and the model. */
 #include "cli/input.h"
 
 #include <errno.h>
@@ -87,4 +87,14 @@ int cli_open_model(const char *name, heta_model **model) {
     return CLI_DONE;
   }
   return cli_fail(error.status == HETA_E_MEMORY ? CLI_FAILED : CLI_MODEL, "%s", error.message);
+}
+
+int cli_read_result(const char *path, heta_result **result) {
+  cli_text json;
+  heta_error error = {0};
+  int code = cli_read_file(path, &json);
+  if (code) return code;
+  heta_status status = heta_result_read(json.bytes, json.size, result, &error);
+  free(json.bytes);
+  return status ? cli_fail(CLI_FAILED, "%s: %s", path, error.message) : CLI_DONE;
 }

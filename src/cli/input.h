@@ -30,6 +30,8 @@ typedef struct cli_text {
 int cli_read_input(const cli_input *input, const char *fallback, cli_text *text);
 /* Reads a whole file. */
 int cli_read_file(const char *path, cli_text *text);
+/* Reads a stored result, or says why it cannot be read and returns the exit code. */
+int cli_read_result(const char *path, heta_result **result);
 
 /* Opens the model that -m names (heta_model_locate), or says why not and returns the exit code
  * (CLI_MODEL for a bad file). */

@@ -77,7 +77,7 @@ static int check_file(const char *path, bool overwrite) {
   if (!format_of(path)) {
     return cli_fail(CLI_USAGE,
                     "--output: the name '%s' must end in .json, .jsonl, .html, .csv, "
-                    ".npz, .svg or .txt",
+                    ".npz, .svg, .inseq.json or .txt",
                     path);
   }
   if (!directory_of(path, directory)) {

@@ -12,17 +12,6 @@ typedef struct report_arguments {
   cli_list asserts;
 } report_arguments;
 
-/* Reads a stored result, or says why it cannot be read and returns the exit code. */
-static int read_result(const char *path, heta_result **result) {
-  cli_text json;
-  heta_error error = {0};
-  int code = cli_read_file(path, &json);
-  if (code) return code;
-  heta_status status = heta_result_read(json.bytes, json.size, result, &error);
-  free(json.bytes);
-  return status ? cli_fail(CLI_FAILED, "%s: %s", path, error.message) : CLI_DONE;
-}
-
 static int run(void *untyped) {
   const report_arguments *arguments = untyped;
   heta_result *result;
@@ -31,7 +20,7 @@ static int run(void *untyped) {
     return cli_fail(CLI_USAGE, "%s", message);
   }
   int code = cli_output_check(&arguments->output);
-  if (!code) code = read_result(arguments->parsed.words.items[0], &result);
+  if (!code) code = cli_read_result(arguments->parsed.words.items[0], &result);
   if (code) return code;
   /* The result stays that of the command recorded in it. */
   code = cli_output_write(&arguments->output, heta_result_get(result), 0, NULL);

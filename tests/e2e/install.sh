@@ -43,7 +43,7 @@ diff "$work/declared" "$work/exported" || fail "declared (<) and exported (>) fu
 
 # Names of the static library stay out of the way of the program that links it.
 strange=$(nm -g --defined-only "$folder/libheta.a" 2>/dev/null | awk 'NF == 3 { print $3 }' |
-  grep -v '^heta_' || true)
+  grep -vi '^heta_' || true)
 [ -z "$strange" ] || fail "the static library defines names without the prefix heta_: $strange"
 
 cat >"$work/client.c" <<'END'
