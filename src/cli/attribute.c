@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIVAL_TARGET = 2 };
-
 static void set_defaults(void *arguments) {
   cli_request *request = arguments;
   heta_attribute_options options = heta_attribute_options_default();
@@ -216,25 +214,7 @@ static int run(void *arguments) {
 #define FIELD(name) offsetof(cli_request, name)
 
 static const cli_option options[] = {
-    {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "Model and text",
-     "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
-    CLI_INPUT_OPTIONS(cli_request, input, NULL),
-    {0, "bos", NULL, CLI_CHOICE, FIELD(bos), "auto|yes|no", 0, 0, 0, NULL,
-     "begin with the BOS token (auto: as the model says)"},
-    {0, "special", NULL, CLI_FLAG, FIELD(special), NULL, 0, 0, 0, NULL,
-     "read names such as <|im_end|> as special tokens"},
-
-    {0, "target", NULL, CLI_TEXT, FIELD(target), "TEXT", 0, 0, RIVAL_TARGET,
-     "Target (default: the token the model would write next)",
-     "this continuation, each token of it"},
-    {'n', "predict", "max-new-tokens", CLI_COUNT, FIELD(predict), "N", 1, 1000000, RIVAL_TARGET,
-     NULL, "the N tokens the model would write"},
-    {0, "last", NULL, CLI_FLAG, FIELD(last), NULL, 0, 0, RIVAL_TARGET, NULL,
-     "the text's own last token"},
-    {0, "foil", "versus", CLI_TEXT, FIELD(foil), "TEXT", 0, 0, 0, NULL,
-     "why the target and not this, where they first differ"},
-    {0, "join", NULL, CLI_FLAG, FIELD(join), NULL, 0, 0, 0, NULL,
-     "tokenise the text and --target as one"},
+    CLI_QUESTION_OPTIONS,
 
     {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
      "the attribution method; see heta methods"},
@@ -250,12 +230,7 @@ static const cli_option options[] = {
      "say more about the model and the work"},
     {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "no progress"},
 
-    {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 1024, 0, "Limits and long jobs",
-     "threads to use; default one per core"},
-    {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
-     "stay below 1.3G, 800M …, or refuse to start"},
-    {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
-     "stop after 90s, 2m, 1h … with a partial result"},
+    CLI_LIMIT_OPTIONS,
     {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
      "do part K of N; heta merge joins the parts"},
     {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,

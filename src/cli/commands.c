@@ -4,6 +4,7 @@
 // clang-format off
 const cli_command *const cli_commands[] = {
     &cli_attribute,
+    &cli_plan,
     &cli_report,
     &cli_merge,
     &cli_diff,

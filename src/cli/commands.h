@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 extern const cli_command cli_attribute;
+extern const cli_command cli_plan;
 extern const cli_command cli_report;
 extern const cli_command cli_merge;
 extern const cli_command cli_diff;

@@ -29,6 +29,38 @@ typedef struct cli_request {
   bool no_progress, preview, quiet, verbose;
 } cli_request;
 
+/* Rows that `attribute` and `plan` have in common; a cli_request begins their arguments. */
+enum { CLI_RIVAL_TARGET = 2 };
+#define CLI_ASKED(name) offsetof(cli_request, name)
+// clang-format off
+#define CLI_QUESTION_OPTIONS                                                                       \
+  {'m', "model", NULL, CLI_TEXT, CLI_ASKED(model), "FILE", 0, 0, 0, "Model and text",              \
+   "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},                 \
+  CLI_INPUT_OPTIONS(cli_request, input, NULL),                                                     \
+  {0, "bos", NULL, CLI_CHOICE, CLI_ASKED(bos), "auto|yes|no", 0, 0, 0, NULL,                       \
+   "begin with the BOS token (auto: as the model says)"},                                          \
+  {0, "special", NULL, CLI_FLAG, CLI_ASKED(special), NULL, 0, 0, 0, NULL,                          \
+   "read names such as <|im_end|> as special tokens"},                                             \
+  {0, "target", NULL, CLI_TEXT, CLI_ASKED(target), "TEXT", 0, 0, CLI_RIVAL_TARGET,                 \
+   "Target (default: the token the model would write next)",                                       \
+   "this continuation, each token of it"},                                                         \
+  {'n', "predict", "max-new-tokens", CLI_COUNT, CLI_ASKED(predict), "N", 1, 1000000,               \
+   CLI_RIVAL_TARGET, NULL, "the N tokens the model would write"},                                  \
+  {0, "last", NULL, CLI_FLAG, CLI_ASKED(last), NULL, 0, 0, CLI_RIVAL_TARGET, NULL,                 \
+   "the text's own last token"},                                                                   \
+  {0, "foil", "versus", CLI_TEXT, CLI_ASKED(foil), "TEXT", 0, 0, 0, NULL,                          \
+   "why the target and not this, where they first differ"},                                        \
+  {0, "join", NULL, CLI_FLAG, CLI_ASKED(join), NULL, 0, 0, 0, NULL,                                \
+   "tokenise the text and --target as one"}
+#define CLI_LIMIT_OPTIONS                                                                          \
+  {'t', "threads", NULL, CLI_COUNT, CLI_ASKED(threads), "N", 1, 1024, 0, "Limits and long jobs",   \
+   "threads to use; default one per core"},                                                        \
+  {0, "max-memory", "max-mem", CLI_SIZE, CLI_ASKED(max_memory), "SIZE", 0, 0, 0, NULL,             \
+   "stay below 1.3G, 800M …, or refuse to start"},                                                 \
+  {0, "max-time", NULL, CLI_DURATION, CLI_ASKED(max_seconds), "TIME", 0, 0, 0, NULL,               \
+   "stop after 90s, 2m, 1h … with a partial result"}
+// clang-format on
+
 extern const cli_command cli_attribute;
 
 /* Checks what concerns several options at once, and that the method exists and has the options that

@@ -231,7 +231,10 @@ static heta_status generate(heta_job *job, heta_error *error) {
         status = heta_i_note(job, error, "the model ended its text after %zu tokens",
                              input->target_count);
       }
-      job->flop_done += (double)lane.length * heta_i_block_flop(job->model);
+      double flop = heta_i_flop(&job->session, (double)lane.length, 1);
+      job->flop_done += flop;
+      job->written_flop += flop;
+      job->written++;
     }
     engine->api->run_free(run);
     heta_i_free(ids);

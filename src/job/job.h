@@ -41,7 +41,9 @@ struct heta_job {
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;
-  const char *phase; /* the newest, for progress */
+  size_t written;      /* tokens the model wrote, each by a run of its own */
+  double written_flop; /* of those runs */
+  const char *phase;   /* the newest, for progress */
   heta_phase phases[HETA_MAX_PHASES], *running;
   size_t phase_count;
   double phase_started;
