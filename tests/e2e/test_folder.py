@@ -10,9 +10,8 @@ from harness import DONE, FAILED, SANITIZED, TINY, UNREADABLE, Case, main, run
 # Those whose two files hold the same numbers: llama-rope3-f16's folder has rounded norms, and the
 # GGUF file of phi3-long a rounded attention factor.
 MODELS = ["gptneox", "gemma3", "qwen3"] if SANITIZED else [
-    "gemma", "gemma2", "gemma3", "gpt2", "gptj", "gptneox", "gptneox-sequential", "llama-gqa",
-    "mistral", "opt", "phi2", "phi3", "phi3-short", "qwen2",
-    "qwen3", "smollm3"]
+    "gemma", "gemma2", "gemma2-scale", "gemma3", "gpt2", "gptj", "gptneox", "gptneox-sequential",
+    "llama-gqa", "mistral", "opt", "phi2", "phi3", "phi3-short", "qwen2", "qwen3", "smollm3"]
 
 
 def parts(path):
