@@ -60,6 +60,8 @@ def attention(file, k, x):
     for h in range(heads):
         scores = q[:, h] @ key[:, h * kv // heads].T / np.sqrt(q.shape[-1])
         scores[np.triu_indices(n, 1)] = -np.inf
+        window = int(file.fields.get('attention.sliding_window', n))
+        scores[np.tril_indices(n, -window)] = -np.inf
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         mixed.append(weights / weights.sum(-1, keepdims=True) @ v[:, h * kv // heads])
     return file.linear(f'blk.{k}.attn_output', np.concatenate(mixed, -1))
