@@ -124,9 +124,10 @@ static void stand_in_for_pip(setting *s, const char *before) {
 
 static int begin(void **state) {
   setting *s = calloc(1, sizeof *s);
-  snprintf(s->folder, sizeof s->folder, "/tmp/heta-pull-XXXXXX");
-  if (!s || !mkdtemp(s->folder)) return -1;
-  snprintf(s->cache, sizeof s->cache, "%s/deep/cache", s->folder);
+  char folder[] = "/tmp/heta-pull-XXXXXX";
+  if (!s || !mkdtemp(folder)) return -1;
+  snprintf(s->folder, sizeof s->folder, "%s", folder);
+  snprintf(s->cache, sizeof s->cache, "%s/deep/cache", folder);
   for (size_t i = 0; i < sizeof s->model; i++) s->model[i] = (unsigned char)(i * i >> 7);
   for (int i = 0; i < PARTS; i++) {
     snprintf(s->wheels[i], sizeof s->wheels[i], "%s/%s", s->folder, WHEELS[i]);
