@@ -1,9 +1,10 @@
-/* interrupt.c: signal handlers. Whatever they call is async-signal-safe. */
+/* interrupt.c: signals, taken by a thread of their own. No other thread is ever interrupted: code
+ * that the matrix library generates does not survive a handler on its stack. */
 #include "cli/interrupt.h"
 
 #include "cli/output.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,6 @@ static volatile sig_atomic_t received, noted;
 static void handle(int number) {
   static const char text[] =
       "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
-  int kept = errno;
   if (received || (!watched && !noted)) {
     cli_output_abandon();
     _exit(128 + number);
@@ -24,23 +24,34 @@ static void handle(int number) {
   heta_job_cancel(watched);
   ssize_t ignored = number == SIGINT ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
   (void)ignored;
-  errno = kept;
 }
 
 static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
+static sigset_t awaited;
+
+static void *take_signals(void *unused) {
+  for (int number; sigwait(&awaited, &number) == 0;) handle(number);
+  return unused;
+}
+
 void cli_interrupt_install(void) {
   struct sigaction action, before;
+  pthread_t thread;
+  sigemptyset(&awaited);
+  /* nohup and background shells have signals ignored: leave them so. */
+  for (size_t i = 0; i < NUMBERS; i++)
+    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+      sigaddset(&awaited, numbers[i]);
+  /* Threads made from now on inherit the mask. Without the thread, signals end the program. */
+  pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+  if (pthread_create(&thread, NULL, take_signals, NULL) == 0)
+    pthread_detach(thread);
+  else
+    pthread_sigmask(SIG_UNBLOCK, &awaited, NULL);
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  action.sa_handler = handle;
-  for (size_t i = 0; i < NUMBERS; i++) {
-    /* nohup and background shells have signals ignored: leave them so. */
-    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
-    sigaction(numbers[i], &action, NULL);
-  }
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);
 }

@@ -38,7 +38,12 @@ static int start(const char *log, const char *const *words, pid_t *child) {
                                             O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (!code) code = posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
   if (!code) code = posix_spawnattr_setsigdefault(&attributes, &pipe);
-  if (!code) code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  /* The program's own mask is not pip's: signals must reach it. */
+  sigset_t none;
+  sigemptyset(&none);
+  if (!code) code = posix_spawnattr_setsigmask(&attributes, &none);
+  if (!code)
+    code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   if (!code)
     code = posix_spawnp(child, words[0], &files, &attributes, (char *const *)words, environ);
   posix_spawnattr_destroy(&attributes);
