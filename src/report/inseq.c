@@ -10,39 +10,19 @@
 
 #include "report/report.h"
 
-static void key_string(heta_i_writer *w, const char *key, const char *text) {
-  heta_i_json_key(w, key);
-  heta_i_json_string(w, text);
-}
-
-static void key_count(heta_i_writer *w, const char *key, uint64_t value) {
-  heta_i_json_key(w, key);
-  heta_i_json_count(w, value);
-}
-
-static void key_bool(heta_i_writer *w, const char *key, bool value) {
-  heta_i_json_key(w, key);
-  heta_i_json_bool(w, value);
-}
-
-static void key_open(heta_i_writer *w, const char *key, char bracket) {
-  heta_i_json_key(w, key);
-  heta_i_json_open(w, bracket);
-}
-
 static void key_empty(heta_i_writer *w, const char *key) {
-  key_open(w, key, '{');
+  heta_i_key_open(w, key, '{');
   heta_i_json_close(w, '}');
 }
 
 /* Opens an object that is made into a class; closed with close_instance. */
 static void open_instance(heta_i_writer *w, const char *module, const char *name) {
   heta_i_json_open(w, '{');
-  key_open(w, "__instance_type__", '[');
+  heta_i_key_open(w, "__instance_type__", '[');
   heta_i_json_string(w, module);
   heta_i_json_string(w, name);
   heta_i_json_close(w, ']');
-  key_open(w, "attributes", '{');
+  heta_i_key_open(w, "attributes", '{');
 }
 
 static void close_instance(heta_i_writer *w) {
@@ -154,7 +134,7 @@ static void vector(heta_i_writer *w, const heta_attribution *a, const char *key,
 /* ---- The parts of the file ----------------------------------------------------------------- */
 
 static void tokens(heta_i_writer *w, const heta_attribution *a, const char *key, size_t count) {
-  key_open(w, key, '[');
+  heta_i_key_open(w, key, '[');
   for (size_t i = 0; i < count; i++) {
     size_t size;
     char id[24];
@@ -173,7 +153,7 @@ static void tokens(heta_i_writer *w, const heta_attribution *a, const char *key,
 /* Names must not begin with "encoder" or "decoder", which Inseq takes for square. */
 static void sequence_scores(heta_i_writer *w, const heta_attribution *a, size_t count) {
   char name[80];
-  key_open(w, "sequence_scores", '{');
+  heta_i_key_open(w, "sequence_scores", '{');
   if (a->rows[0].score_se) {
     heta_i_json_key(w, "score_se");
     matrix(w, a, count, score_error, 0);
@@ -197,58 +177,58 @@ static void sequence(heta_i_writer *w, const heta_attribution *a, size_t first, 
   heta_i_json_null(w);
   heta_i_json_key(w, "target_attributions");
   matrix(w, a, end, attributed, 0);
-  key_open(w, "step_scores", '{');
+  heta_i_key_open(w, "step_scores", '{');
   vector(w, a, "logprob", logprob_of);
   vector(w, a, "probability", probability_of);
   vector(w, a, "entropy", entropy_of);
   heta_i_json_close(w, '}');
   sequence_scores(w, a, end);
-  key_count(w, "attr_pos_start", first);
-  key_count(w, "attr_pos_end", end);
+  heta_i_key_count(w, "attr_pos_start", first);
+  heta_i_key_count(w, "attr_pos_end", end);
   close_instance(w);
 }
 
 static void info(heta_i_writer *w, const heta_attribution *a, size_t first, size_t end) {
   bool forced = a->target_count && a->targets[0].origin && !strcmp(a->targets[0].origin, "forced");
-  key_open(w, "info", '{');
-  key_string(w, "attribution_method", a->method->name);
-  key_string(w, "attributed_fn", a->objective);
-  key_open(w, "attribution_args", '{');
+  heta_i_key_open(w, "info", '{');
+  heta_i_key_string(w, "attribution_method", a->method->name);
+  heta_i_key_string(w, "attributed_fn", a->objective);
+  heta_i_key_open(w, "attribution_args", '{');
   for (size_t i = 0; i < a->option_count; i++) {
-    key_string(w, a->options[i].name, a->options[i].value);
+    heta_i_key_string(w, a->options[i].name, a->options[i].value);
   }
   heta_i_json_close(w, '}');
   key_empty(w, "attributed_fn_args");
-  key_open(w, "step_scores", '[');
+  heta_i_key_open(w, "step_scores", '[');
   heta_i_json_string(w, "logprob");
   heta_i_json_string(w, "probability");
   heta_i_json_string(w, "entropy");
   heta_i_json_close(w, ']');
   key_empty(w, "step_scores_args");
-  key_count(w, "attr_pos_start", first);
-  key_count(w, "attr_pos_end", end);
-  key_bool(w, "output_step_attributions", false);
-  key_bool(w, "attribute_target", false);
-  key_bool(w, "include_eos_baseline", false);
+  heta_i_key_count(w, "attr_pos_start", first);
+  heta_i_key_count(w, "attr_pos_end", end);
+  heta_i_key_bool(w, "output_step_attributions", false);
+  heta_i_key_bool(w, "attribute_target", false);
+  heta_i_key_bool(w, "include_eos_baseline", false);
   heta_i_json_key(w, "exec_time");
   heta_i_json_real(w, a->seconds_total);
-  key_string(w, "model_name", a->model->name[0] ? a->model->name : a->model->file);
-  key_string(w, "model_class", a->model->architecture);
-  key_string(w, "tokenizer_name", a->model->tokenizer_pre);
-  key_string(w, "tokenizer_class", a->model->tokenizer_model);
-  key_open(w, "input_texts", '[');
+  heta_i_key_string(w, "model_name", a->model->name[0] ? a->model->name : a->model->file);
+  heta_i_key_string(w, "model_class", a->model->architecture);
+  heta_i_key_string(w, "tokenizer_name", a->model->tokenizer_pre);
+  heta_i_key_string(w, "tokenizer_class", a->model->tokenizer_model);
+  heta_i_key_open(w, "input_texts", '[');
   heta_i_json_bytes(w, a->text, a->prompt_end);
   heta_i_json_close(w, ']');
-  key_open(w, "generated_texts", '[');
+  heta_i_key_open(w, "generated_texts", '[');
   heta_i_json_bytes(w, a->text, a->text_size);
   heta_i_json_close(w, ']');
   key_empty(w, "generation_args");
-  key_bool(w, "constrained_decoding", forced);
-  key_bool(w, "generate_from_target_prefix", false);
+  heta_i_key_bool(w, "constrained_decoding", forced);
+  heta_i_key_bool(w, "generate_from_target_prefix", false);
   /* What Inseq has no field for. */
-  key_string(w, "heta_version", a->version ? a->version : heta_version());
-  key_string(w, "model_fingerprint", a->model->fingerprint);
-  key_count(w, "seed", a->seed);
+  heta_i_key_string(w, "heta_version", a->version ? a->version : heta_version());
+  heta_i_key_string(w, "model_fingerprint", a->model->fingerprint);
+  heta_i_key_count(w, "seed", a->seed);
   heta_i_json_close(w, '}');
 }
 
@@ -264,7 +244,7 @@ heta_status heta_i_report_inseq(heta_i_writer *w, const heta_attribution *a, het
                          "token after the one before",
                          r);
   open_instance(w, "inseq.data.attribution", "FeatureAttributionOutput");
-  key_open(w, "sequence_attributions", '[');
+  heta_i_key_open(w, "sequence_attributions", '[');
   sequence(w, a, first, end);
   heta_i_json_close(w, ']');
   heta_i_json_key(w, "step_attributions");

@@ -6,24 +6,9 @@
 #include "base/utf8.h"
 #include "report/report.h"
 
-static void key_string(heta_i_writer *w, const char *key, const char *text) {
-  heta_i_json_key(w, key);
-  heta_i_json_string(w, text);
-}
-
-static void key_count(heta_i_writer *w, const char *key, uint64_t value) {
-  heta_i_json_key(w, key);
-  heta_i_json_count(w, value);
-}
-
 static void key_real(heta_i_writer *w, const char *key, double value) {
   heta_i_json_key(w, key);
   heta_i_json_real(w, value);
-}
-
-static void key_open(heta_i_writer *w, const char *key, char bracket) {
-  heta_i_json_key(w, key);
-  heta_i_json_open(w, bracket);
 }
 
 static void reals(heta_i_writer *w, const double *values, size_t count) {
@@ -59,7 +44,7 @@ static void key_text(heta_i_writer *w, const char *bytes, size_t size) {
 
 static void command(heta_i_writer *w, const heta_attribution *a,
                     const heta_report_options *options) {
-  key_open(w, "command", '[');
+  heta_i_key_open(w, "command", '[');
   if (options->command) {
     for (size_t i = 0; i < options->command_count; i++) heta_i_json_string(w, options->command[i]);
   } else if (a->command_words) {
@@ -72,71 +57,71 @@ static void command(heta_i_writer *w, const heta_attribution *a,
 
 static void model(heta_i_writer *w, const heta_model_info *info) {
   heta_i_json_line(w);
-  key_open(w, "model", '{');
-  key_string(w, "file", info->file);
-  key_string(w, "format", info->format);
-  key_count(w, "bytes", info->bytes);
-  key_open(w, "fingerprint", '{');
-  key_string(w, "kind", info->fingerprint_kind);
-  key_string(w, "value", info->fingerprint);
+  heta_i_key_open(w, "model", '{');
+  heta_i_key_string(w, "file", info->file);
+  heta_i_key_string(w, "format", info->format);
+  heta_i_key_count(w, "bytes", info->bytes);
+  heta_i_key_open(w, "fingerprint", '{');
+  heta_i_key_string(w, "kind", info->fingerprint_kind);
+  heta_i_key_string(w, "value", info->fingerprint);
   heta_i_json_close(w, '}');
-  key_string(w, "architecture", info->architecture);
-  key_string(w, "name", info->name);
-  key_count(w, "parameters", info->parameters);
-  key_count(w, "layers", info->layers);
-  key_count(w, "heads", info->heads);
-  key_count(w, "kv_heads", info->kv_heads);
-  key_count(w, "width", info->width);
-  key_count(w, "vocabulary", info->vocabulary);
-  key_count(w, "context", info->context);
-  key_open(w, "weight_types", '{');
+  heta_i_key_string(w, "architecture", info->architecture);
+  heta_i_key_string(w, "name", info->name);
+  heta_i_key_count(w, "parameters", info->parameters);
+  heta_i_key_count(w, "layers", info->layers);
+  heta_i_key_count(w, "heads", info->heads);
+  heta_i_key_count(w, "kv_heads", info->kv_heads);
+  heta_i_key_count(w, "width", info->width);
+  heta_i_key_count(w, "vocabulary", info->vocabulary);
+  heta_i_key_count(w, "context", info->context);
+  heta_i_key_open(w, "weight_types", '{');
   for (size_t i = 0; i < info->weight_count; i++)
-    key_count(w, info->weights[i].type, info->weights[i].count);
+    heta_i_key_count(w, info->weights[i].type, info->weights[i].count);
   heta_i_json_close(w, '}');
-  key_open(w, "tokenizer", '{');
-  key_string(w, "model", info->tokenizer_model);
-  key_string(w, "pre", info->tokenizer_pre);
-  key_string(w, "fingerprint", info->tokenizer_fingerprint);
+  heta_i_key_open(w, "tokenizer", '{');
+  heta_i_key_string(w, "model", info->tokenizer_model);
+  heta_i_key_string(w, "pre", info->tokenizer_pre);
+  heta_i_key_string(w, "fingerprint", info->tokenizer_fingerprint);
   heta_i_json_close(w, '}');
-  key_string(w, "chat_template", info->chat_template);
+  heta_i_key_string(w, "chat_template", info->chat_template);
   heta_i_json_close(w, '}');
 }
 
 static void input(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_line(w);
-  key_open(w, "input", '{');
+  heta_i_key_open(w, "input", '{');
   key_text(w, a->text, a->text_size);
-  key_count(w, "prompt_end", a->prompt_end);
+  heta_i_key_count(w, "prompt_end", a->prompt_end);
   heta_i_json_line(w);
-  key_open(w, "segments", '[');
+  heta_i_key_open(w, "segments", '[');
   for (size_t i = 0; i < a->segment_count; i++) {
     const heta_segment *segment = &a->segments[i];
     heta_i_json_open(w, '{');
-    key_string(w, "id", segment->id);
-    key_count(w, "start", segment->start);
-    key_count(w, "end", segment->end);
-    key_string(w, "role", segment->role);
+    heta_i_key_string(w, "id", segment->id);
+    heta_i_key_count(w, "start", segment->start);
+    heta_i_key_count(w, "end", segment->end);
+    heta_i_key_string(w, "role", segment->role);
     key_real(w, "message", segment->message ? (double)(segment->message - 1) : NAN);
-    key_string(w, "name", segment->name);
+    heta_i_key_string(w, "name", segment->name);
     heta_i_json_close(w, '}');
   }
   heta_i_json_close(w, ']');
   heta_i_json_line(w);
-  key_open(w, "tokens", '[');
+  heta_i_key_open(w, "tokens", '[');
   for (size_t i = 0; i < a->token_count; i++) {
     const heta_result_token *token = &a->tokens[i];
     size_t size;
     const char *bytes = heta_i_token_text(a, i, &size);
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
-    key_count(w, "index", i);
+    heta_i_key_count(w, "index", i);
     heta_i_json_key(w, "id");
     heta_i_json_real(w, token->id);
     key_text(w, bytes, size);
-    key_count(w, "start", token->start);
-    key_count(w, "end", token->end);
-    key_string(w, "kind", heta_i_kind_name(token->kind));
-    key_string(w, "segment", a->segments[token->segment].id);
+    heta_i_key_count(w, "start", token->start);
+    heta_i_key_count(w, "end", token->end);
+    heta_i_key_string(w, "kind", heta_i_kind_name(token->kind));
+    heta_i_key_string(w, "segment", a->segments[token->segment].id);
     broken_bytes(w, bytes, size);
     heta_i_json_close(w, '}');
   }
@@ -156,23 +141,23 @@ static void candidate(heta_i_writer *w, const heta_candidate *c) {
 
 static void targets(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_line(w);
-  key_open(w, "targets", '[');
+  heta_i_key_open(w, "targets", '[');
   for (size_t i = 0; i < a->target_count; i++) {
     const heta_target *target = &a->targets[i];
     size_t size;
     const char *bytes = heta_i_target_text(a, target, &size);
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
-    key_count(w, "index", i);
-    key_count(w, "position", target->position);
+    heta_i_key_count(w, "index", i);
+    heta_i_key_count(w, "position", target->position);
     heta_i_json_key(w, "id");
     heta_i_json_real(w, target->id);
     key_text(w, bytes, size);
-    key_string(w, "origin", target->origin);
+    heta_i_key_string(w, "origin", target->origin);
     key_real(w, "logprob", target->logprob);
     key_real(w, "rank", target->rank ? (double)target->rank : NAN);
     key_real(w, "entropy", target->entropy);
-    key_open(w, "top", '[');
+    heta_i_key_open(w, "top", '[');
     for (size_t j = 0; j < target->top_count; j++) candidate(w, &target->top[j]);
     heta_i_json_close(w, ']');
     heta_i_json_key(w, "foil");
@@ -209,8 +194,8 @@ static bool is_number(const char *text) {
 
 /* What was asked: method, options, seed, objective, and which components there are. */
 static void question(heta_i_writer *w, const heta_attribution *a) {
-  key_string(w, "method", a->method->name);
-  key_open(w, "options", '{');
+  heta_i_key_string(w, "method", a->method->name);
+  heta_i_key_open(w, "options", '{');
   for (size_t i = 0; i < a->option_count; i++) {
     const heta_resolved_option *option = &a->options[i];
     bool number = option->type == HETA_OPTION_NUMBER || option->type == HETA_OPTION_INTEGER;
@@ -236,17 +221,18 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
     for (; rest; rest /= 10) *--first = (char)('0' + rest % 10);
     heta_i_json_string(w, first);
   }
-  key_string(w, "objective", a->objective);
+  heta_i_key_string(w, "objective", a->objective);
   heta_i_json_key(w, "signed");
   heta_i_json_bool(w, a->is_signed);
-  key_open(w, "components", '{');
+  heta_i_key_open(w, "components", '{');
   for (size_t i = 0; i < a->component_count; i++) {
     const heta_component_info *component = &a->components[i];
-    key_open(w, component->name, '{');
-    key_string(w, "unit", component->unit);
+    heta_i_key_open(w, component->name, '{');
+    heta_i_key_string(w, "unit", component->unit);
     heta_i_json_key(w, "exact");
     heta_i_json_bool(w, component->exact);
-    if (!component->exact && component->estimator) key_string(w, "estimator", component->estimator);
+    if (!component->exact && component->estimator)
+      heta_i_key_string(w, "estimator", component->estimator);
     heta_i_json_close(w, '}');
   }
   heta_i_json_close(w, '}');
@@ -255,16 +241,16 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
 /* The keys that rows of tokens and of roll-ups have. */
 static void value_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   static const char *const STATUS[] = {"pending", "partial", "complete"};
-  key_count(w, "target", row->target);
-  key_string(w, "status", STATUS[row->status]);
+  heta_i_key_count(w, "target", row->target);
+  heta_i_key_string(w, "status", STATUS[row->status]);
   key_reals(w, "score", row->score, row->length);
   key_reals(w, "score_se", row->score_se, row->length);
   key_reals(w, "signed_score", row->signed_score, row->length);
-  key_open(w, "components", '{');
+  heta_i_key_open(w, "components", '{');
   for (size_t i = 0; i < a->component_count; i++)
     key_reals(w, a->components[i].name, row->components[i], row->length);
   heta_i_json_close(w, '}');
-  key_open(w, "se", '{');
+  heta_i_key_open(w, "se", '{');
   for (size_t i = 0; i < a->component_count; i++)
     if (row->component_se && row->component_se[i])
       key_reals(w, a->components[i].name, row->component_se[i], row->length);
@@ -274,19 +260,19 @@ static void value_keys(heta_i_writer *w, const heta_attribution *a, const heta_r
 /* The keys of one row. An exact row has 0 probes behind each value and no ties. */
 static void row_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   value_keys(w, a, row);
-  key_open(w, "probes", '[');
+  heta_i_key_open(w, "probes", '[');
   for (size_t i = 0; i < row->length; i++) heta_i_json_count(w, row->probes ? row->probes[i] : 0);
   heta_i_json_close(w, ']');
-  key_open(w, "tied_with_next", '[');
+  heta_i_key_open(w, "tied_with_next", '[');
   for (size_t i = 0; i < row->length; i++)
     heta_i_json_bool(w, row->tied_with_next && row->tied_with_next[i]);
   heta_i_json_close(w, ']');
 }
 
 static void rollup_keys(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
-  key_string(w, "level", heta_level_name(rollup->level));
-  key_string(w, "rule", "sum");
-  key_open(w, "units", '[');
+  heta_i_key_string(w, "level", heta_level_name(rollup->level));
+  heta_i_key_string(w, "rule", "sum");
+  heta_i_key_open(w, "units", '[');
   for (size_t i = 0; i < rollup->unit_count; i++) {
     const heta_unit *unit = &rollup->units[i];
     size_t size;
@@ -294,16 +280,16 @@ static void rollup_keys(heta_i_writer *w, const heta_attribution *a, const heta_
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
     key_text(w, text, size);
-    key_count(w, "start", unit->start);
-    key_count(w, "end", unit->end);
-    key_count(w, "first", unit->first);
-    key_count(w, "last", unit->last);
-    key_string(w, "segment", a->segments[unit->segment].id);
+    heta_i_key_count(w, "start", unit->start);
+    heta_i_key_count(w, "end", unit->end);
+    heta_i_key_count(w, "first", unit->first);
+    heta_i_key_count(w, "last", unit->last);
+    heta_i_key_string(w, "segment", a->segments[unit->segment].id);
     heta_i_json_close(w, '}');
   }
   heta_i_json_close(w, ']');
   heta_i_json_line(w);
-  key_open(w, "rows", '[');
+  heta_i_key_open(w, "rows", '[');
   for (size_t i = 0; i < rollup->row_count; i++) {
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
@@ -328,10 +314,10 @@ static void each_rollup(heta_i_writer *w, const heta_attribution *a, const heta_
 static void one_series(heta_i_writer *w, const heta_series *series) {
   heta_i_json_line(w);
   heta_i_json_open(w, '{');
-  key_string(w, "name", series->name);
-  key_count(w, "targets", series->targets);
-  key_count(w, "tokens", series->tokens);
-  key_count(w, "samples", series->samples);
+  heta_i_key_string(w, "name", series->name);
+  heta_i_key_count(w, "targets", series->targets);
+  heta_i_key_count(w, "tokens", series->tokens);
+  heta_i_key_count(w, "samples", series->samples);
   key_reals(w, "values", series->values, series->targets * series->tokens * series->samples);
   heta_i_json_close(w, '}');
 }
@@ -343,7 +329,7 @@ static void samples(heta_i_writer *w, const heta_attribution *a) {
     if (!heta_i_moves_jointly(&a->components[i])) continue;
     const heta_series *series = heta_i_samples_of(a, a->components[i].name);
     if (!series) continue;
-    if (!open) key_open(w, "samples", '[');
+    if (!open) heta_i_key_open(w, "samples", '[');
     open = true;
     one_series(w, series);
   }
@@ -353,9 +339,9 @@ static void samples(heta_i_writer *w, const heta_attribution *a) {
 static void put_headline(heta_i_writer *w, const heta_attribution *a,
                          const heta_i_headline *headline) {
   if (!headline->length) return;
-  key_open(w, "headline", '{');
-  key_string(w, "rule", "mean of sum-normalised rows");
-  key_count(w, "targets", a->row_count);
+  heta_i_key_open(w, "headline", '{');
+  heta_i_key_string(w, "rule", "mean of sum-normalised rows");
+  heta_i_key_count(w, "targets", a->row_count);
   key_reals(w, "score", headline->score, headline->length);
   key_reals(w, "score_se", headline->score_se, headline->length);
   heta_i_json_close(w, '}');
@@ -365,13 +351,13 @@ static void put_headline(heta_i_writer *w, const heta_attribution *a,
 static void account(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_key(w, "windows");
   heta_i_json_null(w);
-  key_open(w, "cost", '{');
-  key_count(w, "forwards", a->cost_forwards);
-  key_count(w, "reverses", a->cost_reverses);
-  key_count(w, "hvps", a->cost_hvps);
+  heta_i_key_open(w, "cost", '{');
+  heta_i_key_count(w, "forwards", a->cost_forwards);
+  heta_i_key_count(w, "reverses", a->cost_reverses);
+  heta_i_key_count(w, "hvps", a->cost_hvps);
   key_real(w, "flop", a->cost_flop);
   heta_i_json_close(w, '}');
-  key_open(w, "checks", '{');
+  heta_i_key_open(w, "checks", '{');
   for (size_t i = 0; i < a->check_count; i++) key_real(w, a->checks[i].name, a->checks[i].value);
   heta_i_json_close(w, '}');
   if (!w->for_page) samples(w, a);
@@ -379,15 +365,15 @@ static void account(heta_i_writer *w, const heta_attribution *a) {
 
 static void outcome(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_line(w);
-  key_string(w, "status", a->complete ? "complete" : "partial");
-  key_string(w, "stopped_by", a->stopped_by);
+  heta_i_key_string(w, "status", a->complete ? "complete" : "partial");
+  heta_i_key_string(w, "stopped_by", a->stopped_by);
 }
 
 /* The raw work behind an incomplete result, so that another process can go on from it. */
 static void work(heta_i_writer *w, const heta_attribution *a) {
   if (a->complete) return;
   heta_i_json_line(w);
-  key_open(w, "work", '[');
+  heta_i_key_open(w, "work", '[');
   for (size_t i = 0; i < a->series_count; i++) one_series(w, &a->series[i]);
   heta_i_json_close(w, ']');
 }
@@ -395,27 +381,27 @@ static void work(heta_i_writer *w, const heta_attribution *a) {
 /* The only facts that may differ between two equal runs. */
 static void run_facts(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_line(w);
-  key_open(w, "timing", '{');
+  heta_i_key_open(w, "timing", '{');
   key_real(w, "seconds", a->seconds_total);
-  key_open(w, "phases", '{');
+  heta_i_key_open(w, "phases", '{');
   for (size_t i = 0; i < a->phase_count; i++) key_real(w, a->phases[i].name, a->phases[i].seconds);
   heta_i_json_close(w, '}');
   heta_i_json_close(w, '}');
   heta_i_json_line(w);
-  key_open(w, "environment", '{');
-  key_count(w, "peak_bytes", a->peak_bytes);
-  key_count(w, "threads", a->threads > 0 ? (uint64_t)a->threads : 0);
-  key_string(w, "backend", a->backend);
-  key_string(w, "precision", a->precision);
-  key_string(w, "cpu", a->cpu);
+  heta_i_key_open(w, "environment", '{');
+  heta_i_key_count(w, "peak_bytes", a->peak_bytes);
+  heta_i_key_count(w, "threads", a->threads > 0 ? (uint64_t)a->threads : 0);
+  heta_i_key_string(w, "backend", a->backend);
+  heta_i_key_string(w, "precision", a->precision);
+  heta_i_key_string(w, "cpu", a->cpu);
   heta_i_json_close(w, '}');
 }
 
 /* Everything known before the rows. */
 static void preamble(heta_i_writer *w, const heta_attribution *a,
                      const heta_report_options *options) {
-  key_string(w, "schema", "heta.attribution/1");
-  key_string(w, "heta_version", a->version ? a->version : HETA_VERSION);
+  heta_i_key_string(w, "schema", "heta.attribution/1");
+  heta_i_key_string(w, "heta_version", a->version ? a->version : HETA_VERSION);
   command(w, a, options);
   model(w, a->model);
   input(w, a);
@@ -432,11 +418,11 @@ static void rollup_object(heta_i_writer *w, const heta_attribution *a, const het
 static void whole_attribution(heta_i_writer *w, const heta_attribution *a, const heta_rollup *asked,
                               const heta_i_headline *headline) {
   heta_i_json_line(w);
-  key_open(w, "attributions", '[');
+  heta_i_key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
   question(w, a);
   heta_i_json_line(w);
-  key_open(w, "rows", '[');
+  heta_i_key_open(w, "rows", '[');
   for (size_t i = 0; i < a->row_count; i++) {
     heta_i_json_line(w);
     heta_i_json_open(w, '{');
@@ -445,7 +431,7 @@ static void whole_attribution(heta_i_writer *w, const heta_attribution *a, const
   }
   heta_i_json_close(w, ']');
   heta_i_json_line(w);
-  key_open(w, "rollups", '[');
+  heta_i_key_open(w, "rollups", '[');
   each_rollup(w, a, asked, rollup_object);
   heta_i_json_close(w, ']');
   account(w, a);
@@ -473,7 +459,7 @@ void heta_i_report_json(heta_i_writer *w, const heta_attribution *a,
 static void open_line(heta_i_writer *w, const char *type) {
   w->comma = false;
   heta_i_json_open(w, '{');
-  key_string(w, "type", type);
+  heta_i_key_string(w, "type", type);
 }
 
 static void close_line(heta_i_writer *w) {
@@ -483,7 +469,7 @@ static void close_line(heta_i_writer *w) {
 
 static void rollup_line(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
   open_line(w, "rollup");
-  key_count(w, "attribution", 0);
+  heta_i_key_count(w, "attribution", 0);
   rollup_keys(w, a, rollup);
   close_line(w);
 }
@@ -494,7 +480,7 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
                          const heta_i_headline *headline) {
   open_line(w, "meta");
   preamble(w, a, options);
-  key_open(w, "attributions", '[');
+  heta_i_key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
   question(w, a);
   heta_i_json_close(w, '}');
@@ -502,13 +488,13 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
   close_line(w);
   for (size_t i = 0; i < a->row_count; i++) {
     open_line(w, "row");
-    key_count(w, "attribution", 0);
+    heta_i_key_count(w, "attribution", 0);
     row_keys(w, a, &a->rows[i]);
     close_line(w);
   }
   each_rollup(w, a, asked, rollup_line);
   open_line(w, "summary");
-  key_open(w, "attributions", '[');
+  heta_i_key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
   account(w, a);
   put_headline(w, a, headline);
@@ -524,7 +510,7 @@ void heta_i_report_jsonl(heta_i_writer *w, const heta_attribution *a,
 void heta_i_report_page_facts(heta_i_writer *w, const heta_attribution *a,
                               const heta_report_options *options) {
   preamble(w, a, options);
-  key_open(w, "attributions", '[');
+  heta_i_key_open(w, "attributions", '[');
   heta_i_json_open(w, '{');
   question(w, a);
   account(w, a);

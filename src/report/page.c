@@ -6,11 +6,6 @@
 #include "report/level.h"
 #include "report/report.h"
 
-static void key_open(heta_i_writer *w, const char *key, char bracket) {
-  heta_i_json_key(w, key);
-  heta_i_json_open(w, bracket);
-}
-
 static void key_packed(heta_i_writer *w, const char *key, const double *values, size_t count) {
   heta_i_json_key(w, key);
   if (values)
@@ -38,18 +33,16 @@ static void probes(heta_i_writer *w, const heta_row *row) {
 
 static void one_row(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   heta_i_json_open(w, '{');
-  heta_i_json_key(w, "target");
-  heta_i_json_count(w, row->target);
-  heta_i_json_key(w, "pending");
-  heta_i_json_bool(w, row->status == HETA_ROW_PENDING);
+  heta_i_key_count(w, "target", row->target);
+  heta_i_key_bool(w, "pending", row->status == HETA_ROW_PENDING);
   key_packed(w, "score", row->score, row->length);
   key_packed(w, "score_se", row->score_se, row->length);
   key_packed(w, "signed_score", row->signed_score, row->length);
-  key_open(w, "components", '{');
+  heta_i_key_open(w, "components", '{');
   for (size_t c = 0; c < a->component_count; c++)
     key_packed(w, a->components[c].name, row->components[c], row->length);
   heta_i_json_close(w, '}');
-  key_open(w, "se", '{');
+  heta_i_key_open(w, "se", '{');
   for (size_t c = 0; c < a->component_count; c++)
     if (row->component_se && row->component_se[c])
       key_packed(w, a->components[c].name, row->component_se[c], row->length);
@@ -59,7 +52,7 @@ static void one_row(heta_i_writer *w, const heta_attribution *a, const heta_row 
 }
 
 static void units(heta_i_writer *w, const heta_attribution *a, const heta_i_units *list) {
-  key_open(w, "units", '[');
+  heta_i_key_open(w, "units", '[');
   for (size_t i = 0; i < list->count; i++) {
     const heta_i_unit *unit = &list->units[i];
     size_t size;
@@ -81,7 +74,7 @@ static bool moves_jointly(const heta_attribution *a) {
 
 /* The errors of a level's sums, row by row: of the score, and of each component. */
 static void errors(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
-  key_open(w, "errors", '[');
+  heta_i_key_open(w, "errors", '[');
   for (size_t i = 0; i < rollup->row_count; i++) {
     const heta_row *row = &rollup->rows[i];
     heta_i_json_open(w, '{');
@@ -97,12 +90,12 @@ static void errors(heta_i_writer *w, const heta_attribution *a, const heta_rollu
 /* "word": {"ends": [token after each unit], "errors": only where tokens' errors do not add up}. */
 static heta_status levels(heta_i_writer *w, const heta_attribution *a, heta_error *error) {
   bool jointly = moves_jointly(a);
-  key_open(w, "levels", '{');
+  heta_i_key_open(w, "levels", '{');
   for (int level = HETA_LEVEL_WORD; level <= HETA_LEVEL_DOCUMENT; level++) {
     heta_i_rollup rollup;
     HETA_TRY(heta_i_rollup_open(a, (heta_level)level, &rollup, error));
-    key_open(w, heta_level_name((heta_level)level), '{');
-    key_open(w, "ends", '[');
+    heta_i_key_open(w, heta_level_name((heta_level)level), '{');
+    heta_i_key_open(w, "ends", '[');
     for (size_t i = 0; i < rollup.shown->unit_count; i++)
       heta_i_json_count(w, rollup.shown->units[i].last);
     heta_i_json_close(w, ']');
@@ -118,20 +111,17 @@ static heta_status view(heta_i_writer *w, const heta_attribution *a,
                         const heta_report_options *options, heta_error *error) {
   heta_i_units list;
   HETA_TRY(heta_i_units_create(a, &list, error));
-  key_open(w, "view", '{');
+  heta_i_key_open(w, "view", '{');
   units(w, a, &list);
   heta_i_units_free(&list);
-  key_open(w, "apart", '[');
+  heta_i_key_open(w, "apart", '[');
   for (size_t i = 0; i < a->token_count; i++)
     if (heta_i_set_apart(a, i)) heta_i_json_count(w, i);
   heta_i_json_close(w, ']');
   HETA_TRY(levels(w, a, error));
-  heta_i_json_key(w, "level");
-  heta_i_json_string(w, heta_level_name(options->level));
-  heta_i_json_key(w, "summary");
-  heta_i_json_string(w, a->method->summary);
-  heta_i_json_key(w, "source");
-  heta_i_json_string(w, a->method->source);
+  heta_i_key_string(w, "level", heta_level_name(options->level));
+  heta_i_key_string(w, "summary", a->method->summary);
+  heta_i_key_string(w, "source", a->method->source);
   heta_i_json_close(w, '}');
   return HETA_OK;
 }
@@ -142,7 +132,7 @@ heta_status heta_i_report_page_data(heta_i_writer *writer, const heta_attributio
   writer->comma = false;
   heta_i_json_open(writer, '{');
   heta_i_report_page_facts(writer, attribution, options);
-  key_open(writer, "rows", '[');
+  heta_i_key_open(writer, "rows", '[');
   for (size_t i = 0; i < attribution->row_count; i++)
     one_row(writer, attribution, &attribution->rows[i]);
   heta_i_json_close(writer, ']');

@@ -191,3 +191,23 @@ void heta_i_json_packed(heta_i_writer *writer, const double *values, size_t coun
   }
   heta_i_put(writer, "\"", 1);
 }
+
+void heta_i_key_string(heta_i_writer *writer, const char *key, const char *text) {
+  heta_i_json_key(writer, key);
+  heta_i_json_string(writer, text);
+}
+
+void heta_i_key_count(heta_i_writer *writer, const char *key, uint64_t value) {
+  heta_i_json_key(writer, key);
+  heta_i_json_count(writer, value);
+}
+
+void heta_i_key_bool(heta_i_writer *writer, const char *key, bool value) {
+  heta_i_json_key(writer, key);
+  heta_i_json_bool(writer, value);
+}
+
+void heta_i_key_open(heta_i_writer *writer, const char *key, char bracket) {
+  heta_i_json_key(writer, key);
+  heta_i_json_open(writer, bracket);
+}

@@ -50,5 +50,10 @@ void heta_i_json_packed(heta_i_writer *writer, const double *values, size_t coun
 void heta_i_json_hex(heta_i_writer *writer, const char *bytes, size_t size);
 /* A value that is JSON already. */
 void heta_i_json_raw(heta_i_writer *writer, const char *text);
+/* A key with its value, or with what opens it. */
+void heta_i_key_string(heta_i_writer *writer, const char *key, const char *text);
+void heta_i_key_count(heta_i_writer *writer, const char *key, uint64_t value);
+void heta_i_key_bool(heta_i_writer *writer, const char *key, bool value);
+void heta_i_key_open(heta_i_writer *writer, const char *key, char bracket);
 
 #endif
