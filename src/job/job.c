@@ -371,8 +371,7 @@ static heta_status check_finite(const heta_job *job, const heta_i_item *item, he
       for (size_t i = item->token; i < item->token_end; i++)
         for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++) {
           double value = heta_i_series_at(s, k, t, i)[r];
-          bool left_out =
-              isnan(value) && !(heta_i_owned(s, item, i) && heta_i_wanted(s, item, k, t, i, r));
+          bool left_out = isnan(value) && !heta_i_due(s, item, k, t, i, r);
           if (!isfinite(value) && !left_out)
             return heta_i_fail(
                 error, HETA_E_NONFINITE,

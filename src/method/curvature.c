@@ -19,13 +19,9 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
     double passes = 1.0 + (double)(end - t); /* the tangent once, its reverse once per target */
     for (size_t r = 0; r < probes; r++)
       for (size_t from = 0, to; from < n; from = to) {
-        size_t rows = 0;
-        for (to = from; to < n && (tolerance > 0 || rows + n - to <= session->lane_rows); to++)
-          rows += n - to;
-        if (whole_rows) {
-          to = n;
-          rows = n;
-        }
+        size_t rows = whole_rows ? n : n * (n + 1) / 2;
+        to = n;
+        if (!whole_rows && !(tolerance > 0)) to = heta_i_chunk(session, from, &rows);
         uint64_t products = (whole_rows ? 1 : to - from) * (end - t);
         HETA_TRY(heta_i_add_item(session,
                                  (heta_i_item){.phase = phase,
@@ -49,17 +45,10 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
   return HETA_OK;
 }
 
-static double l1(const double *x, size_t size) {
+double heta_i_l1(const double *x, size_t size) {
   double sum = 0;
   for (size_t i = 0; i < size; i++) sum += fabs(x[i]);
   return sum;
-}
-
-/* Whether this job has to compute the item's sample of a token, for a target. */
-static bool wanted(const heta_i_session *session, const heta_i_item *item, size_t series,
-                   size_t target, size_t token) {
-  return heta_i_owned(session, item, token) &&
-         heta_i_wanted(session, item, series, target, token, item->sample);
 }
 
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
@@ -79,7 +68,7 @@ heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *ite
   for (size_t token = item->token; token < item->token_end; token++) {
     bool here = false;
     for (size_t t = item->target; t < item->target_end; t++)
-      here |= wanted(session, item, series, t, token);
+      here |= heta_i_due(session, item, series, t, token, item->sample);
     any |= here;
     if (here || whole_rows) tokens[count++] = token;
   }
@@ -101,10 +90,10 @@ heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *ite
   for (size_t t = 0; t < targets; t++)
     for (size_t i = 0; i < count; i++) {
       size_t at = whole_rows ? t * count + i : i * targets + t, target = item->target + t;
-      if (!wanted(session, item, series, target, tokens[i])) continue;
+      if (!heta_i_due(session, item, series, target, tokens[i], item->sample)) continue;
       bool context = tokens[i] < session->targets[target].position;
       heta_i_series_at(session, series, target, tokens[i])[item->sample] =
-          context ? l1(results + at * width, width) : 0;
+          context ? heta_i_l1(results + at * width, width) : 0;
     }
 done:
   heta_i_free(directions);

@@ -127,14 +127,15 @@ bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
 
 /* stopping.c */
 /* Whether a sample has to be computed: it is not there, and those before it do not make it
- * needless.
- */
+ * needless. */
 bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_t series,
                    size_t target, size_t token, size_t sample);
 /* Whether the token is among those this job is asked for. */
 bool heta_i_asked(const heta_i_session *session, size_t token);
-/* Whether the token's share of the item is this job's. */
-bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token);
+/* The same, and by this job: it is asked for the token, and the token's share of the item is its.
+ */
+bool heta_i_due(const heta_i_session *session, const heta_i_item *item, size_t series,
+                size_t target, size_t token, size_t sample);
 /* Whether the token's samples reached the tolerance. */
 bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size_t series,
                     size_t target, size_t token);
@@ -155,6 +156,9 @@ heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out,
 heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
                                double *change, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
+/* The end of the tokens from `from` on whose lanes, each from its token's row on, fill a batch;
+ * *rows are theirs together. */
+size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows);
 /* Items that mask every token: chunks of about a batch. */
 heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
                               heta_error *error);
@@ -177,6 +181,7 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
                                    heta_error *error);
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                  bool whole_rows, bool gauss_newton, heta_error *error);
+double heta_i_l1(const double *x, size_t size); /* ‖x‖₁ */
 /* Mean and standard error over the finished samples of one token; returns their number. */
 size_t heta_i_estimate(const double *samples, size_t count, double *mean, double *error);
 

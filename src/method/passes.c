@@ -210,12 +210,17 @@ done:
   return status;
 }
 
+size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows) {
+  size_t n = session->length, to = from;
+  for (*rows = 0; to < n && *rows + n - to <= session->lane_rows; to++) *rows += n - to;
+  return to;
+}
+
 heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
                               heta_error *error) {
   for (size_t from = 0, to; from < session->length; from = to) {
-    size_t rows = 0;
-    for (to = from; to < session->length && rows + session->length - to <= session->lane_rows; to++)
-      rows += session->length - to;
+    size_t rows;
+    to = heta_i_chunk(session, from, &rows);
     double count = (double)(to - from);
     HETA_TRY(
         heta_i_add_item(session,

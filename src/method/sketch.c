@@ -7,7 +7,6 @@
  * al., SOSA 2021) and of control variates. */
 #include "method/sketch.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -103,8 +102,8 @@ heta_status heta_i_sketch_items(heta_i_session *session, const heta_i_sketch_wor
       continue;
     }
     for (size_t from = 0, to; from < n; from = to) {
-      size_t rows = 0;
-      for (to = from; to < n && rows + n - to <= session->lane_rows; to++) rows += n - to;
+      size_t rows;
+      to = heta_i_chunk(session, from, &rows);
       HETA_TRY(add_item(session, work, t, from, to, 0, work->samples, error));
     }
   }
@@ -338,15 +337,12 @@ static double value_of(const stint *r, size_t k, size_t t, size_t sample) {
   const block *b = block_of(r, t, token);
   const double *product = sample < PILOTS ? b->pilot[sample] : r->results + (k * r->group + t) * d;
   double scale = b->scale[sample == 0]; /* not measured by this very sample */
-  double sum = 0;
-  for (size_t a = 0; a < d; a++) sum += fabs(product[a]);
-  return free_mean(r->session, &b->core, scale, token, sample, thread_scratch(r)) + sum -
-         heta_i_core_folded(&b->core, scale, r->directions + k * d, NULL);
+  return free_mean(r->session, &b->core, scale, token, sample, thread_scratch(r)) +
+         heta_i_l1(product, d) - heta_i_core_folded(&b->core, scale, r->directions + k * d, NULL);
 }
 
 static bool wanted(const stint *r, size_t t, size_t token, size_t sample) {
-  return heta_i_owned(r->session, r->item, token) &&
-         heta_i_wanted(r->session, r->item, r->series, r->item->target + t, token, sample);
+  return heta_i_due(r->session, r->item, r->series, r->item->target + t, token, sample);
 }
 
 /* The tokens for which some target wants one of the samples [sample, sample_end). */

@@ -33,9 +33,14 @@ bool heta_i_asked(const heta_i_session *session, size_t token) {
   return !session->only || session->only[token];
 }
 
-bool heta_i_owned(const heta_i_session *session, const heta_i_item *item, size_t token) {
+static bool owned(const heta_i_session *session, const heta_i_item *item, size_t token) {
   if (!heta_i_asked(session, token)) return false;
   return !(item->tolerance > 0) || session->parts <= 1 || token % session->parts == session->part;
+}
+
+bool heta_i_due(const heta_i_session *session, const heta_i_item *item, size_t series,
+                size_t target, size_t token, size_t sample) {
+  return owned(session, item, token) && heta_i_wanted(session, item, series, target, token, sample);
 }
 
 bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size_t series,
