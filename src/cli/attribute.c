@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void set_defaults(void *arguments) {
-  cli_request *request = arguments;
-  heta_attribute_options options = heta_attribute_options_default();
-  request->method = options.method;
-  request->seed = options.seed;
-}
-
 /* What the callbacks of a running job need. */
 typedef struct run_context {
   const cli_request *request;
@@ -249,7 +242,7 @@ const cli_command cli_attribute = {
     .option_count = sizeof options / sizeof *options,
     .method_options = true,
     .arguments_size = sizeof(cli_request),
-    .set_defaults = set_defaults,
+    .set_defaults = cli_request_defaults,
     .run = run,
     .notes = "Examples\n\n"
              "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"

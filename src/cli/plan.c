@@ -144,13 +144,6 @@ static int run(void *untyped) {
   return code;
 }
 
-static void set_defaults(void *untyped) {
-  plan_arguments *arguments = untyped;
-  heta_attribute_options options = heta_attribute_options_default();
-  arguments->request.method = options.method;
-  arguments->request.seed = options.seed;
-}
-
 static const cli_option options[] = {
     CLI_QUESTION_OPTIONS,
     CLI_LIMIT_OPTIONS,
@@ -166,6 +159,6 @@ const cli_command cli_plan = {
     .option_count = sizeof options / sizeof *options,
     .method_options = true,
     .arguments_size = sizeof(plan_arguments),
-    .set_defaults = set_defaults,
+    .set_defaults = cli_request_defaults,
     .run = run,
 };

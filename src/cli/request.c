@@ -18,6 +18,13 @@ void cli_unknown_method(const char *name, char message[CLI_MESSAGE]) {
   }
 }
 
+void cli_request_defaults(void *arguments) {
+  cli_request *request = arguments;
+  heta_attribute_options options = heta_attribute_options_default();
+  request->method = options.method;
+  request->seed = options.seed;
+}
+
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
   const heta_method_info *method = heta_method_find(request->method);
   if (!method) {

@@ -63,6 +63,8 @@ enum { CLI_RIVAL_TARGET = 2 };
 
 extern const cli_command cli_attribute;
 
+/* On zeroed arguments that begin with a cli_request. */
+void cli_request_defaults(void *arguments);
 /* Checks what concerns several options at once, and that the method exists and has the options that
  * were given. Returns false after writing a sentence into `message`. */
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]);
