@@ -6,24 +6,33 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
-static heta_job *volatile watched;
-static volatile sig_atomic_t received, noted;
+/* The thread that takes signals and the one that runs the job both use these. The lock keeps the
+ * job from being released while it is told to stop. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static heta_job *watched;
+static atomic_int received;
+static bool noted;
 
 static void handle(int number) {
   static const char text[] =
       "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
+  pthread_mutex_lock(&lock);
   if (received || (!watched && !noted)) {
     cli_output_abandon();
     _exit(128 + number);
   }
   received = number;
-  if (!watched) return;
-  heta_job_cancel(watched);
-  ssize_t ignored = number == SIGINT ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
-  (void)ignored;
+  if (watched) {
+    heta_job_cancel(watched);
+    ssize_t ignored = number == SIGINT ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
+    (void)ignored;
+  }
+  pthread_mutex_unlock(&lock);
 }
 
 static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -56,9 +65,17 @@ void cli_interrupt_install(void) {
   sigaction(SIGPIPE, &action, NULL);
 }
 
-void cli_interrupt_watch(heta_job *job) { watched = job; }
+void cli_interrupt_watch(heta_job *job) {
+  pthread_mutex_lock(&lock);
+  watched = job;
+  pthread_mutex_unlock(&lock);
+}
 
-void cli_interrupt_note(void) { noted = 1; }
+void cli_interrupt_note(void) {
+  pthread_mutex_lock(&lock);
+  noted = true;
+  pthread_mutex_unlock(&lock);
+}
 
 void cli_interrupt_finish(void) {
   struct sigaction action;
@@ -66,7 +83,7 @@ void cli_interrupt_finish(void) {
   sigemptyset(&action.sa_mask);
   action.sa_handler = SIG_IGN;
   for (size_t i = 0; i < NUMBERS; i++) sigaction(numbers[i], &action, NULL);
-  watched = NULL;
+  cli_interrupt_watch(NULL);
 }
 
 int cli_interrupt_signal(void) { return received; }
