@@ -1,11 +1,11 @@
 #!/bin/sh
-# `make test`: installs what is missing, builds every preset, then runs all tests of all builds as
-# one ctest run, whose summary is the verdict and the last thing said.
+# `make test`: installs what is missing, builds what the tests need, then runs all tests of all
+# builds as one ctest run, whose summary is the verdict and the last thing said.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"
 
-presets="release asan ubsan tsan fuzz"
+presets="release sanitize tsan fuzz"
 
 scripts/packages.sh build model test fuzz
 for preset in $presets; do

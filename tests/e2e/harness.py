@@ -65,6 +65,17 @@ def start(*arguments, stdout=subprocess.PIPE, **variables):
                             stdout=stdout, stderr=subprocess.PIPE, env=environment(**variables))
 
 
+def heard(terminal):
+    """All that was written to a terminal (one end of a pty), once nobody else holds its other end;
+    closes it."""
+    said = b""
+    with contextlib.suppress(OSError):  # how Linux says that nothing more will come
+        while piece := os.read(terminal, 65536):
+            said += piece
+    os.close(terminal)
+    return said.decode()
+
+
 def sound(data):
     """The object in a JSON file's bytes; if it is a result, one that follows the schema."""
     whole = validate.strict(data.decode("utf-8"))

@@ -9,8 +9,8 @@ import signal
 import subprocess
 
 import validate
-from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, USAGE, Case, environment, main, read, run,
-                     start)
+from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, USAGE, Case, environment, heard, main,
+                     read, run, start)
 
 BASE = ["attribute", "-m", MODEL, "-p", "the cat", "--target", "s", "--probes", "2"]
 
@@ -51,17 +51,8 @@ class Streams(Case):
         process = subprocess.Popen([PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave,
                                    env=environment(**variables))
         os.close(slave)
-        received = b""
-        while True:
-            try:
-                chunk = os.read(master, 65536)
-            except OSError:  # Linux: the last writer has closed
-                break
-            if not chunk:
-                break
-            received += chunk
-        os.close(master)
-        return process.wait(timeout=60), received.decode()
+        received = heard(master)
+        return process.wait(timeout=60), received
 
     def test_a_terminal_gets_colours(self):
         code, text = self.on_terminal(*BASE, TERM="xterm-256color")

@@ -8,7 +8,8 @@ import pathlib
 import pty
 import subprocess
 
-from harness import DONE, MODEL, PROGRAM, TINY, UNREADABLE, USAGE, Case, environment, main, run
+from harness import (DONE, MODEL, PROGRAM, TINY, UNREADABLE, USAGE, Case, environment, heard, main,
+                     run)
 
 TINY_BYTES = pathlib.Path(MODEL).read_bytes()
 OTHER_BYTES = (TINY / "llama-mha.gguf").read_bytes()
@@ -290,9 +291,8 @@ class Pull(Stores):
             asked = subprocess.run([PROGRAM, "model", "pull", "smollm2-135m"], stdin=theirs,
                                    stdout=subprocess.PIPE, stderr=theirs, timeout=60,
                                    env=environment(HOME=str(self.home)))
-            said = os.read(ours, 8192).decode()
-            os.close(ours)
             os.close(theirs)
+            said = heard(ours)
             self.assertEqual(1, asked.returncode, said)
             self.assertEqual(b"", asked.stdout)
             self.assertIn("[y/N]", said)
