@@ -26,7 +26,7 @@ cat <<END
 The words that stand out are those that made the model write '$answer'.
 The same with every number behind it: open $ROOT/$page in a browser.
 
-Try it on a model of your own (any GGUF file of the LLaMA family):
+Try it on a model of your own (a GGUF file or a Hugging Face folder; heta model list finds them):
   $heta model info your.gguf
   $heta attribute -m your.gguf -p "The capital of France is"
   $heta attribute -m your.gguf -f prompt.txt --target " Paris" -o why.html
