@@ -275,6 +275,18 @@ HETA_API size_t heta_method_count(void);
 HETA_API const heta_method_info *heta_method_at(size_t index);       /* NULL beyond the last */
 HETA_API const heta_method_info *heta_method_find(const char *name); /* NULL if unknown */
 
+/* ---- Prompts ------------------------------------------------------------------------------- */
+
+/* A part of a text that is known by a name of its own. */
+typedef struct heta_segment {
+  const char *id;   /* unique among the text's segments */
+  const char *role; /* "prompt", "system", "user", "assistant", "tool", "document", "template" (what
+                       neither people nor model wrote) or, in results, "target" */
+  size_t start, end; /* bytes of the text */
+  const char *name;  /* of a document or tool, or NULL */
+  size_t message;    /* which message it belongs to, counted from 1; 0: none */
+} heta_segment;
+
 /* ---- Jobs ---------------------------------------------------------------------------------- */
 
 struct heta_attribution;
@@ -332,6 +344,12 @@ typedef struct heta_attribute_options {
    * each value in it is the one that the whole job computes. Borrowed during heta_job_create. */
   const size_t *only_tokens;
   size_t only_token_count;
+  /* What the parts of the text are: segments that tile it, in order, none empty; NULL: it is one,
+   * the prompt. Names of special tokens are read in those of role "template", whose tokens have the
+   * kind HETA_TOKEN_TEMPLATE, and elsewhere with parse_special only. A token belongs to the segment
+   * of its first byte that is no white space. Borrowed during heta_job_create. */
+  const heta_segment *segments;
+  size_t segment_count;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -387,13 +405,6 @@ typedef struct heta_result_token {
   size_t byte_count;
   size_t segment; /* index into segments */
 } heta_result_token;
-
-typedef struct heta_segment {
-  const char *id, *role; /* role: "prompt", "target", "system", "user", "document", … */
-  size_t start, end;
-  const char *name; /* of a document or tool, or NULL */
-  size_t message;   /* which message it belongs to, counted from 1; 0: none */
-} heta_segment;
 
 typedef struct heta_candidate {
   int32_t id;

@@ -84,6 +84,23 @@ bool cli_recorded_read(const char *json, size_t size, cli_recorded *recorded,
   return fine;
 }
 
+heta_attribute_options cli_recorded_options(const cli_recorded *recorded) {
+  const heta_attribution *a = heta_result_get(recorded->result);
+  heta_attribute_options options = cli_request_options(&recorded->request);
+  bool target = a->segment_count && strcmp(a->segments[a->segment_count - 1].role, "target") == 0;
+  options.segments = a->segments;
+  options.segment_count = a->segment_count - target;
+  if (a->token_count) {
+    options.bos = a->tokens[0].kind == HETA_TOKEN_BOS ? HETA_BOS_YES : HETA_BOS_NO;
+  }
+  if (options.target == HETA_TARGET_NEXT && a->target_count &&
+      strcmp(a->targets[0].origin, "forced") == 0) {
+    options.target = HETA_TARGET_TEXT;
+    options.target_text = a->text + a->prompt_end;
+  }
+  return options;
+}
+
 /* Adds every file to the job and writes what that makes. */
 static int merge_files(heta_job *job, const cli_recorded *recorded,
                        const merge_arguments *arguments) {
@@ -114,7 +131,7 @@ static int merge_job(const cli_recorded *recorded, const merge_arguments *argume
   heta_model *model;
   heta_job *job;
   heta_error error = {0};
-  heta_attribute_options options = cli_request_options(&recorded->request);
+  heta_attribute_options options = cli_recorded_options(recorded);
   /* A part without work: running the job reads the text once and computes nothing else. */
   options.part = SIZE_MAX - 1;
   options.parts = SIZE_MAX;

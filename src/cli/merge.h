@@ -19,6 +19,9 @@ typedef struct cli_recorded {
  * nothing is to be freed. */
 bool cli_recorded_read(const char *json, size_t size, cli_recorded *recorded,
                        char message[CLI_MESSAGE]);
+/* Its options, with what only the result says: the text's segments, whether BOS stands before it,
+ * and a target that was read from a file. Borrows from `recorded`. */
+heta_attribute_options cli_recorded_options(const cli_recorded *recorded);
 void cli_recorded_free(cli_recorded *recorded);
 
 #endif

@@ -239,7 +239,7 @@ static size_t longest(const heta_attribution *attribution) {
 
 static int compute(heta_model *model, const cli_recorded *recorded, const heta_attribution *stored,
                    const verify_arguments *arguments, verdict *v) {
-  heta_attribute_options options = cli_request_options(&recorded->request);
+  heta_attribute_options options = cli_recorded_options(recorded);
   const heta_attribution *computed;
   heta_job *job = NULL;
   heta_error error = {0};

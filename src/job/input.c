@@ -35,6 +35,23 @@ static heta_status reserve(heta_i_input *input, size_t tokens, size_t bytes, het
   return HETA_OK;
 }
 
+/* Splits prompt and continuation as one text. */
+static heta_status tokenize_all(heta_job *job, heta_tokens **out, heta_error *error) {
+  const heta_i_input *input = &job->input;
+  return heta_i_tokenize_parts(job->model, input->text, input->text_size, job->options.bos,
+                               &input->control, out, error);
+}
+
+/* Marks the tokens of the prompt that its template set. */
+static void mark_template(heta_i_input *input) {
+  for (size_t i = 0; i < input->count; i++) {
+    heta_token *token = &input->tokens[i];
+    if (token->kind != HETA_TOKEN_TEXT && token->kind != HETA_TOKEN_SPECIAL) continue;
+    const heta_segment *segment = &input->segments[heta_i_segment_of(input, token)];
+    if (!strcmp(segment->role, "template")) token->kind = HETA_TOKEN_TEMPLATE;
+  }
+}
+
 /* Appends tokens whose offsets count from `origin`. */
 static heta_status append_tokens(heta_i_input *input, const heta_token *tokens, size_t count,
                                  size_t origin, heta_error *error) {
@@ -83,8 +100,7 @@ static heta_status compare_splits(heta_job *job, const heta_tokens *target, heta
   heta_i_input *input = &job->input;
   heta_tokens *joined = NULL;
   size_t context = input->count, count = context + heta_tokens_count(target);
-  HETA_TRY(heta_tokenize(job->model, input->text, input->text_size, job->options.bos,
-                         job->options.parse_special, &joined, error));
+  HETA_TRY(tokenize_all(job, &joined, error));
   bool same = heta_tokens_count(joined) == count;
   for (size_t i = 0; same && i < count; i++)
     same = heta_tokens_data(joined)[i].id ==
@@ -155,8 +171,7 @@ static heta_status forced(heta_job *job, const heta_tokens *foil, heta_error *er
   if (foil)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--join and --foil contradict each other: a foil is tokenised on its own");
-  HETA_TRY(heta_tokenize(job->model, input->text, input->text_size, job->options.bos,
-                         job->options.parse_special, &target, error));
+  HETA_TRY(tokenize_all(job, &target, error));
   const heta_token *tokens = heta_tokens_data(target);
   size_t count = heta_tokens_count(target), first = 0;
   while (first < count && tokens[first].end <= input->prompt_end) first++;
@@ -171,6 +186,7 @@ static heta_status forced(heta_job *job, const heta_tokens *foil, heta_error *er
   status = append_tokens(input, tokens, count, 0, error);
   heta_tokens_free(target);
   for (size_t i = first; !status && i < count; i++) input->tokens[i].kind = HETA_TOKEN_FORCED;
+  if (!status) mark_template(input);
   input->first_target = first;
   input->target_count = count - first;
   if (!status && input->tokens[first].start < input->prompt_end)
@@ -238,13 +254,14 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
   if (!size)
     return heta_i_fail(error, HETA_E_ARGUMENT, "the text is empty; give a prompt to explain");
   heta_tokens *prompt = NULL, *foil = NULL;
-  HETA_TRY(heta_tokenize(job->model, text, size, job->options.bos, job->options.parse_special,
-                         &prompt, error));
-  heta_status status = append_text(input, text, size, error);
-  if (!status)
-    status = append_tokens(input, heta_tokens_data(prompt), heta_tokens_count(prompt), 0, error);
+  HETA_TRY(heta_i_segments_open(job, text, size, error));
+  HETA_TRY(append_text(input, text, size, error));
+  HETA_TRY(tokenize_all(job, &prompt, error));
+  heta_status status =
+      append_tokens(input, heta_tokens_data(prompt), heta_tokens_count(prompt), 0, error);
   heta_tokens_free(prompt);
   HETA_TRY(status);
+  mark_template(input);
   input->prompt_end = size;
   if (job->options.foil_text) HETA_TRY(read_foil(job, &foil, error));
   status = add_targets(job, foil, error);
@@ -256,13 +273,14 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
                        "%zu tokens to generate are more than the model's context of %zu",
                        input->open, context);
   size_t total = input->count + input->open;
-  if (total > context)
-    return heta_i_fail(
-        error, HETA_E_ARGUMENT,
-        "the text has %zu tokens with its targets, but the model's context is %zu; shorten "
-        "it by %zu",
-        total, context, total - context);
-  return HETA_OK;
+  if (total <= context) return HETA_OK;
+  char advice[160];
+  heta_i_segments_advise(job, total, context, advice, sizeof advice);
+  return heta_i_fail(
+      error, HETA_E_ARGUMENT,
+      "the text has %zu tokens with its targets, but the model's context is %zu; shorten it by "
+      "%zu%s",
+      total, context, total - context, advice);
 }
 
 void heta_i_input_close(heta_i_input *input) {

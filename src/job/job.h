@@ -16,8 +16,11 @@ typedef struct heta_i_input {
   int32_t foil;        /* -1: none */
   char *text;          /* prompt and known continuation, valid UTF-8 */
   size_t text_size, prompt_end;
-  const char *origin; /* of the targets: "forced", "generated", "own", "top" */
-  bool bare_target;   /* the target continues a word without a space */
+  const char *origin;     /* of the targets: "forced", "generated", "own", "top" */
+  heta_segment *segments; /* of the prompt, which they tile */
+  size_t segment_count;
+  heta_i_control control; /* where names of control tokens are read */
+  bool bare_target;       /* the target continues a word without a space */
 } heta_i_input;
 
 enum { HETA_MAX_NOTES = 16, HETA_MAX_PHASES = 16 };
@@ -50,6 +53,14 @@ struct heta_job {
   atomic_int cancelled;
   struct heta_attribution result;
 };
+
+/* segments.c: copies what the options say of the text's parts, and checks it. */
+heta_status heta_i_segments_open(heta_job *job, const char *text, size_t size, heta_error *error);
+/* Which of `count` segments a token belongs to. */
+size_t heta_i_segment_of(const heta_i_input *input, const heta_token *token);
+/* How to make a text of `total` tokens fit into a context of `limit`: ": …", for a message. */
+void heta_i_segments_advise(const heta_job *job, size_t total, size_t limit, char *room,
+                            size_t size);
 
 /* input.c: tokens of prompt and target, with notes on how they split. */
 heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta_error *error);

@@ -48,23 +48,28 @@ static heta_status add_text(builder *b, heta_attribution *a) {
   size_t *map;
   char *text = clean_text(b, &a->text_size, &map);
   heta_result_token *tokens = take(b, input->count + 1, sizeof *tokens);
-  heta_segment *segments = take(b, 2, sizeof *segments);
+  heta_segment *segments = take(b, input->segment_count + 1, sizeof *segments);
   if (!text || !tokens || !segments) return no_memory(b);
   a->text = text;
   a->prompt_end = map[input->prompt_end];
-  segments[0] = (heta_segment){.id = "prompt", .role = "prompt", .end = a->prompt_end};
-  segments[1] =
+  memcpy(segments, input->segments, input->segment_count * sizeof *segments);
+  for (size_t i = 0; i < input->segment_count; i++) {
+    segments[i].start = map[segments[i].start];
+    segments[i].end = map[segments[i].end];
+  }
+  segments[input->segment_count] =
       (heta_segment){.id = "target", .role = "target", .start = a->prompt_end, .end = a->text_size};
   a->segments = segments;
-  a->segment_count = a->text_size > a->prompt_end ? 2 : 1;
+  a->segment_count = input->segment_count + (a->text_size > a->prompt_end);
   for (size_t i = 0; i < input->count; i++) {
     const heta_token *token = &input->tokens[i];
-    tokens[i] =
-        (heta_result_token){.id = token->id,
-                            .kind = token->kind,
-                            .start = map[token->start],
-                            .end = map[token->end],
-                            .segment = token->kind >= HETA_TOKEN_FORCED ? a->segment_count - 1 : 0};
+    tokens[i] = (heta_result_token){.id = token->id,
+                                    .kind = token->kind,
+                                    .start = map[token->start],
+                                    .end = map[token->end],
+                                    .segment = token->kind >= HETA_TOKEN_FORCED
+                                                   ? a->segment_count - 1
+                                                   : heta_i_segment_of(input, token)};
     tokens[i].bytes = heta_token_bytes(b->job->model, token->id, &tokens[i].byte_count);
   }
   a->tokens = tokens;

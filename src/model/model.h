@@ -68,6 +68,11 @@ heta_status heta_i_tokenize_after(const heta_model *model, int32_t last, const c
                                   size_t size, bool parse_special, heta_tokens **out,
                                   heta_error *error);
 
+/* As heta_tokenize, with control tokens read in parts of the text only. */
+heta_status heta_i_tokenize_parts(const heta_model *model, const char *text, size_t size,
+                                  heta_bos bos, const heta_i_control *control, heta_tokens **out,
+                                  heta_error *error);
+
 /* As heta_model_open, for a family that need not be in the table (NULL: look it up). */
 heta_status heta_i_model_open(const char *path, const heta_i_architecture *architecture,
                               heta_model **out, heta_error *error);

@@ -10,11 +10,11 @@ struct heta_tokens {
 
 /* Encodes the text, with BOS before it when that is wanted. */
 static heta_status make_tokens(const heta_model *model, bool bos, heta_i_before before,
-                               const char *text, size_t size, bool parse_special, heta_tokens **out,
-                               heta_error *error) {
+                               const char *text, size_t size, const heta_i_control *control,
+                               heta_tokens **out, heta_error *error) {
   heta_token *body = NULL;
   size_t count = 0;
-  HETA_TRY(heta_i_tokenizer_encode_after(model->tokenizer, before, text, size, parse_special, &body,
+  HETA_TRY(heta_i_tokenizer_encode_parts(model->tokenizer, before, text, size, control, &body,
                                          &count, error));
   heta_tokens *tokens = heta_i_allocate(1, sizeof *tokens);
   heta_token *data = heta_i_allocate(count + 1, sizeof *data);
@@ -32,23 +32,31 @@ static heta_status make_tokens(const heta_model *model, bool bos, heta_i_before 
   return HETA_OK;
 }
 
-heta_status heta_tokenize(const heta_model *model, const char *text, size_t size, heta_bos bos,
-                          bool parse_special, heta_tokens **out, heta_error *error) {
-  if (!model || (!text && size) || !out)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_tokenize needs a model, a text and a result");
+heta_status heta_i_tokenize_parts(const heta_model *model, const char *text, size_t size,
+                                  heta_bos bos, const heta_i_control *control, heta_tokens **out,
+                                  heta_error *error) {
   bool want = bos == HETA_BOS_YES || (bos == HETA_BOS_AUTO && model->info.add_bos);
   if (want && model->info.bos < 0)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "the model names no BOS token; use --bos no (HETA_BOS_NO)");
-  return make_tokens(model, want, HETA_BEFORE_NOTHING, text, size, parse_special, out, error);
+  return make_tokens(model, want, HETA_BEFORE_NOTHING, text, size, control, out, error);
+}
+
+heta_status heta_tokenize(const heta_model *model, const char *text, size_t size, heta_bos bos,
+                          bool parse_special, heta_tokens **out, heta_error *error) {
+  if (!model || (!text && size) || !out)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "heta_tokenize needs a model, a text and a result");
+  heta_i_control control = {.everywhere = parse_special};
+  return heta_i_tokenize_parts(model, text, size, bos, &control, out, error);
 }
 
 heta_status heta_i_tokenize_after(const heta_model *model, int32_t last, const char *text,
                                   size_t size, bool parse_special, heta_tokens **out,
                                   heta_error *error) {
   bool added = heta_i_tokenizer_is_special(model->tokenizer, last);
+  heta_i_control control = {.everywhere = parse_special};
   return make_tokens(model, false, added ? HETA_BEFORE_ADDED : HETA_BEFORE_TEXT, text, size,
-                     parse_special, out, error);
+                     &control, out, error);
 }
 
 size_t heta_tokens_count(const heta_tokens *tokens) { return tokens->count; }

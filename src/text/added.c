@@ -87,9 +87,24 @@ static size_t lower(const heta_i_added *added, size_t low, size_t high, size_t d
   return low;
 }
 
-/* The longest name that text starts with, or NULL. */
+size_t heta_i_control_room(const heta_i_control *control, size_t at) {
+  if (control->everywhere) return SIZE_MAX;
+  size_t low = 0, high = control->count; /* the first stretch that ends after `at` */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (control->stretches[middle].end <= at)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  bool inside = low < control->count && control->stretches[low].start <= at;
+  return inside ? control->stretches[low].end - at : 0;
+}
+
+/* The longest name that text starts with, or NULL. Control tokens are read in its first `room`
+ * bytes. */
 static const heta_i_added_name *match(const heta_i_added *added, const char *text, size_t size,
-                                      bool control) {
+                                      size_t room) {
   const heta_i_added_name *best = NULL;
   size_t low = 0, high = added->count;
   for (size_t depth = 0; depth < size && low < high; depth++) {
@@ -98,7 +113,7 @@ static const heta_i_added_name *match(const heta_i_added *added, const char *tex
     low = lower(added, low, high, depth, byte);
     if (low == high) break;
     const heta_i_added_name *name = &added->names[low]; /* the shortest that is left */
-    if (name->size == depth + 1 && (control || name->user)) best = name;
+    if (name->size == depth + 1 && (name->size <= room || name->user)) best = name;
   }
   return best;
 }
@@ -131,15 +146,18 @@ static size_t strip_right(const char *text, size_t size, size_t end) {
   return end;
 }
 
-bool heta_i_added_next(const heta_i_added *added, const char *text, size_t size, size_t from,
-                       bool control, heta_i_added_match *out) {
+bool heta_i_added_next(const heta_i_added *added, const heta_i_haystack *hay, size_t from,
+                       const heta_i_control *control, heta_i_added_match *out) {
   if (!added->count) return false;
-  for (size_t at = from; at < size; at++) {
-    const heta_i_added_name *name = match(added, text + at, size - at, control);
+  for (size_t at = from; at < hay->size; at++) {
+    size_t place = hay->base + (hay->origin ? hay->origin[at] : at);
+    size_t room = heta_i_control_room(control, place);
+    const heta_i_added_name *name = match(added, hay->text + at, hay->size - at, room);
     if (!name) continue;
     *out = (heta_i_added_match){name->id, at, at + name->size};
-    if (name->flags & HETA_ADDED_STRIP_LEFT) out->start = strip_left(text, from, at);
-    if (name->flags & HETA_ADDED_STRIP_RIGHT) out->end = strip_right(text, size, out->end);
+    if (name->flags & HETA_ADDED_STRIP_LEFT) out->start = strip_left(hay->text, from, at);
+    if (name->flags & HETA_ADDED_STRIP_RIGHT)
+      out->end = strip_right(hay->text, hay->size, out->end);
     return true;
   }
   return false;

@@ -31,9 +31,33 @@ typedef struct heta_i_added_match {
   size_t start, end;
 } heta_i_added_match;
 
-/* The next added token at or after byte `from`: the leftmost one, and the longest of those; without
- * `control` only user-defined ones. False when there is none. */
-bool heta_i_added_next(const heta_i_added *added, const char *text, size_t size, size_t from,
-                       bool control, heta_i_added_match *out);
+/* Bytes [start, end) of a text. */
+typedef struct heta_i_stretch {
+  size_t start, end;
+} heta_i_stretch;
+
+/* Where in a text the names of control tokens are read: everywhere, or within these stretches,
+ * which are in order and do not touch. Elsewhere such a name is plain text. */
+typedef struct heta_i_control {
+  bool everywhere;
+  const heta_i_stretch *stretches;
+  size_t count;
+} heta_i_control;
+
+/* How many bytes from byte `at` on are read so: SIZE_MAX when all are, 0 when none is. */
+size_t heta_i_control_room(const heta_i_control *control, size_t at);
+
+/* A text in which added tokens are looked for, and where its bytes are in the whole text. */
+typedef struct heta_i_haystack {
+  const char *text;
+  size_t size;
+  size_t base;          /* byte 0 is here in the whole text, */
+  const size_t *origin; /* and byte i at base + origin[i]; NULL: at base + i */
+} heta_i_haystack;
+
+/* The next added token at or after byte `from`: the leftmost one, and the longest of those; where
+ * `control` does not reach, only user-defined ones. False when there is none. */
+bool heta_i_added_next(const heta_i_added *added, const heta_i_haystack *hay, size_t from,
+                       const heta_i_control *control, heta_i_added_match *out);
 
 #endif

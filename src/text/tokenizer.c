@@ -126,7 +126,7 @@ bool heta_i_tokenizer_is_special(const heta_i_tokenizer *tokenizer, int32_t id) 
 /* A text on its way to tokens. */
 typedef struct encoder {
   const heta_i_tokenizer *tokenizer;
-  bool parse_special;
+  const heta_i_control *control;
   heta_i_before before; /* the text */
   heta_token *tokens;
   size_t count, room;
@@ -166,7 +166,8 @@ static heta_i_before before(const encoder *e, size_t at) {
 }
 
 static heta_status emit_added(encoder *e, int32_t id, size_t start, size_t end, heta_error *error) {
-  return emit(e, id, e->parse_special ? HETA_TOKEN_SPECIAL : HETA_TOKEN_TEXT, start, end, error);
+  bool special = heta_i_control_room(e->control, start) > 0;
+  return emit(e, id, special ? HETA_TOKEN_SPECIAL : HETA_TOKEN_TEXT, start, end, error);
 }
 
 static heta_status encode_piece(void *context, size_t start, size_t end, heta_error *error) {
@@ -228,8 +229,9 @@ static heta_status encode_stretch(encoder *e, const char *text, size_t start, si
   e->early = (heta_i_rewritten){text + start, end - start, NULL, NULL};
   HETA_GO(heta_i_rewrite_all(t->definition.early, t->definition.early_count, before(e, start),
                              &e->early, error));
-  while (
-      heta_i_added_next(&t->added[1], e->early.text, e->early.size, at, e->parse_special, &match)) {
+  while (heta_i_added_next(&t->added[1],
+                           &(heta_i_haystack){e->early.text, e->early.size, start, e->early.origin},
+                           at, e->control, &match)) {
     HETA_GO(encode_plain(e, at, match.start, error));
     HETA_GO(emit_added(e, match.id, early_place(e, match.start), early_place(e, match.end), error));
     at = match.end;
@@ -243,7 +245,8 @@ done:
 static heta_status encode_all(encoder *e, const char *text, size_t size, heta_error *error) {
   size_t at = 0;
   heta_i_added_match match;
-  while (heta_i_added_next(&e->tokenizer->added[0], text, size, at, e->parse_special, &match)) {
+  heta_i_haystack hay = {.text = text, .size = size};
+  while (heta_i_added_next(&e->tokenizer->added[0], &hay, at, e->control, &match)) {
     HETA_TRY(encode_stretch(e, text, at, match.start, error));
     HETA_TRY(emit_added(e, match.id, match.start, match.end, error));
     at = match.end;
@@ -251,9 +254,10 @@ static heta_status encode_all(encoder *e, const char *text, size_t size, heta_er
   return encode_stretch(e, text, at, size, error);
 }
 
-heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, heta_i_before before,
-                                          const char *text, size_t size, bool parse_special,
-                                          heta_token **out, size_t *count, heta_error *error) {
+heta_status heta_i_tokenizer_encode_parts(const heta_i_tokenizer *tokenizer, heta_i_before before,
+                                          const char *text, size_t size,
+                                          const heta_i_control *control, heta_token **out,
+                                          size_t *count, heta_error *error) {
   if (size > INT32_MAX / 4)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "the text has %zu bytes; heta encodes at most %d at a time", size,
@@ -263,10 +267,7 @@ heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, het
     return heta_i_fail_at(error, HETA_E_ARGUMENT, valid,
                           "the text is not valid UTF-8 at byte %zu (0x%02x)", valid,
                           (unsigned char)text[valid]);
-  encoder e = {.tokenizer = tokenizer,
-               .parse_special = parse_special,
-               .before = before,
-               .room = size / 4 + 1};
+  encoder e = {.tokenizer = tokenizer, .control = control, .before = before, .room = size / 4 + 1};
   e.tokens = heta_i_allocate(e.room, sizeof *e.tokens);
   if (!e.tokens) return heta_i_no_memory(error, "the tokens", e.room * sizeof *e.tokens);
   heta_status status = encode_all(&e, text, size, error);
@@ -279,6 +280,13 @@ heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, het
   *out = e.tokens;
   *count = e.count;
   return HETA_OK;
+}
+
+heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, heta_i_before before,
+                                          const char *text, size_t size, bool parse_special,
+                                          heta_token **out, size_t *count, heta_error *error) {
+  heta_i_control control = {.everywhere = parse_special};
+  return heta_i_tokenizer_encode_parts(tokenizer, before, text, size, &control, out, count, error);
 }
 
 heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const char *text,

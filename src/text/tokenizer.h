@@ -3,6 +3,7 @@
 #define HETA_TEXT_TOKENIZER_H
 
 #include "format/file.h"
+#include "text/added.h"
 #include "text/rewrite.h"
 
 typedef struct heta_i_tokenizer heta_i_tokenizer; /* immutable once created: any thread may read */
@@ -46,6 +47,11 @@ heta_status heta_i_tokenizer_encode(const heta_i_tokenizer *tokenizer, const cha
 heta_status heta_i_tokenizer_encode_after(const heta_i_tokenizer *tokenizer, heta_i_before before,
                                           const char *text, size_t size, bool parse_special,
                                           heta_token **out, size_t *count, heta_error *error);
+/* The same, with control tokens read in parts of the text only. */
+heta_status heta_i_tokenizer_encode_parts(const heta_i_tokenizer *tokenizer, heta_i_before before,
+                                          const char *text, size_t size,
+                                          const heta_i_control *control, heta_token **out,
+                                          size_t *count, heta_error *error);
 /* The bytes a token decodes to, borrowed; NULL for an id outside the vocabulary. Control tokens
  * give their own name. */
 const char *heta_i_tokenizer_bytes(const heta_i_tokenizer *tokenizer, int32_t id, size_t *size);
