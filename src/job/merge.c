@@ -59,9 +59,9 @@ static heta_status apply_series(heta_job *job, const heta_attribution *a, heta_i
   for (size_t i = 0; i < a->series_count; i++) {
     const heta_series *theirs = &a->series[i];
     if (strcmp(theirs->name, series->name)) continue;
-    if (!theirs->samples || theirs->targets != s->target_count || theirs->tokens != s->length)
+    if (!theirs->samples || theirs->targets != s->target_count || theirs->tokens != series->tokens)
       return refuse(error, "number of targets or tokens");
-    for (size_t row = 0; row < s->target_count * s->length; row++)
+    for (size_t row = 0; row < s->target_count * series->tokens; row++)
       for (size_t r = 0; r < theirs->samples && r < series->samples; r++) {
         double value = theirs->values[row * theirs->samples + r];
         if (!isnan(value)) series->values[row * series->samples + r] = value;

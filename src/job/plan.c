@@ -28,8 +28,9 @@ static uint64_t bytes_of(const heta_job *job) {
   const heta_i_session *session = &job->session;
   bool probes = false;
   for (size_t i = 0; i < session->item_count; i++) probes |= session->items[i].hvps > 0;
-  uint64_t samples = 0;
-  for (size_t s = 0; s < session->series_count; s++) samples += session->series[s].samples;
+  uint64_t numbers = 0; /* of the series, to begin with */
+  for (size_t s = 0; s < session->series_count; s++)
+    numbers += session->series[s].samples * session->series[s].tokens * session->target_count;
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
                       .adjoints = session->target_group,
@@ -39,7 +40,6 @@ static uint64_t bytes_of(const heta_job *job) {
                                      : heta_i_engine_api_f32();
   const heta_i_hyper *hyper = &job->model->hyper;
   uint64_t n = session->length, targets = session->target_count;
-  uint64_t numbers = samples * n * targets;                    /* the series */
   numbers += n * n;                                            /* attention, mean of its heads */
   numbers += hyper->layers * hyper->heads * (targets + 1) * n; /* the gate's chains */
   numbers += n * (hyper->kv_heads + 1) * hyper->head_width;    /* values on their way */

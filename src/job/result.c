@@ -155,6 +155,7 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
     if (!components[c] || !errors[c]) return no_memory(b);
   }
   method->finish(s, target, length, components, errors, probes, score, score_se, sign);
+  heta_i_mass(s, sign, length, score, score_se);
   bool estimated = false;
   for (size_t c = 0; c < parts; c++) {
     estimated |= !a->components[c].exact;
@@ -181,9 +182,13 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   return HETA_OK;
 }
 
-/* A component measured as a fraction sums to 1: the check every reader can repeat. */
+/* A component measured as a fraction sums to 1: the check every reader can repeat. Then the
+ * method's own. */
 static heta_status add_checks(builder *b, heta_attribution *a) {
-  heta_check_value *checks = take(b, a->component_count + 1, sizeof *checks);
+  const heta_i_session *s = &b->job->session;
+  heta_check_value own[HETA_MAX_CHECKS];
+  size_t own_count = b->job->ready && s->method->checks ? s->method->checks(s, own) : 0;
+  heta_check_value *checks = take(b, a->component_count + HETA_MAX_CHECKS, sizeof *checks);
   if (!checks) return no_memory(b);
   for (size_t c = 0; a->row_count && c < a->component_count; c++) {
     const heta_row *row = &a->rows[0];
@@ -195,6 +200,8 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
     if (!name) return no_memory(b);
     checks[a->check_count++] = (heta_check_value){name, sum};
   }
+  for (size_t i = 0; i < own_count; i++)
+    if (isfinite(own[i].value)) checks[a->check_count++] = own[i];
   a->checks = checks;
   return HETA_OK;
 }
@@ -240,8 +247,9 @@ static heta_status add_work(builder *b, heta_attribution *a) {
   heta_series *series = take(b, s->series_count + 1, sizeof *series);
   if (!series) return no_memory(b);
   for (size_t k = 0; job->ready && k < s->series_count; k++)
-    series[a->series_count++] = (heta_series){s->series[k].name, s->target_count, s->length,
-                                              s->series[k].samples, s->series[k].values};
+    series[a->series_count++] =
+        (heta_series){s->series[k].name, s->target_count, s->series[k].tokens, s->series[k].samples,
+                      s->series[k].values};
   a->series = series;
   return HETA_OK;
 }
@@ -282,7 +290,7 @@ heta_status heta_i_result(heta_job *job, heta_error *error) {
   *a = (heta_attribution){.model = &job->model->info,
                           .method = &s->method->info,
                           .seed = job->options.seed,
-                          .objective = s->contrast ? "logprob_difference" : "logprob",
+                          .objective = heta_i_objective_name(s),
                           .is_signed = s->method->is_signed,
                           .stopped_by = job->stopped_by};
   HETA_TRY(add_text(&b, a));

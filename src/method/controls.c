@@ -38,6 +38,27 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
   for (size_t i = 0; i < length; i++) score[i] = *heta_i_series_at(session, 0, target, i);
 }
 
+/* The place of each token, counted from the end that is asked for. */
+static heta_status run_position(heta_i_session *session, const heta_i_item *item,
+                                heta_error *error) {
+  (void)item, (void)error;
+  bool first = heta_i_option_is(session, "toward", "first");
+  for (size_t t = 0; t < session->target_count; t++)
+    for (size_t i = 0; i < session->length; i++) {
+      size_t context = session->targets[t].position;
+      size_t place = i >= context ? 0 : first ? context - i : i + 1;
+      *heta_i_series_at(session, 0, t, i) = (double)place / (double)context;
+    }
+  return HETA_OK;
+}
+
+static const heta_option_info OPTIONS[] = {HETA_NORMALISE_OPTION};
+static const heta_option_info POSITION_OPTIONS[] = {
+    {"toward", NULL, HETA_OPTION_CHOICE, 0, 0, "last|first", "last",
+     "which end of the context scores highest"},
+    HETA_NORMALISE_OPTION,
+};
+
 const heta_i_method heta_i_method_random = {
     .info = {.name = "random",
              .summary = "control: independent uniform numbers",
@@ -45,7 +66,9 @@ const heta_i_method heta_i_method_random = {
                  "Every token gets a number drawn uniformly from (0, 1), keyed by seed, token and "
                  "target.",
              .source = "control",
-             .cost = "none"},
+             .cost = "none",
+             .options = OPTIONS,
+             .option_count = 1},
     .plan = plan,
     .run = run_random,
     .finish = finish};
@@ -54,7 +77,24 @@ const heta_i_method heta_i_method_uniform = {.info = {.name = "uniform",
                                                       .summary = "control: every token the same",
                                                       .about = "Every context token gets 1/n.",
                                                       .source = "control",
-                                                      .cost = "none"},
+                                                      .cost = "none",
+                                                      .options = OPTIONS,
+                                                      .option_count = 1},
                                              .plan = plan,
                                              .run = run_uniform,
                                              .finish = finish};
+
+const heta_i_method heta_i_method_position = {
+    .info = {.name = "position",
+             .summary = "control: the closer to the target, the higher",
+             .about =
+                 "The score of context token i is its place in the context, (i + 1) / n: 1 for "
+                 "the last token. With --toward first it is (n - i) / n. A method that does no "
+                 "better than this has found recency, not evidence.",
+             .source = "control",
+             .cost = "none",
+             .options = POSITION_OPTIONS,
+             .option_count = 2},
+    .plan = plan,
+    .run = run_position,
+    .finish = finish};

@@ -1,9 +1,15 @@
 /* gradient.c: the first-order methods: gradient norm, and input × gradient. */
 #include <math.h>
+#include <string.h>
 
 #include "method/method.h"
 
 enum { NORM, PRODUCT }; /* series */
+
+static const heta_option_info NORM_OPTIONS[] = {HETA_OBJECTIVE_OPTION("logprob"),
+                                                HETA_NORMALISE_OPTION};
+static const heta_option_info PRODUCT_OPTIONS[] = {
+    HETA_OBJECTIVE_OPTION("logprob"), HETA_MAP_OPTION("absolute"), HETA_NORMALISE_OPTION};
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "gradient", 1, error));
@@ -56,11 +62,20 @@ static void finish_norm(const heta_i_session *session, size_t target, size_t len
 static void finish_product(const heta_i_session *session, size_t target, size_t length,
                            double **components, double **errors, uint32_t *probes, double *score,
                            double *score_se, double *signed_score) {
-  (void)errors, (void)probes, (void)score_se;
-  for (size_t i = 0; i < length; i++) {
+  (void)errors, (void)probes, (void)score, (void)score_se;
+  for (size_t i = 0; i < length; i++)
     signed_score[i] = components[0][i] = *heta_i_series_at(session, PRODUCT, target, i);
-    score[i] = fabs(signed_score[i]);
-  }
+}
+
+static void describe_norm(const heta_i_session *session, heta_component_info *components) {
+  const char *unit = heta_i_objective_unit(session);
+  components[0].unit = !strcmp(unit, "nat")     ? "nat per embedding unit"
+                       : !strcmp(unit, "logit") ? "logit per embedding unit"
+                                                : "probability per embedding unit";
+}
+
+static void describe_product(const heta_i_session *session, heta_component_info *components) {
+  components[0].unit = heta_i_objective_unit(session);
 }
 
 const heta_i_method heta_i_method_gradient_norm = {
@@ -71,12 +86,15 @@ const heta_i_method heta_i_method_gradient_norm = {
                  "P(foil)) with respect to the token's embedding. It has no sign, and its size "
                  "falls as embeddings grow in models that normalise their input.",
              .source = "saliency, Simonyan et al. 2013; L2 norm per token",
-             .cost = "one forward, one reverse pass"},
+             .cost = "one forward, one reverse pass",
+             .options = NORM_OPTIONS,
+             .option_count = sizeof NORM_OPTIONS / sizeof *NORM_OPTIONS},
     .component_count = 1,
     .components = {{"gradient", "nat per embedding unit", true, NULL}},
     .plan = plan,
     .run = run,
-    .finish = finish_norm};
+    .finish = finish_norm,
+    .describe = describe_norm};
 
 const heta_i_method heta_i_method_input_x_gradient = {
     .info =
@@ -85,12 +103,15 @@ const heta_i_method heta_i_method_input_x_gradient = {
          .about =
              "The signed score of token i is the sum over the embedding of x times the gradient "
              "of log P(target) (minus log P(foil)); x is the token embedding, without position. "
-             "The non-negative score is its absolute value.",
+             "The non-negative score is its absolute value, unless --map positive.",
          .source = "Shrikumar et al. 2016",
-         .cost = "one forward, one reverse pass"},
+         .cost = "one forward, one reverse pass",
+         .options = PRODUCT_OPTIONS,
+         .option_count = sizeof PRODUCT_OPTIONS / sizeof *PRODUCT_OPTIONS},
     .is_signed = true,
     .component_count = 1,
     .components = {{"input_x_gradient", "nat", true, NULL}},
     .plan = plan,
     .run = run,
-    .finish = finish_product};
+    .finish = finish_product,
+    .describe = describe_product};

@@ -5,18 +5,18 @@
  * its *work items* first; each item is a pure function of model, input, options and its own key, so
  * that items can be done in any order, by any process, and merged. In the end the method combines
  * the series into one row per target. A new method is one file with a heta_i_method and a line in
- * registry.c. */
+ * HETA_METHODS below. */
 #ifndef HETA_METHOD_METHOD_H
 #define HETA_METHOD_METHOD_H
 
 #include "base/memory.h"
 #include "engine/engine.h"
 
-enum { HETA_MAX_SERIES = 8, HETA_MAX_COMPONENTS = 8 };
+enum { HETA_MAX_SERIES = 16, HETA_MAX_COMPONENTS = 16, HETA_MAX_CHECKS = 8 };
 
 typedef struct heta_i_series {
   const char *name;
-  size_t samples;
+  size_t tokens, samples;
   double *values; /* [targets × tokens × samples] */
 } heta_i_series;
 
@@ -67,6 +67,10 @@ typedef struct heta_i_method {
                  double *signed_score);
   /* Adjusts the description of the components to the options; may be NULL. */
   void (*describe)(const heta_i_session *session, heta_component_info *components);
+  /* Numbers by which a reader can check the result, such as a completeness gap, from the series; a
+   * value that is not finite is left out. At most HETA_MAX_CHECKS, with static names; returns their
+   * number. May be NULL. */
+  size_t (*checks)(const heta_i_session *session, heta_check_value *checks);
 } heta_i_method;
 
 struct heta_i_session {
@@ -118,12 +122,22 @@ bool heta_i_option_is(const heta_i_session *session, const char *name, const cha
 /* series.c */
 heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t samples,
                               heta_error *error);
+/* A series whose rows are not context tokens but, for example, coalitions. */
+heta_status heta_i_add_table(heta_i_session *session, const char *name, size_t rows, size_t samples,
+                             heta_error *error);
 heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error);
 /* Allocates the values of all series, NaN. */
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error);
 double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token);
 /* Whether every value an item writes is there, or is not wanted. */
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
+
+/* mass.c */
+/* Makes the non-negative score that --map and --normalise ask for, of methods that have these
+ * options: of the signed score where the method is signed, else of `score` itself. `signed_score`
+ * stays as it is. */
+void heta_i_mass(const heta_i_session *session, const double *signed_score, size_t length,
+                 double *score, double *score_se);
 
 /* stopping.c */
 /* Whether a sample has to be computed: it is not there, and those before it do not make it
@@ -143,7 +157,8 @@ bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size
 /* passes.c: pieces that several methods share. */
 /* Matrix work of `rows` block rows and `heads` output distributions. */
 double heta_i_flop(const heta_i_session *session, double rows, double heads);
-/* The seeds of a target's objective: log P(target), minus log P(foil). Returns their number. */
+/* The seeds of a target's objective: log P(target), or what --objective says, minus the same of the
+ * foil. Returns their number. */
 size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]);
 /* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the
  * gradient when a reverse pass was needed. */
@@ -185,9 +200,27 @@ double heta_i_l1(const double *x, size_t size); /* ‖x‖₁ */
 /* Mean and standard error over the finished samples of one token; returns their number. */
 size_t heta_i_estimate(const double *samples, size_t count, double *mean, double *error);
 
-extern const heta_i_method heta_i_method_heta, heta_i_method_gradient_norm,
-    heta_i_method_input_x_gradient, heta_i_method_attention_rollout, heta_i_method_occlusion,
-    heta_i_method_random, heta_i_method_uniform;
+/* "logprob", "logit_difference", …: what heta_i_objective differentiates. Static. */
+const char *heta_i_objective_name(const heta_i_session *session);
+/* "nat", "logit" or "probability": its unit. Static. */
+const char *heta_i_objective_unit(const heta_i_session *session);
+
+/* Every method there is, in the order of `heta methods`: NAME is defined as heta_i_method_NAME. */
+#define HETA_METHODS(METHOD)                                                                       \
+  METHOD(heta)                                                                                     \
+  /* of gradients, attention or one forward pass */                                                \
+  METHOD(gradient_norm)                                                                            \
+  METHOD(input_x_gradient)                                                                         \
+  METHOD(attention_rollout)                                                                        \
+  /* of perturbed inputs */                                                                        \
+  METHOD(occlusion)                                                                                \
+  /* controls */                                                                                   \
+  METHOD(random)                                                                                   \
+  METHOD(uniform)                                                                                  \
+  METHOD(position)
+
+#define HETA_DECLARE_METHOD(name) extern const heta_i_method heta_i_method_##name;
+HETA_METHODS(HETA_DECLARE_METHOD)
 
 /* The --mask option, shared by the methods that mask tokens. */
 #define HETA_MASK_OPTION                                                                           \
@@ -195,6 +228,26 @@ extern const heta_i_method heta_i_method_heta, heta_i_method_gradient_norm,
     "mask", "mask-scheme", HETA_OPTION_CHOICE, 0, 0, "zero|mean|unk|eos|pad|token:|noise|attend",  \
         "zero",                                                                                    \
         "what replaces a masked token's embedding (attend: later tokens cannot attend to it)"      \
+  }
+
+/* How a method's numbers become its non-negative score; every method but heta, whose --scale is the
+ * paper's matter, has the second, those with signs the first. mass.c applies them. */
+#define HETA_MAP_OPTION(usual)                                                                     \
+  {                                                                                                \
+    "map", NULL, HETA_OPTION_CHOICE, 0, 0, "positive|absolute", usual,                             \
+        "the non-negative score: what speaks for the target, the rest 0; or the size"              \
+  }
+#define HETA_NORMALISE_OPTION                                                                      \
+  {                                                                                                \
+    "normalise", "normalize", HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",                    \
+        "divide the score by its sum over the context, or by its maximum"                          \
+  }
+
+/* What is differentiated or compared. */
+#define HETA_OBJECTIVE_OPTION(usual)                                                               \
+  {                                                                                                \
+    "objective", NULL, HETA_OPTION_CHOICE, 0, 0, "logprob|prob|logit|logit-prob", usual,           \
+        "what is explained: log p, p, the logit, or log p - log(1 - p) of the target"              \
   }
 
 #endif

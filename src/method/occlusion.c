@@ -1,6 +1,4 @@
 /* occlusion.c: what changes when one token is masked. */
-#include <math.h>
-
 #include "method/method.h"
 
 enum { KL, CHANGE }; /* series */
@@ -10,6 +8,8 @@ static const heta_option_info OPTIONS[] = {
      "the drop of the target's log-probability (signed), or the KL divergence of the whole "
      "distribution"},
     HETA_MASK_OPTION,
+    HETA_MAP_OPTION("positive"),
+    HETA_NORMALISE_OPTION,
 };
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
@@ -26,13 +26,12 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
 static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
-  (void)errors, (void)probes, (void)score_se;
+  (void)errors, (void)probes, (void)score, (void)score_se;
   bool kl = heta_i_option_is(session, "measure", "kl");
   for (size_t i = 0; i < length; i++) {
     components[0][i] = *heta_i_series_at(session, CHANGE, target, i);
     components[1][i] = *heta_i_series_at(session, KL, target, i);
     signed_score[i] = kl ? components[1][i] : components[0][i];
-    score[i] = isnan(signed_score[i]) || signed_score[i] > 0 ? signed_score[i] : 0;
   }
 }
 
@@ -43,7 +42,8 @@ const heta_i_method heta_i_method_occlusion = {
          .about =
              "Every context token is masked in turn. The signed score is log P(target) (minus log "
              "P(foil)) with the token minus without it; the non-negative score keeps what speaks "
-             "for the target and sets the rest to 0. With --measure kl the score is the KL "
+             "for the target and sets the rest to 0, unless --map absolute. With --measure kl the "
+             "score is the KL "
              "divergence between the two distributions.",
          .source = "Zeiler & Fergus 2014; leave-one-out",
          .cost = "n masked forwards, over rows i … n-1 only",

@@ -9,12 +9,37 @@ double heta_i_flop(const heta_i_session *session, double rows, double heads) {
   return rows * heta_i_block_flop(session->model) + heads * heta_i_head_flop(session->model);
 }
 
+/* The objectives by the names of --objective, in the order of heta_i_seed_kind. */
+static const struct {
+  const char *option, *name, *difference, *unit;
+} OBJECTIVES[] = {{"logprob", "logprob", "logprob_difference", "nat"},
+                  {"logit", "logit", "logit_difference", "logit"},
+                  {"prob", "prob", "prob_difference", "probability"},
+                  {"logit-prob", "logit_prob", "logit_prob_difference", "nat"}};
+
+static heta_i_seed_kind objective_kind(const heta_i_session *session) {
+  const heta_i_value *value = heta_i_option(session, "objective");
+  size_t kind = 0;
+  while (value && strcmp(OBJECTIVES[kind].option, value->text)) kind++;
+  return (heta_i_seed_kind)kind;
+}
+
 size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]) {
   const heta_i_target *t = &session->targets[target];
-  seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, HETA_SEED_LOGPROB};
+  heta_i_seed_kind kind = objective_kind(session);
+  seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, kind};
   if (t->foil < 0) return 1;
-  seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, HETA_SEED_LOGPROB};
+  seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, kind};
   return 2;
+}
+
+const char *heta_i_objective_name(const heta_i_session *session) {
+  heta_i_seed_kind kind = objective_kind(session);
+  return session->contrast ? OBJECTIVES[kind].difference : OBJECTIVES[kind].name;
+}
+
+const char *heta_i_objective_unit(const heta_i_session *session) {
+  return OBJECTIVES[objective_kind(session)].unit;
 }
 
 static heta_status reverse(heta_i_session *session, size_t target, heta_i_adjoint **adjoint,

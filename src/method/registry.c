@@ -3,13 +3,8 @@
 
 #include "method/method.h"
 
-static const heta_i_method *const METHODS[] = {&heta_i_method_heta,
-                                               &heta_i_method_gradient_norm,
-                                               &heta_i_method_input_x_gradient,
-                                               &heta_i_method_attention_rollout,
-                                               &heta_i_method_occlusion,
-                                               &heta_i_method_random,
-                                               &heta_i_method_uniform};
+#define ENTRY(name) &heta_i_method_##name,
+static const heta_i_method *const METHODS[] = {HETA_METHODS(ENTRY)};
 
 size_t heta_i_methods(const heta_i_method *const **out) {
   *out = METHODS;

@@ -1,6 +1,8 @@
 /* rollout.c: attention rollout. */
 #include "method/method.h"
 
+static const heta_option_info OPTIONS[] = {HETA_NORMALISE_OPTION};
+
 static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "rollout", 1, error));
   return heta_i_add_item(session,
@@ -37,7 +39,9 @@ const heta_i_method heta_i_method_attention_rollout = {
              "to 1 and does not depend on which token is the target, only on where it stands; "
              "the first token usually takes most of it.",
          .source = "Abnar & Zuidema, Quantifying Attention Flow in Transformers, ACL 2020",
-         .cost = "one forward, layers × n² operations"},
+         .cost = "one forward, layers × n² operations",
+         .options = OPTIONS,
+         .option_count = 1},
     .component_count = 1,
     .components = {{"rollout", "fraction", true, NULL}},
     .plan = plan,

@@ -4,13 +4,18 @@
 
 #include "method/method.h"
 
-heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t samples,
-                              heta_error *error) {
+heta_status heta_i_add_table(heta_i_session *session, const char *name, size_t rows, size_t samples,
+                             heta_error *error) {
   if (session->series_count == HETA_MAX_SERIES)
     return heta_i_fail(error, HETA_E_INTERNAL, "method %s has too many series",
                        session->method->info.name);
-  session->series[session->series_count++] = (heta_i_series){name, samples, NULL};
+  session->series[session->series_count++] = (heta_i_series){name, rows, samples, NULL};
   return HETA_OK;
+}
+
+heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t samples,
+                              heta_error *error) {
+  return heta_i_add_table(session, name, session->length, samples, error);
 }
 
 heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error) {
@@ -27,7 +32,8 @@ heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_erro
 }
 
 static size_t size_of(const heta_i_session *session, size_t series) {
-  return session->target_count * session->length * session->series[series].samples;
+  const heta_i_series *s = &session->series[series];
+  return session->target_count * s->tokens * s->samples;
 }
 
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error) {
@@ -44,7 +50,7 @@ heta_status heta_i_series_open(heta_i_session *session, heta_error *error) {
 double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target,
                          size_t token) {
   const heta_i_series *s = &session->series[series];
-  return s->values + (target * session->length + token) * s->samples;
+  return s->values + (target * s->tokens + token) * s->samples;
 }
 
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {
