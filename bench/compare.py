@@ -47,8 +47,10 @@ class Heta:
 
     def __init__(self, arguments):
         self.environment = dict(os.environ)
+        self.probes = 1 if arguments.sample else arguments.probes
+        self.times = arguments.probes / self.probes
         self.command = [str(arguments.heta), 'attribute', '-m', str(arguments.model),
-                        '-f', str(arguments.text), '--bos', 'no', '--probes', str(arguments.probes),
+                        '-f', str(arguments.text), '--bos', 'no', '--probes', str(self.probes),
                         '--curvature', arguments.curvature, '--seed', str(arguments.seed),
                         '--threads', str(arguments.threads), '--format', 'json', '--no-progress']
         self.version = run([str(arguments.heta), '--version'], self.environment)[0].strip()
@@ -62,6 +64,7 @@ class Heta:
         if not phases:
             raise SystemExit(f'{self.command[0]} does not say what its seconds went to; build this '
                              'version of heta first')
+        phases['curvature'] *= self.times
         seconds = {part: sum(phases[name] for name in names) for part, names in PARTS.items()}
         seconds['load'] = phases['load']
         seconds['total'] = sum(phases.values()) - phases['load']
@@ -76,17 +79,21 @@ class Heta:
 
 class Reference:
     """bench/reference_pytorch.py, measured, on the tokens and the target that heta explained."""
-    name = 'PyTorch'
 
-    def __init__(self, arguments, like):
+    def __init__(self, arguments, like, batched=0):
+        self.name = 'batched' if batched else 'PyTorch'
         self.environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads))
+        probes = 1 if arguments.sample else arguments.probes
         self.command = [str(arguments.python), str(HERE / 'reference_pytorch.py'),
                         '--model', str(arguments.model), '--ids', ','.join(map(str, like['ids'])),
                         '--target-id', str(like['target']), '--curvature', arguments.curvature,
-                        '--probes', str(arguments.probes), '--seed', str(arguments.seed)]
+                        '--probes', str(probes), '--seed', str(arguments.seed)]
         if arguments.sample:
             self.command += ['--sample', str(arguments.sample)]
-        self.sampled_curvature = arguments.curvature == 'block'
+        if batched:
+            self.command += ['--batched', str(batched)]
+        self.block = arguments.curvature == 'block'
+        self.times = arguments.probes / probes
         self.version = None
 
     def measure(self):
@@ -95,12 +102,12 @@ class Reference:
             _, _, peak = run(self.command + ['--json', str(path)], self.environment)
             result = json.loads(path.read_text(encoding='utf-8'))
         self.version = f'torch {result["torch"]}, transformers {result["transformers"]}'
-        # With --sample: what the parts would take for every token.
+        # With --sample: what the parts would take for every token and probe.
         factor = len(result['ids']) / len(result['tokens'])
         seconds = dict(result['seconds'], load=result['load_seconds'])
         seconds['information'] *= factor
-        if self.sampled_curvature:
-            seconds['curvature'] *= factor
+        seconds['curvature'] *= self.times * (factor if self.block else 1)
+        seconds['curvature'] += seconds.pop('gradient')
         seconds['total'] = sum(seconds[part] for part in PARTS)
         return dict(result, seconds=seconds, peak=peak)
 
@@ -128,13 +135,17 @@ def parse():
     parser.add_argument('--seed', type=int, default=0, metavar='N')
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)), metavar='N')
     parser.add_argument('--repeats', type=int, default=5, metavar='N', help='default 5')
-    parser.add_argument('--sample', type=int, metavar='K', help='let PyTorch do K tokens only and '
-                        'extrapolate its times; every token of heta is still computed')
+    parser.add_argument('--sample', type=int, metavar='K', help='run one probe per token, let '
+                        'PyTorch do K tokens only, and scale the times up to what all would take')
+    parser.add_argument('--batched', type=int, nargs='?', const=8, default=0, metavar='N',
+                        help='a second PyTorch column: passes and products in batches of N '
+                        '(default 8), by torch.func')
+    parser.add_argument('--quiet', action='store_true', help='print no table')
     parser.add_argument('--heta', type=pathlib.Path, default=ROOT / 'build/release/heta',
                         metavar='PROGRAM')
     parser.add_argument('--python', default=sys.executable, metavar='PROGRAM',
                         help='a Python with PyTorch (scripts/oracle-venv.sh makes one)')
-    parser.add_argument('--json', type=pathlib.Path, metavar='OUT', help='write every run here')
+    parser.add_argument('--json', type=pathlib.Path, metavar='OUT', help='write what was found here')
     arguments = parser.parse_args()
     for name in ('probes', 'threads', 'repeats', 'sample'):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
@@ -145,47 +156,73 @@ def parse():
     return arguments
 
 
+def report(heta, references, runs, arguments, load):
+    """What was found, as one object."""
+    ours = runs[heta.name]
+    done, n = len(runs[references[0].name][0]['tokens']), len(ours[0]['ids'])
+    columns = []
+    for one in (heta, *references):
+        results = runs[one.name]
+        columns.append({
+            'name': one.name, 'version': one.version, 'command': one.command,
+            'seconds': {part: statistics.median(r['seconds'][part] for r in results)
+                        for part in (*PARTS, 'total', 'load')},
+            'peak_bytes': max(r['peak'] for r in results),
+            'totals': [r['seconds']['total'] for r in results]})
+        if one is not heta:
+            columns[-1]['differences'] = differences(ours[0], results[0])
+    worst = max(max(column['differences'].values()) for column in columns[1:])
+    scaled = f'one probe per token was run; PyTorch did {done} of {n} tokens; all counted as whole'
+    return {'columns': columns, 'cpu': ours[0]['cpu'], 'cores': os.cpu_count(), 'load': load,
+            'context_tokens': n, 'threads': arguments.threads, 'curvature': arguments.curvature,
+            'probes': arguments.probes, 'repeats': arguments.repeats,
+            'planned_bytes': ours[0]['planned'], 'worst_difference': worst,
+            'note': f'Medians of {arguments.repeats} alternating runs without loading; '
+                    f'{references[0].version}; largest difference {worst:.1e} of the largest value.'
+                    + (f' Scaled: {scaled}.' if arguments.sample else '')}
+
+
+def show(found):
+    """The table for people."""
+    columns = found['columns']
+    print(f'cpu        {found["cpu"]}, {found["cores"]} cores, load {found["load"]:.1f} at the start')
+    print(f'work       {found["context_tokens"]} context tokens, {found["curvature"]} curvature, '
+          f'{found["probes"]} probes, {found["threads"]} threads')
+    for column in columns:
+        print(f'{column["name"]:10s} {column["version"]}: {shlex.join(column["command"])}')
+    print(f'\n{found["note"]}\n\n{"seconds":12s} {columns[0]["name"]:>9s}' +
+          ''.join(f' {column["name"]:>9s} {"ratio":>6s}' for column in columns[1:]))
+    for part in (*PARTS, 'total', 'load'):
+        ours = columns[0]['seconds'][part]
+        print(f'{part:12s} {ours:9.2f}' + ''.join(
+            f' {column["seconds"][part]:9.2f} {column["seconds"][part] / ours:6.1f}'
+            for column in columns[1:]) + ('  (not in the total)' if part == 'load' else ''))
+    print('\npeak memory  ' + ', '.join(f'{column["name"]} {column["peak_bytes"] / 2**20:.0f} MiB'
+                                        for column in columns)
+          + f'; heta planned {found["planned_bytes"] / 2**20:.0f} MiB')
+
+
 def main():
     arguments = parse()
-    busy = os.getloadavg()[0]
+    load = os.getloadavg()[0]
     heta = Heta(arguments)
     first = heta.measure()  # also warms the file cache; its times are not used
-    reference = Reference(arguments, first)
-    runs = {heta.name: [], reference.name: []}
+    references = [Reference(arguments, first)]
+    if arguments.batched:
+        references.append(Reference(arguments, first, arguments.batched))
+    all_of_them = [heta, *references]
+    runs = {one.name: [] for one in all_of_them}
     for repeat in range(arguments.repeats):
-        turn = (heta, reference) if repeat % 2 == 0 else (reference, heta)
-        for one in turn:
+        for one in all_of_them if repeat % 2 == 0 else all_of_them[::-1]:
             result = one.measure()
             runs[one.name].append(result)
             print(f'{one.name:8s} {result["seconds"]["total"]:9.2f} s', file=sys.stderr)
-    ours, theirs = runs[heta.name], runs[reference.name]
-
-    print(f'cpu        {first["cpu"]}, {os.cpu_count()} cores, load {busy:.1f} at the start')
-    print(f'versions   {heta.version}; {reference.version}')
-    print(f'work       {len(first["ids"])} context tokens, {arguments.curvature} curvature, '
-          f'{arguments.probes} probes, {arguments.threads} threads, medians of '
-          f'{arguments.repeats}')
-    for one in (heta, reference):
-        print(f'command    {shlex.join(one.command)}')
-    print()
-    agreed = differences(ours[0], theirs[0])
-    for what, difference in agreed.items():
-        print(f'{what:12s} differs by {difference:.1e} of its largest value')
-    done = len(theirs[0]['tokens'])
-    extrapolated = done < len(first['ids'])
-    note = f'  (extrapolated from {done} tokens)' if extrapolated else ''
-    print(f'\n{"seconds":12s} {heta.name:>9s} {reference.name:>9s} {"ratio":>7s}')
-    for part in (*PARTS, 'total', 'load'):
-        a, b = (statistics.median(r['seconds'][part] for r in which) for which in (ours, theirs))
-        ratio = '' if part == 'load' else f'{b / a:7.1f}'
-        print(f'{part:12s} {a:9.2f} {b:9.2f} {ratio}'
-              + {'total': note, 'load': '         (not in the total)'}.get(part, ''))
-    peak, other = (max(r['peak'] for r in which) / 2**20 for which in (ours, theirs))
-    planned = first['planned'] / 2**20
-    print(f'\npeak memory  heta {peak:.0f} MiB of {planned:.0f} planned, PyTorch {other:.0f} MiB')
+    found = report(heta, references, runs, arguments, load)
+    if not arguments.quiet:
+        show(found)
     if arguments.json:
-        arguments.json.write_text(json.dumps(runs, indent=1) + '\n', encoding='utf-8')
-    worst = max(agreed.values())
+        arguments.json.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    worst = found['worst_difference']
     if not worst <= AGREE:
         raise SystemExit(f'the two differ by {worst:.1e}, more than {AGREE:g}: not the same work')
 

@@ -7,12 +7,15 @@ One context, one target token; float32 on the processor, from the same GGUF file
   gate         attention rollout per head, as a chain of row vectors from the last row;
   information  one forward pass per token with that token's embedding set to zero;
   curvature    one Hessian-vector product per probe and token: double back-propagation through one
-               graph that is built once and kept.
+               graph that is built once and kept (building it is timed by itself: gradient).
+With --batched N the masked passes are rows of batches of N, and so are the products, through
+torch.func.vmap over the graph's backward pass.
 Weights take no gradient, only the last row is projected to the vocabulary, attention is eager (the
 fused one has no second derivative), threads are torch's default. The probe vectors are heta's own,
 so the numbers can be compared, not only the times. bench/README.md says how to read the output.
 """
 import argparse
+import itertools
 import json
 import pathlib
 import sys
@@ -68,45 +71,66 @@ def gate(model, X):
 
 
 @torch.no_grad()
-def information(model, X, target, tokens):
+def information(model, X, target, tokens, batch):
     """KL(P || P with the token's row zero) and the change of log P(target), for each of tokens."""
     clean = log_probs(model, X)
     kl, delta = [], []
-    for i in tokens:
-        rows = X.clone()
-        rows[i] = 0
-        masked = log_probs(model, rows)
-        kl.append(max(0.0, (clean.exp() * (clean - masked)).sum().item()))
-        delta.append((clean - masked)[target].item())
+    for start in range(0, len(tokens), batch):
+        some = tokens[start:start + batch]
+        rows = X.repeat(len(some), 1, 1)
+        rows[range(len(some)), some] = 0
+        out = model(inputs_embeds=rows, use_cache=False, logits_to_keep=1).logits[:, -1]
+        for masked in torch.log_softmax(out, -1):
+            kl.append(max(0.0, (clean.exp() * (clean - masked)).sum().item()))
+            delta.append((clean - masked)[target].item())
     return kl, delta
 
 
-def curvature(model, X, target, tokens, definition, probes, seed):
-    """Samples of S, [token][probe]: |H_ii r|_1 ('block') or |(H r)_i|_1 ('row')."""
-    n, d = X.shape
-    X = X.clone().requires_grad_(True)
-    gradient, = torch.autograd.grad(log_probs(model, X)[target], X, create_graph=True)
+class Products:
+    """Hessian-vector products of log P(target): one graph, built once."""
 
-    def product(v):
-        return torch.autograd.grad(gradient, X, v, retain_graph=True)[0]
+    def __init__(self, model, X, target, batch):
+        self.X, self.batch = X.clone().requires_grad_(True), batch
+        self.gradient, = torch.autograd.grad(log_probs(model, self.X)[target], self.X,
+                                             create_graph=True)
+
+    def one(self, v):
+        return torch.autograd.grad(self.gradient, self.X, v, retain_graph=True)[0]
+
+    def __call__(self, directions):
+        """H v for each direction, in turn; `batch` of them at a time."""
+        directions = iter(directions)
+        while some := list(itertools.islice(directions, self.batch)):
+            if len(some) == 1:
+                yield self.one(some[0])
+            else:
+                yield from torch.func.vmap(self.one)(torch.stack(some))
+
+
+def curvature(products, tokens, definition, probes, seed):
+    """Samples of S, [token][probe]: |H_ii r|_1 ('block') or |(H r)_i|_1 ('row')."""
+    n, d = products.X.shape
 
     def signs(stream, i, probe):
         return torch.tensor(philox.rademacher(seed, stream, i, probe, d), dtype=torch.float32)
     if definition == 'row':
-        rows = [product(torch.stack([signs(philox.ROW_PROBE, i, k) for i in range(n)]))
-                .abs().sum(-1) for k in range(probes)]
+        vectors = (torch.stack([signs(philox.ROW_PROBE, i, k) for i in range(n)])
+                   for k in range(probes))
+        rows = [product.abs().sum(-1) for product in products(vectors)]
         return [[row[i].item() for row in rows] for i in tokens]
-    samples = []
-    for i in tokens:
-        samples.append([])
-        for k in range(probes):
-            v = torch.zeros(n, d)
-            v[i] = signs(philox.BLOCK_PROBE, i, k)
-            samples[-1].append(product(v)[i].abs().sum().item())
-    return samples
+
+    def alone(i, k):
+        v = torch.zeros(n, d)
+        v[i] = signs(philox.BLOCK_PROBE, i, k)
+        return v
+    keys = [(i, k) for i in tokens for k in range(probes)]
+    sizes = [product[i].abs().sum().item()
+             for (i, _), product in zip(keys, products(alone(*key) for key in keys))]
+    return [sizes[at:at + probes] for at in range(0, len(sizes), probes)]
 
 
-def attribute(model, ids, target=None, definition='block', probes=10, seed=0, sample=None):
+def attribute(model, ids, target=None, definition='block', probes=10, seed=0, sample=None,
+              batch=1):
     """Everything, timed. sample: information and block curvature for that many tokens only."""
     n = len(ids)
     X = model.get_input_embeddings().weight[torch.tensor(ids)]
@@ -123,10 +147,11 @@ def attribute(model, ids, target=None, definition='block', probes=10, seed=0, sa
         seconds[name] = time.perf_counter() - start
         return result
     M = timed('gate', gate, model, X).tolist()
-    kl, delta = timed('information', information, model, X, target, tokens)
-    S = timed('curvature', curvature, model, X, target, tokens, definition, probes, seed)
+    kl, delta = timed('information', information, model, X, target, tokens, batch)
+    products = timed('gradient', Products, model, X, target, batch)
+    S = timed('curvature', curvature, products, tokens, definition, probes, seed)
     seconds['total'] = sum(seconds.values())
-    return {'ids': ids, 'target': target, 'logprob': clean[target].item(),
+    return {'ids': ids, 'target': target, 'logprob': clean[target].item(), 'batch': batch,
             'curvature': definition, 'probes': probes, 'seed': seed, 'mask': 'zero',
             'tokens': tokens, 'M': M, 'I': kl, 'delta': delta,
             'S': [sum(one) / probes for one in S], 'S_samples': S, 'seconds': seconds,
@@ -148,9 +173,11 @@ def parse():
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--sample', type=int, metavar='K', help='do information and block '
                         'curvature for K evenly spread tokens and print what all would take')
+    parser.add_argument('--batched', type=int, default=1, metavar='N',
+                        help='masked passes and products in batches of N (default 1: one by one)')
     parser.add_argument('--json', type=pathlib.Path, metavar='OUT', help='write the numbers here')
     arguments = parser.parse_args()
-    for name in ('probes', 'sample'):
+    for name in ('probes', 'sample', 'batched'):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             parser.error(f'--{name} must be at least 1')
     if not 0 <= arguments.seed < 2 ** 64:
@@ -178,16 +205,16 @@ def main():
     if not ids:
         raise SystemExit('the context is empty: give at least one token')
     result = attribute(model, ids, arguments.target_id, arguments.curvature, arguments.probes,
-                       arguments.seed, arguments.sample)
+                       arguments.seed, arguments.sample, arguments.batched)
     seconds, n, done = result['seconds'], len(ids), len(result['tokens'])
     print(f'{n} tokens, target {result["target"]} (log P {result["logprob"]:.4f}), '
           f'{arguments.curvature} curvature with {arguments.probes} probes, '
           f'{result["threads"]} threads, torch {result["torch"]}')
     print(f'load        {load_seconds:10.3f} s  (not in the total)')
-    for name in ('gate', 'information', 'curvature', 'total'):
+    for name in ('gate', 'information', 'gradient', 'curvature', 'total'):
         print(f'{name:11s} {seconds[name]:10.3f} s')
     if done < n:
-        factor = {'gate': 1, 'information': n / done,
+        factor = {'gate': 1, 'gradient': 1, 'information': n / done,
                   'curvature': n / done if arguments.curvature == 'block' else 1}
         whole = sum(seconds[name] * f for name, f in factor.items())
         print(f'{done} of {n} tokens were done; all would take about {whole:.1f} s (extrapolated)')

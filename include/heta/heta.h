@@ -380,6 +380,14 @@ HETA_API heta_status heta_job_create(const heta_model *model, const char *text, 
                                      const heta_attribute_options *options, heta_job **out,
                                      heta_error *error);
 HETA_API const heta_plan *heta_job_get_plan(const heta_job *job);
+/* What bare matrix products reach, in floating-point operations per second: a batch of this job's
+ * rows times the matrices of one block (forward), and times their transposes (reverse), with the
+ * job's threads. It is measured anew, once, in every call; the best of several says what the
+ * machine can do. Errors: HETA_E_MEMORY. */
+typedef struct heta_rates {
+  double forward, reverse;
+} heta_rates;
+HETA_API heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *error);
 /* Runs what is not done yet. HETA_E_CANCELLED after heta_job_cancel: the partial result is
  * available and a second call continues. */
 HETA_API heta_status heta_job_run(heta_job *job, heta_error *error);
@@ -514,6 +522,7 @@ typedef struct heta_rollup {
 typedef struct heta_phase {
   const char *name;
   double seconds;
+  double flop; /* counted in matrix products with weights; 0 in a result that was read */
 } heta_phase;
 
 typedef struct heta_attribution {

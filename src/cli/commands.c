@@ -15,6 +15,7 @@ const cli_command *const cli_commands[] = {
     &cli_tokenize,
     &cli_methods,
     &cli_check,
+    &cli_bench_command,
 };
 // clang-format on
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;

@@ -16,6 +16,7 @@ extern const cli_command cli_model_pull;
 extern const cli_command cli_tokenize;
 extern const cli_command cli_methods;
 extern const cli_command cli_check;
+extern const cli_command cli_bench_command;
 
 /* In the order of the help. */
 extern const cli_command *const cli_commands[];

@@ -1,7 +1,6 @@
 /* api.c: opening an engine, and the table through which everyone uses it. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/internal.h"
 
@@ -210,38 +209,6 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
   return status;
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* One product in the job's own shape, best of a few. */
-static double engine_rate(const heta_i_engine_settings *settings) {
-  const heta_i_hyper *hyper = &settings->model->hyper;
-  const X(backend) *backend = X(backend_reference)();
-  size_t rows = settings->lane_rows, k = hyper->width, n = hyper->feed_forward;
-#if HETA_REAL_BITS == 32
-  if (settings->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
-#endif
-  if (backend == X(backend_reference)()) rows = ROW_PAD; /* slow: a small product will do */
-  if (n > 4096) n = 4096;
-  if (k > 4096) k = 4096;
-  real *a = heta_i_allocate(rows * k, sizeof *a), *b = heta_i_allocate(n * k, sizeof *b);
-  real *c = heta_i_allocate(rows * n, sizeof *c);
-  double best = 0;
-  for (int i = 0; a && b && c && i < 4; i++) {
-    double start = now();
-    backend->gemm_nt(settings->threads, rows, n, k, a, k, b, k, false, c, n);
-    double rate = 2.0 * (double)rows * (double)n * (double)k / (now() - start + 1e-9);
-    if (rate > best) best = rate;
-  }
-  heta_i_free(a);
-  heta_i_free(b);
-  heta_i_free(c);
-  return best;
-}
-
 static const heta_i_engine_api API = {.open = engine_open,
                                       .close = engine_close,
                                       .peak_bytes = engine_peak,
@@ -251,7 +218,7 @@ static const heta_i_engine_api API = {.open = engine_open,
                                       .run_free = X(run_free),
                                       .inspect = X(engine_inspect),
                                       .attend = X(engine_attend),
-                                      .rate = engine_rate,
+                                      .rate = X(engine_rate),
                                       .logits = run_logits,
                                       .logprobs = run_logprobs,
                                       .reverse = X(engine_reverse),

@@ -142,9 +142,10 @@ typedef struct heta_i_engine_api {
    * probabilities of every head in turn. */
   heta_status (*attend)(heta_i_engine *engine, heta_i_run *run, size_t block, heta_i_take_head take,
                         void *context, heta_error *error);
-  /* Floating-point operations per second of a matrix product in these settings' shape, measured now
-   * (about a hundredth of a second); 0 when there is no memory for it. */
-  double (*rate)(const heta_i_engine_settings *settings);
+  /* Floating-point operations per second of bare matrix products of a batch's rows with one block's
+   * weights, x Wᵀ or (reverse) y W, a panel of each: one measurement, made now. 0 when there is no
+   * memory for it. */
+  double (*rate)(const heta_i_engine_settings *settings, bool reverse);
   /* Logits of target row number `index`: [vocabulary]. */
   void (*logits)(const heta_i_run *run, size_t index, double *out);
   /* Log-probabilities of target row number `index`: [vocabulary]. */

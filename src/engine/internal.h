@@ -204,6 +204,9 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoin
                              size_t adjoint_count, const heta_i_probe *probes, size_t count,
                              bool gauss_newton, heta_error *error);
 
+/* rate.c */
+double X(engine_rate)(const heta_i_engine_settings *settings, bool reverse);
+
 /* head.c: the final norm and the output projection, HEAD_ROWS rows at a time. */
 size_t X(head_elements)(const heta_model *model);
 /* logits [rows × vocabulary] of rows of the final residual; rows <= HEAD_ROWS. */

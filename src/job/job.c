@@ -103,6 +103,17 @@ heta_status heta_job_create(const heta_model *model, const char *text, size_t si
 
 const heta_plan *heta_job_get_plan(const heta_job *job) { return &job->plan; }
 
+heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *error) {
+  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
+                                     ? heta_i_engine_api_f64()
+                                     : heta_i_engine_api_f32();
+  heta_rates rates = {api->rate(&job->settings, false), api->rate(&job->settings, true)};
+  if (!(rates.forward > 0) || !(rates.reverse > 0))
+    return heta_i_no_memory(error, "a calibration", 1 << 20);
+  *out = rates;
+  return HETA_OK;
+}
+
 void heta_job_cancel(heta_job *job) { atomic_store(&job->cancelled, 1); }
 
 static void close_engine(heta_job *job) {
@@ -141,8 +152,14 @@ static heta_phase *phase_of(heta_job *job, const char *name) {
   for (size_t i = 0; i < job->phase_count; i++)
     if (!strcmp(job->phases[i].name, name)) return &job->phases[i];
   if (job->phase_count == HETA_MAX_PHASES) return NULL;
-  job->phases[job->phase_count] = (heta_phase){name, 0};
+  job->phases[job->phase_count] = (heta_phase){name, 0, 0};
   return &job->phases[job->phase_count++];
+}
+
+/* Work that is finished, for progress and for the phase that runs. */
+static void did(heta_job *job, double flop) {
+  job->flop_done += flop;
+  if (job->running) job->running->flop += flop;
 }
 
 /* Ends the phase that runs and begins another; NULL: none. */
@@ -232,7 +249,7 @@ static heta_status generate(heta_job *job, heta_error *error) {
                              input->target_count);
       }
       double flop = heta_i_flop(&job->session, (double)lane.length, 1);
-      job->flop_done += flop;
+      did(job, flop);
       job->written_flop += flop;
       job->written++;
     }
@@ -334,7 +351,7 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
     s->engine->api->logprobs(s->run, t, logprobs);
     read_target(job, t, logprobs);
   }
-  job->flop_done += heta_i_flop(s, (double)s->length, (double)s->target_count);
+  did(job, heta_i_flop(s, (double)s->length, (double)s->target_count));
   status = note_bare_target(job, error);
 done:
   heta_i_free(logprobs);
@@ -399,7 +416,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
     HETA_TRY(s->method->run(s, item, error));
     HETA_TRY(check_finite(job, item, error));
-    job->flop_done += item->flop;
+    did(job, item->flop);
     last = item;
   }
   return HETA_OK;

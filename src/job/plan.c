@@ -6,7 +6,7 @@
 
 #include "job/job.h"
 
-enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
+enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2, CALIBRATIONS = 2 };
 
 /* What the process holds beside model file and engine: program, libraries, vocabulary, text. */
 static const uint64_t PROCESS_BYTES = 64u << 20;
@@ -232,7 +232,11 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
                                      ? heta_i_engine_api_f64()
                                      : heta_i_engine_api_f32();
-  double rate = api->rate(s);
+  double rate = 0;
+  for (int i = 0; i < CALIBRATIONS; i++) {
+    double one = api->rate(s, i % 2);
+    if (one > rate) rate = one;
+  }
   if (!(rate > 0)) return heta_i_no_memory(error, "a calibration", 1 << 20);
   HETA_TRY(fit_time(job, rate, error));
   heta_plan *plan = &job->plan;
