@@ -27,7 +27,8 @@ enum { KIND_COUNT = 3, ROWS = 576 };
 
 static const struct {
   size_t n, k;
-} SHAPES[] = {{1, 1}, {3, 7}, {17, 1}, {1, 65}, {193, 9}, {64, 576}, {200, 33}, {400, 31}};
+} SHAPES[] = {{1, 1},    {3, 7},    {17, 1},   {1, 65},  {193, 9},
+              {64, 576}, {200, 33}, {400, 31}, {48, 400}};
 enum { SHAPE_COUNT = sizeof SHAPES / sizeof *SHAPES };
 
 static double *rounded(dice *d, size_t count) {

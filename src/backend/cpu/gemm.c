@@ -1,26 +1,15 @@
-/* gemm.c (cpu): matrix products by oneDNN.
+/* gemm.c (cpu): matrix products by oneDNN: all of attention's, and with AVX-512 those with weights
+ * (without: product.c).
  *
  * The result is cut into tiles of fixed size, each computed by one thread over the whole inner
- * dimension. A row then has the same bits whatever rows stand beside it and however many threads
- * there are, because every row goes through one and the same kernel of dnnl_sgemm:
- *  - with AVX-512 that is so from 17 rows on for multiples of 8, and batches are padded to 32;
- *  - with AVX2, rows are taken six at a time, what is left over by other kernels, and more than 72
- *    rows are cut up again. So calls have at most 72 rows, and those left over are computed in a
- *    full group that ends with them. GROUP is a multiple of six, and of the four that older
- *    instructions take. */
+ * dimension, so that neither the number of threads nor the rows beside a row change a bit of it.
+ * (With AVX-512 dnnl_sgemm's rows are bit-identical from 17 rows on; batches are padded to 32.) */
 #include <dnnl.h>
 #include <omp.h>
-#include <string.h>
 
 #include "backend/cpu/cpu.h"
 
-enum { TILE_COLUMNS = 192, GROUP = 12 };
-
-/* Rows of a call. */
-static size_t tile_rows(void) {
-  bool wide = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
-  return wide ? 256 : 72;
-}
+enum { TILE_ROWS = 256, TILE_COLUMNS = 192 };
 
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
@@ -34,62 +23,27 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
   if (threads > 1) omp_set_num_threads(threads);
 }
 
-/* A product whose left factor is not transposed, or a tile of one. */
-typedef struct product {
-  char trans_b;
-  size_t m, n, k, lda, ldb, ldc;
-  const float *a, *b;
-  bool accumulate;
-  float *c;
-} product;
-
-static void call(const product *p, size_t row, size_t rows, float *c, size_t ldc) {
-  heta_i_cpu_product('N', p->trans_b, rows, p->n, p->k, 1.0f, p->a + row * p->lda, p->lda, p->b,
-                     p->ldb, p->accumulate, c, ldc);
-}
-
-/* The last `rows` < GROUP rows of a product of GROUP rows or more, in a full group. */
-static void left_over(const product *p, size_t rows) {
-  float group[GROUP * TILE_COLUMNS] = {0}; /* rows of other calls are not looked at */
-  size_t first = p->m - GROUP;
-  for (size_t r = GROUP - rows; p->accumulate && r < GROUP; r++)
-    memcpy(group + r * p->n, p->c + (first + r) * p->ldc, p->n * sizeof *group);
-  call(p, first, GROUP, group, p->n);
-  for (size_t r = GROUP - rows; r < GROUP; r++)
-    memcpy(p->c + (first + r) * p->ldc, group + r * p->n, p->n * sizeof *group);
-}
-
-/* Rows [row, row + rows) of a tile. */
-static void multiply(const product *p, size_t row, size_t rows, bool grouped) {
-  size_t over = grouped && p->m >= GROUP ? rows % GROUP : 0;
-  if (rows > over) call(p, row, rows - over, p->c + row * p->ldc, p->ldc);
-  if (over) left_over(p, over);
-}
-
-static void tiled(int threads, const product *whole) {
-  size_t tile = tile_rows();
-  size_t across = (whole->n + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (whole->m + tile - 1) / tile;
+static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a,
+                  size_t lda, const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
+  size_t across = (n + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (m + TILE_ROWS - 1) / TILE_ROWS;
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(dynamic)
   for (size_t j = 0; j < across; j++)
     for (size_t i = 0; i < down; i++) {
-      size_t row = i * tile, column = j * TILE_COLUMNS;
-      product p = *whole;
-      if (p.n - column < TILE_COLUMNS)
-        p.n -= column;
-      else
-        p.n = TILE_COLUMNS;
-      p.b += p.trans_b == 'T' ? column * p.ldb : column;
-      p.c += column;
-      multiply(&p, row, p.m - row < tile ? p.m - row : tile, tile % GROUP == 0);
+      size_t row = i * TILE_ROWS, column = j * TILE_COLUMNS;
+      size_t rows = m - row < TILE_ROWS ? m - row : TILE_ROWS;
+      size_t columns = n - column < TILE_COLUMNS ? n - column : TILE_COLUMNS;
+      heta_i_cpu_product('N', trans_b, rows, columns, k, 1.0f, a + row * lda, lda,
+                         trans_b == 'T' ? b + column * ldb : b + column, ldb, accumulate,
+                         c + row * ldc + column, ldc);
     }
 }
 
 void heta_i_cpu_gemm_nt(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
                         const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
-  tiled(threads, &(product){'T', m, n, k, lda, ldb, ldc, a, b, accumulate, c});
+  tiled(threads, 'T', m, n, k, a, lda, b, ldb, accumulate, c, ldc);
 }
 
 void heta_i_cpu_gemm_nn(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
                         const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
-  tiled(threads, &(product){'N', m, n, k, lda, ldb, ldc, a, b, accumulate, c});
+  tiled(threads, 'N', m, n, k, a, lda, b, ldb, accumulate, c, ldc);
 }
