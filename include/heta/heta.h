@@ -350,6 +350,11 @@ typedef struct heta_attribute_options {
    * of its first byte that is no white space. Borrowed during heta_job_create. */
   const heta_segment *segments;
   size_t segment_count;
+  /* Of a continuation (HETA_TARGET_TEXT, HETA_TARGET_GENERATE) explain only the tokens that a span
+   * touches: span_text, NUL-terminated, which must occur in the continuation exactly once; or the
+   * continuation's bytes [span_start, span_end). NULL and 0, 0: all of it. */
+  const char *span_text;
+  size_t span_start, span_end;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -532,7 +537,7 @@ typedef struct heta_attribution {
   size_t text_size, prompt_end;
   size_t segment_count;
   const heta_segment *segments;
-  size_t token_count; /* context and targets */
+  size_t token_count; /* all of the text: context, targets, and what follows a span */
   const heta_result_token *tokens;
   size_t target_count;
   const heta_target *targets;
@@ -567,6 +572,10 @@ typedef struct heta_attribution {
   size_t command_count;
   size_t rollup_count;
   const heta_rollup *rollups;
+  /* The span of the continuation whose tokens are explained, bytes of text. Tokens behind it are in
+   * `tokens`, too. */
+  bool has_span;
+  size_t span_start, span_end;
 } heta_attribution;
 
 /* The one-call form of create, run and result. *out is owned by the caller. */

@@ -189,17 +189,17 @@ static int explain(const heta_model *model, const cli_text *text, const cli_requ
 }
 
 static int run(void *arguments) {
-  const cli_request *request = arguments;
+  cli_request *request = arguments;
   char message[CLI_MESSAGE];
-  cli_text text = {0};
+  cli_question question;
   heta_model *model;
   if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
   int code = cli_output_check(&request->output);
   if (!code) code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_read_input(&request->input, NULL, &text);
-  if (!code) code = explain(model, &text, request);
-  free(text.bytes);
+  code = cli_question_read(request, &question);
+  if (!code) code = explain(model, &question.text, request);
+  cli_question_free(&question);
   heta_model_close(model);
   return code;
 }
@@ -247,5 +247,7 @@ const cli_command cli_attribute = {
     .notes = "Examples\n\n"
              "  heta attribute -m model.gguf -p 'The capital of France is' -o paris.html\n"
              "  heta attribute -m model.gguf -p 'The capital is' --target ' Paris' --foil ' Rome'\n"
+             "  heta attribute -m model.gguf -f question.txt --target-file answer.txt --span-text "
+             "Paris\n"
              "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
 };

@@ -60,20 +60,24 @@ static int copy_text(const char *given, cli_text *text) {
   return CLI_DONE;
 }
 
-int cli_read_input(const cli_input *input, const char *fallback, cli_text *text) {
-  if (input->prompt) return copy_text(input->prompt, text);
-  if (!input->file && fallback) return copy_text(fallback, text);
-  if (!input->file && isatty(STDIN_FILENO)) {
-    return cli_fail(CLI_USAGE, "there is no text: give one with -p TEXT, -f FILE or a pipe");
-  }
-  int code = cli_read_file(input->file ? input->file : "-", text);
+int cli_read_text_file(const char *path, cli_text *text) {
+  int code = cli_read_file(path, text);
   if (code) return code;
   drop_line_break(text);
   if (text->size) return CLI_DONE;
   free(text->bytes);
   *text = (cli_text){0};
   return cli_fail(CLI_USAGE, "%s is empty: there is no text to work on",
-                  input->file && strcmp(input->file, "-") != 0 ? input->file : "standard input");
+                  strcmp(path, "-") == 0 ? "standard input" : path);
+}
+
+int cli_read_input(const cli_input *input, const char *fallback, cli_text *text) {
+  if (input->prompt) return copy_text(input->prompt, text);
+  if (!input->file && fallback) return copy_text(fallback, text);
+  if (!input->file && isatty(STDIN_FILENO)) {
+    return cli_fail(CLI_USAGE, "there is no text: give one with -p TEXT, -f FILE or a pipe");
+  }
+  return cli_read_text_file(input->file ? input->file : "-", text);
 }
 
 int cli_open_model(const char *name, heta_model **model) {

@@ -28,6 +28,8 @@ typedef struct cli_text {
  * fallback: the text to take when nothing is given, or NULL to insist. Returns CLI_DONE or an exit
  * code after saying why. The caller frees text->bytes. */
 int cli_read_input(const cli_input *input, const char *fallback, cli_text *text);
+/* Reads a file ("-": standard input) that has to have a text, without one line break at its end. */
+int cli_read_text_file(const char *path, cli_text *text);
 /* Reads a whole file. */
 int cli_read_file(const char *path, cli_text *text);
 /* Reads a stored result, or says why it cannot be read and returns the exit code. */

@@ -156,6 +156,10 @@ static bool store(parser *p, const cli_option *option, const char *shown, const 
   case CLI_PART:
     if (cli_read_part(value, field)) return true;
     return refuse(p, "%s: '%s' is not a part such as 1/4 (the first of four)", shown, value);
+  case CLI_SPAN:
+    if (cli_read_span(value, field)) return true;
+    return refuse(p, "%s: '%s' is not a span such as 3:9 (bytes 3 to 8 of the answer)", shown,
+                  value);
   }
   return false;
 }

@@ -15,7 +15,8 @@ typedef enum cli_kind {
   CLI_SIZE,     /* uint64_t bytes: "1.3G", "800M", "512MiB", "2GB" */
   CLI_DURATION, /* double seconds: "90", "90s", "2m", "1h30m" */
   CLI_CHOICE,   /* int, the index in `argument`: "auto|yes|no" */
-  CLI_PART      /* cli_part: "2/4" */
+  CLI_PART,     /* cli_part: "2/4" */
+  CLI_SPAN      /* cli_span: "3:9" */
 } cli_kind;
 
 typedef struct cli_list {
@@ -26,6 +27,10 @@ typedef struct cli_list {
 typedef struct cli_part {
   size_t number, parts; /* 1-based; 0/0 when not given */
 } cli_part;
+
+typedef struct cli_span {
+  size_t start, end; /* half-open, not empty; 0:0 when not given */
+} cli_span;
 
 typedef struct cli_option {
   char letter;       /* 'm' for -m, or 0 */
@@ -91,6 +96,7 @@ bool cli_read_count(const char *text, uint64_t minimum, uint64_t maximum, uint64
 bool cli_read_size(const char *text, uint64_t *bytes);
 bool cli_read_duration(const char *text, double *seconds);
 bool cli_read_part(const char *text, cli_part *part);
+bool cli_read_span(const char *text, cli_span *span);
 /* The index of text[0, length) among "a|b|c", or -1. */
 int cli_read_choice(const char *text, const char *choices);
 

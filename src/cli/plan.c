@@ -129,17 +129,17 @@ static int show(const plan_arguments *arguments, const heta_model *model, const 
 }
 
 static int run(void *untyped) {
-  const plan_arguments *arguments = untyped;
-  const cli_request *request = &arguments->request;
+  plan_arguments *arguments = untyped;
+  cli_request *request = &arguments->request;
   char message[CLI_MESSAGE];
-  cli_text text = {0};
+  cli_question question;
   heta_model *model;
   if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
   int code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_read_input(&request->input, NULL, &text);
-  if (!code) code = show(arguments, model, &text);
-  free(text.bytes);
+  code = cli_question_read(request, &question);
+  if (!code) code = show(arguments, model, &question.text);
+  cli_question_free(&question);
   heta_model_close(model);
   return code;
 }

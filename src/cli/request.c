@@ -3,6 +3,7 @@
 
 #include "cli/assertion.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void cli_unknown_method(const char *name, char message[CLI_MESSAGE]) {
@@ -39,7 +40,13 @@ bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
              method->name, method->name);
     return false;
   }
-  if (request->join && !request->target) {
+  bool answer = request->target || request->target_file || request->predict;
+  if ((request->span_text || request->span.end) && !answer) {
+    snprintf(message, CLI_MESSAGE,
+             "a span is a part of an answer: give one with --target, --target-file or --predict N");
+    return false;
+  }
+  if (request->join && !request->target && !request->target_file) {
     snprintf(message, CLI_MESSAGE, "--join joins the text with --target TEXT, which is not given");
     return false;
   }
@@ -58,6 +65,9 @@ heta_attribute_options cli_request_options(const cli_request *request) {
   options.method = request->method;
   options.method_options = request->parsed.method_options;
   options.method_option_count = request->parsed.method_option_count;
+  options.span_text = request->span_text;
+  options.span_start = request->span.start;
+  options.span_end = request->span.end;
   options.target = request->target    ? HETA_TARGET_TEXT
                    : request->predict ? HETA_TARGET_GENERATE
                    : request->last    ? HETA_TARGET_LAST
@@ -79,4 +89,32 @@ heta_attribute_options cli_request_options(const cli_request *request) {
     options.parts = request->part.parts;
   }
   return options;
+}
+
+int cli_question_read(cli_request *request, cli_question *question) {
+  const char *file = request->target_file;
+  *question = (cli_question){0};
+  if (file && strcmp(file, "-") == 0 && !request->input.prompt &&
+      (!request->input.file || strcmp(request->input.file, "-") == 0)) {
+    return cli_fail(CLI_USAGE, "--target-file -: standard input cannot be both the text and the "
+                               "answer: give the text with -p TEXT or -f FILE");
+  }
+  int code = cli_read_input(&request->input, NULL, &question->text);
+  if (code || !file) return code;
+  cli_text *answer = &question->answer;
+  code = cli_read_text_file(file, answer);
+  if (code) return code;
+  size_t whole = strlen(answer->bytes);
+  if (whole < answer->size) {
+    return cli_fail(CLI_USAGE, "--target-file %s has a NUL byte at offset %zu, and is no text",
+                    file, whole);
+  }
+  request->target = answer->bytes;
+  return CLI_DONE;
+}
+
+void cli_question_free(cli_question *question) {
+  free(question->text.bytes);
+  free(question->answer.bytes);
+  *question = (cli_question){0};
 }

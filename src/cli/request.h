@@ -10,8 +10,11 @@ typedef struct cli_request {
   cli_parsed parsed; /* must be first */
   const char *model;
   cli_input input;
-  const char *target; /* --target */
-  uint64_t predict;   /* --predict, 0: not given */
+  const char *target; /* --target, or what --target-file holds once it is read */
+  const char *target_file;
+  cli_span span;
+  const char *span_text;
+  uint64_t predict; /* --predict, 0: not given */
   bool last, join;
   const char *foil;
   const char *method;
@@ -30,7 +33,7 @@ typedef struct cli_request {
 } cli_request;
 
 /* Rows that `attribute` and `plan` have in common; a cli_request begins their arguments. */
-enum { CLI_RIVAL_TARGET = 2 };
+enum { CLI_RIVAL_TARGET = 2, CLI_RIVAL_SPAN = 3 };
 #define CLI_ASKED(name) offsetof(cli_request, name)
 // clang-format off
 #define CLI_QUESTION_OPTIONS                                                                       \
@@ -44,10 +47,16 @@ enum { CLI_RIVAL_TARGET = 2 };
   {0, "target", NULL, CLI_TEXT, CLI_ASKED(target), "TEXT", 0, 0, CLI_RIVAL_TARGET,                 \
    "Target (default: the token the model would write next)",                                       \
    "this continuation, each token of it"},                                                         \
+  {0, "target-file", NULL, CLI_TEXT, CLI_ASKED(target_file), "FILE", 0, 0, CLI_RIVAL_TARGET, NULL, \
+   "the continuation in a file (-: standard input); one line break at the end is dropped"},        \
   {'n', "predict", "max-new-tokens", CLI_COUNT, CLI_ASKED(predict), "N", 1, 1000000,               \
    CLI_RIVAL_TARGET, NULL, "the N tokens the model would write"},                                  \
   {0, "last", NULL, CLI_FLAG, CLI_ASKED(last), NULL, 0, 0, CLI_RIVAL_TARGET, NULL,                 \
    "the text's own last token"},                                                                   \
+  {0, "span-text", NULL, CLI_TEXT, CLI_ASKED(span_text), "TEXT", 0, 0, CLI_RIVAL_SPAN, NULL,       \
+   "only the tokens of the answer that TEXT touches, which it has once"},                          \
+  {0, "span", NULL, CLI_SPAN, CLI_ASKED(span), "A:B", 0, 0, CLI_RIVAL_SPAN, NULL,                  \
+   "the same for bytes A up to, not including, B of the answer"},                                  \
   {0, "foil", "versus", CLI_TEXT, CLI_ASKED(foil), "TEXT", 0, 0, 0, NULL,                          \
    "why the target and not this, where they first differ"},                                        \
   {0, "join", NULL, CLI_FLAG, CLI_ASKED(join), NULL, 0, 0, 0, NULL,                                \
@@ -68,6 +77,13 @@ void cli_request_defaults(void *arguments);
 /* Checks what concerns several options at once, and that the method exists and has the options that
  * were given. Returns false after writing a sentence into `message`. */
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]);
+/* Reads the text that is asked about and, from --target-file, the answer, which the request
+ * borrows. Returns CLI_DONE or an exit code after saying why. cli_question_free releases both. */
+typedef struct cli_question {
+  cli_text text, answer;
+} cli_question;
+int cli_question_read(cli_request *request, cli_question *question);
+void cli_question_free(cli_question *question);
 /* The sentence for a method that does not exist, with the nearest name. */
 void cli_unknown_method(const char *name, char message[CLI_MESSAGE]);
 /* As the library takes it; borrows everything from the request. No callbacks. */

@@ -79,15 +79,26 @@ bool cli_read_duration(const char *text, double *seconds) {
   return true;
 }
 
-bool cli_read_part(const char *text, cli_part *part) {
-  const char *slash = strchr(text, '/');
+/* Two counts with a mark between them. */
+static bool read_pair(const char *text, char mark, uint64_t most, uint64_t *left, uint64_t *right) {
+  const char *at = strchr(text, mark);
   char first[32];
+  if (!at || (size_t)(at - text) >= sizeof first) return false;
+  memcpy(first, text, (size_t)(at - text));
+  first[at - text] = 0;
+  return cli_read_count(at + 1, 1, most, right) && cli_read_count(first, 0, most, left);
+}
+
+bool cli_read_span(const char *text, cli_span *span) {
+  uint64_t start, end;
+  if (!read_pair(text, ':', SIZE_MAX, &start, &end) || start >= end) return false;
+  *span = (cli_span){.start = (size_t)start, .end = (size_t)end};
+  return true;
+}
+
+bool cli_read_part(const char *text, cli_part *part) {
   uint64_t number, parts;
-  if (!slash || (size_t)(slash - text) >= sizeof first) return false;
-  memcpy(first, text, (size_t)(slash - text));
-  first[slash - text] = 0;
-  if (!cli_read_count(slash + 1, 1, 1000000, &parts)) return false;
-  if (!cli_read_count(first, 1, parts, &number)) return false;
+  if (!read_pair(text, '/', 1000000, &number, &parts) || !number || number > parts) return false;
   *part = (cli_part){.number = (size_t)number, .parts = (size_t)parts};
   return true;
 }

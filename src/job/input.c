@@ -267,6 +267,7 @@ heta_status heta_i_input_open(heta_job *job, const char *text, size_t size, heta
   status = add_targets(job, foil, error);
   heta_tokens_free(foil);
   HETA_TRY(status);
+  if (!input->open) HETA_TRY(heta_i_span_choose(job, error));
   size_t context = job->model->hyper.context;
   if (input->open > context)
     return heta_i_fail(error, HETA_E_ARGUMENT,

@@ -51,7 +51,7 @@ static heta_status check_options(heta_job *job, heta_error *error) {
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "precision f64 runs on the reference backend: add --backend reference");
   if (!o->threads) o->threads = omp_get_num_procs();
-  return HETA_OK;
+  return heta_i_span_check(o, error);
 }
 
 static heta_status open_job(heta_job *job, const char *text, size_t size, heta_error *error) {
@@ -59,6 +59,7 @@ static heta_status open_job(heta_job *job, const char *text, size_t size, heta_e
   HETA_TRY(copy_string(job, &o->method, error));
   HETA_TRY(copy_string(job, &o->target_text, error));
   HETA_TRY(copy_string(job, &o->foil_text, error));
+  HETA_TRY(copy_string(job, &o->span_text, error));
   HETA_TRY(check_options(job, error));
   heta_i_session *session = &job->session;
   session->method = heta_i_method_find(o->method);
@@ -456,6 +457,7 @@ static heta_status run_all(heta_job *job, heta_error *error) {
   enter(job, "forward");
   if (!job->ready) {
     HETA_TRY(generate(job, error));
+    HETA_TRY(heta_i_span_choose(job, error));
     HETA_TRY(lay_out(job, error));
   }
   if (!job->session.run) HETA_TRY(run_clean(job, error));

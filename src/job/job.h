@@ -21,6 +21,8 @@ typedef struct heta_i_input {
   size_t segment_count;
   heta_i_control control; /* where names of control tokens are read */
   bool bare_target;       /* the target continues a word without a space */
+  bool has_span;          /* only the tokens of [span_start, span_end) of the text are targets */
+  size_t span_start, span_end;
 } heta_i_input;
 
 enum { HETA_MAX_NOTES = 16, HETA_MAX_PHASES = 16 };
@@ -69,6 +71,13 @@ heta_status heta_i_input_append(heta_job *job, int32_t id, heta_error *error);
 void heta_i_input_close(heta_i_input *input);
 heta_status heta_i_note(heta_job *job, heta_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* span.c: the span of the answer that options ask for. */
+bool heta_i_span_asked(const heta_attribute_options *options);
+/* What can be said before the answer is known. */
+heta_status heta_i_span_check(const heta_attribute_options *options, heta_error *error);
+/* Once the answer is known, makes the tokens that the span touches the targets, and notes them. */
+heta_status heta_i_span_choose(heta_job *job, heta_error *error);
 
 /* plan.c: batch sizes, memory, time, probes. */
 heta_status heta_i_plan(heta_job *job, heta_error *error);

@@ -126,6 +126,7 @@ static void count(heta_job *job) {
   double rows = (double)(session->length + job->input.open), heads = (double)session->target_count;
   plan->forwards = 1 + job->input.open;
   plan->reverses = plan->hvps = 0;
+  plan->at_most = job->input.open && heta_i_span_asked(&job->options);
   plan->flop = rows * heta_i_block_flop(job->model) +
                (heads + (double)job->input.open) * heta_i_head_flop(job->model);
   size_t parts = job->options.parts > 1 ? job->options.parts : 1;

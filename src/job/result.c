@@ -52,6 +52,9 @@ static heta_status add_text(builder *b, heta_attribution *a) {
   if (!text || !tokens || !segments) return no_memory(b);
   a->text = text;
   a->prompt_end = map[input->prompt_end];
+  a->has_span = input->has_span;
+  a->span_start = map[input->span_start];
+  a->span_end = map[input->span_end];
   memcpy(segments, input->segments, input->segment_count * sizeof *segments);
   for (size_t i = 0; i < input->segment_count; i++) {
     segments[i].start = map[segments[i].start];

@@ -92,6 +92,13 @@ static void input(heta_i_writer *w, const heta_attribution *a) {
   heta_i_key_open(w, "input", '{');
   key_text(w, a->text, a->text_size);
   heta_i_key_count(w, "prompt_end", a->prompt_end);
+  if (a->has_span) {
+    heta_i_key_open(w, "span", '{');
+    heta_i_key_count(w, "start", a->span_start);
+    heta_i_key_count(w, "end", a->span_end);
+    key_text(w, a->text + a->span_start, a->span_end - a->span_start);
+    heta_i_json_close(w, '}');
+  }
   heta_i_json_line(w);
   heta_i_key_open(w, "segments", '[');
   for (size_t i = 0; i < a->segment_count; i++) {

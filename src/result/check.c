@@ -19,6 +19,10 @@ static heta_status check_text(const heta_attribution *a, heta_status blame, heta
     return heta_i_fail(error, blame,
                        "the attribution's prompt ends at byte %zu of a text of %zu bytes",
                        a->prompt_end, a->text_size);
+  if (a->has_span && (a->span_start >= a->span_end || a->span_end > a->text_size))
+    return heta_i_fail(error, blame,
+                       "the attribution's span covers bytes %zu to %zu of a text of %zu bytes",
+                       a->span_start, a->span_end, a->text_size);
   size_t at = 0;
   for (size_t i = 0; i < a->token_count; i++) {
     const heta_result_token *token = &a->tokens[i];

@@ -222,6 +222,13 @@ static heta_status read_input(reader *p, const heta_i_field *root) {
   heta_i_field text = OF(input, "text");
   HETA_TRY(heta_i_take_text(&p->reading, &text, false, &a->text, &a->text_size));
   HETA_TRY(size_of(&p->reading, &input, "prompt_end", &a->prompt_end));
+  heta_i_field span = OF(input, "span");
+  a->has_span = span.value != NULL;
+  if (a->has_span) {
+    HETA_TRY(heta_i_take_object(&p->reading, &span));
+    HETA_TRY(size_of(&p->reading, &span, "start", &a->span_start));
+    HETA_TRY(size_of(&p->reading, &span, "end", &a->span_end));
+  }
   HETA_TRY(read_segments(p, &input));
   return read_tokens(p, &input);
 }
