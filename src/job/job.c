@@ -363,7 +363,7 @@ static bool mine(const heta_job *job, size_t index) {
   const heta_i_item *item = &job->session.items[index];
   bool asked = false;
   for (size_t i = item->token; i < item->token_end; i++) asked |= heta_i_asked(&job->session, i);
-  return asked && (job->options.parts <= 1 || item->tolerance > 0 ||
+  return asked && (job->options.parts <= 1 || heta_i_shared(item) ||
                    index % job->options.parts == job->options.part);
 }
 
@@ -409,7 +409,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     const heta_i_item *item = &s->items[i];
     if (!mine(job, i)) continue;
     if (heta_i_item_done(s, item)) {
-      if (item->tolerance > 0) job->flop_done += item->flop; /* needless: nothing is left of it */
+      if (heta_i_shared(item)) job->flop_done += item->flop; /* needless: nothing is left of it */
       continue;
     }
     HETA_TRY(preview(job, last, item, &shown, error));
@@ -452,6 +452,19 @@ static heta_status note_precision(heta_job *job, heta_error *error) {
                      settled, all, 100 * item->tolerance, most);
 }
 
+/* With a budget of masked tokens: that the others are left out. */
+static heta_status note_budget(heta_job *job, heta_error *error) {
+  const heta_i_session *s = &job->session;
+  size_t budget = 0;
+  for (size_t i = 0; i < s->item_count; i++)
+    if (s->items[i].budget) budget = s->items[i].budget;
+  if (!budget || budget >= s->length) return HETA_OK;
+  return heta_i_note(job, error,
+                     "%zu of %zu tokens were masked, those of the largest gate; the others have no "
+                     "information and no score",
+                     budget, s->length);
+}
+
 static heta_status run_all(heta_job *job, heta_error *error) {
   if (!job->session.engine) HETA_TRY(open_engine(job, error));
   enter(job, "forward");
@@ -466,6 +479,7 @@ static heta_status run_all(heta_job *job, heta_error *error) {
     job->stopped_by = NULL;
     status = HETA_OK;
   }
+  if (!status) status = note_budget(job, error);
   return status ? status : note_precision(job, error);
 }
 

@@ -132,10 +132,10 @@ static void count(heta_job *job) {
   size_t parts = job->options.parts > 1 ? job->options.parts : 1;
   for (size_t i = 0; i < session->item_count; i++) {
     const heta_i_item *item = &session->items[i];
-    size_t share = item->tolerance > 0 ? parts : 1; /* parts share the item's tokens */
+    size_t share = heta_i_shared(item) ? parts : 1;
     if (share == 1 && i % parts != (parts > 1 ? job->options.part : 0)) continue;
-    plan->at_most |= item->tolerance > 0;
-    plan->forwards += item->forwards;
+    plan->at_most |= heta_i_shared(item);
+    plan->forwards += part_of(item->forwards, share == 1 ? 0 : job->options.part, share);
     plan->reverses += item->reverses;
     plan->hvps += part_of(item->hvps, share == 1 ? 0 : job->options.part, share);
     plan->flop += item->flop / (double)share;

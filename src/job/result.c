@@ -134,6 +134,13 @@ static bool full(const double *values, size_t count) {
   return true;
 }
 
+/* Whether every token has its score, but for those that a budget left out. */
+static bool finished(const heta_i_session *s, const double *score, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (isnan(score[i]) && !(s->chosen && !s->chosen[i])) return false;
+  return true;
+}
+
 static double *blank(builder *b, size_t count) {
   double *values = take(b, count, sizeof *values);
   for (size_t i = 0; values && i < count; i++) values[i] = NAN;
@@ -172,9 +179,9 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   for (size_t c = 0; c < parts; c++) begun |= !empty(components[c], length);
   *row = (heta_row){.target = target,
                     .length = length,
-                    .status = done && full(score, length) ? HETA_ROW_COMPLETE
-                              : begun                     ? HETA_ROW_PARTIAL
-                                                          : HETA_ROW_PENDING,
+                    .status = done && finished(s, score, length) ? HETA_ROW_COMPLETE
+                              : begun                            ? HETA_ROW_PARTIAL
+                                                                 : HETA_ROW_PENDING,
                     .score = score,
                     .score_se = estimated ? score_se : NULL,
                     .signed_score = method->is_signed ? sign : NULL,
@@ -209,6 +216,19 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
   return HETA_OK;
 }
 
+/* Operations of masking the tokens that an item with a budget masked, and how many they were. */
+static double masked_flop(const heta_i_session *s, const heta_i_item *item, size_t *masked) {
+  size_t series = 0, rows = 0;
+  while (!(item->fills >> series & 1)) series++;
+  *masked = 0;
+  for (size_t i = item->token; i < item->token_end; i++) {
+    if (isnan(*heta_i_series_at(s, series, item->target, i))) continue;
+    rows += s->length - i;
+    ++*masked;
+  }
+  return heta_i_flop(s, (double)rows, (double)(*masked * s->target_count));
+}
+
 /* Samples of an item that are there, of those it could have. */
 static double done_share(const heta_i_session *s, const heta_i_item *item, uint64_t *samples) {
   uint64_t all = 0;
@@ -224,6 +244,12 @@ static double done_share(const heta_i_session *s, const heta_i_item *item, uint6
 static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attribution *a) {
   double share = 1;
   uint64_t hvps = item->hvps;
+  if (item->budget) {
+    size_t masked;
+    a->cost_flop += masked_flop(s, item, &masked);
+    a->cost_forwards += masked;
+    return;
+  }
   if (item->tolerance > 0) {
     uint64_t samples;
     share = done_share(s, item, &samples);

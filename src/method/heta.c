@@ -36,6 +36,9 @@ static const heta_option_info OPTIONS[] = {
     {"rollout", NULL, HETA_OPTION_CHOICE, 0, 0, "headwise|mean", "headwise",
      "flow along each head's own chain, or along the head-averaged attention"},
     HETA_MASK_OPTION,
+    {"information", NULL, HETA_OPTION_INTEGER, 1, 1e6, "all", "all",
+     "mask only so many tokens, those of the largest gate; the others have no information and no "
+     "score"},
     {"scale", NULL, HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",
      "divide curvature and information by their sum or maximum before they are added"},
 };
@@ -59,6 +62,12 @@ static size_t products_of(const heta_i_session *session) {
 }
 
 static size_t rank_of(const heta_i_session *session) { return sketched(session) ? RANK : 0; }
+
+/* How many tokens are masked; 0: all. */
+static size_t budget_of(const heta_i_session *session) {
+  if (heta_i_option_is(session, "information", "all")) return 0;
+  return (size_t)heta_i_option_number(session, "information");
+}
 
 static heta_status check_sketch(const heta_i_session *session, heta_error *error) {
   const char *kind = heta_i_option(session, "curvature")->text;
@@ -88,6 +97,11 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
   if (!probed(session) && heta_i_option_is(session, "probes", "auto"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--curvature gradsq is exact and takes no probes; leave --probes away");
+  if (budget_of(session) && !heta_i_option_is(session, "gate", "flow"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--information %zu masks the tokens of the largest gate, and --gate %s has "
+                       "none: leave one of the two away",
+                       budget_of(session), heta_i_option(session, "gate")->text);
   HETA_TRY(check_sketch(session, error));
   return heta_i_mask_check(session, error);
 }
@@ -121,7 +135,8 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     gradient.flop = heta_i_flop(session, n, 1);
     HETA_TRY(heta_i_add_item(session, gradient, error));
   }
-  HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE, error));
+  HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE,
+                             budget_of(session), error));
   if (!probed(session)) return HETA_OK;
   double tolerance = adaptive(session) ? heta_i_option_number(session, "tolerance") : 0;
   session->least_probes = sketched(session) ? RANK + SKETCH_LEAST : adaptive(session) ? LEAST : 2;
@@ -153,6 +168,25 @@ static heta_status run_gate(heta_i_session *session, heta_error *error) {
   return HETA_OK;
 }
 
+/* Masks the item's tokens. With a budget the gate chooses them; a part of a job that has no gate
+ * computes it to know. */
+static heta_status run_information(heta_i_session *session, const heta_i_item *item,
+                                   heta_error *error) {
+  const double *gates = session->series[GATE].values;
+  size_t numbers = session->target_count * session->length;
+  double *own = NULL;
+  heta_status status = HETA_OK;
+  if (item->budget && !session->chosen && isnan(gates[numbers - 1])) {
+    own = heta_i_allocate(numbers, sizeof *own);
+    if (!own) return heta_i_no_memory(error, "the gate", numbers * sizeof *own);
+    status = heta_i_gate(session, heta_i_option_is(session, "rollout", "headwise"), own, error);
+  }
+  if (!status && item->budget)
+    status = heta_i_choose(session, own ? own : gates, item->budget, error);
+  heta_i_free(own);
+  return status ? status : heta_i_mask_tokens(session, item, INFORMATION, CHANGE, error);
+}
+
 static heta_status run_gradient(heta_i_session *session, size_t target, heta_error *error) {
   size_t width = session->model->hyper.width;
   session->engine->api->adjoint_free(session->adjoints[target]);
@@ -172,10 +206,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   switch (item->phase) {
   case PHASE_GATE: return run_gate(session, error);
   case PHASE_GRADIENT: return run_gradient(session, item->target, error);
-  case PHASE_INFORMATION:
-    return heta_i_mask_tokens(session, item->token, item->token_end,
-                              session->series[INFORMATION].values, session->series[CHANGE].values,
-                              error);
+  case PHASE_INFORMATION: return run_information(session, item, error);
   default: break;
   }
   bool gauss_newton = heta_i_option_is(session, "curvature", "gauss-newton");

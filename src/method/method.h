@@ -30,7 +30,10 @@ typedef struct heta_i_item {
    * (stopping.c), and parts of a job share the item's tokens instead of the items. */
   double tolerance;
   size_t least; /* with a tolerance: samples before a token may stop */
-  double flop;  /* of its matrix products, at most */
+  /* Above 0: of its tokens only those that the session chose (choice.c), at most so many; parts
+   * share them as with a tolerance. */
+  size_t budget;
+  double flop; /* of its matrix products, at most */
   uint64_t forwards, reverses, hvps;
   uint64_t fixed_hvps; /* those of them that any one sample needs; the others are one a sample */
 } heta_i_item;
@@ -86,6 +89,7 @@ struct heta_i_session {
   const bool *only;    /* [length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
+  bool *chosen; /* [length]: tokens that items with a budget are about; NULL: not known yet */
   int threads;
   /* What plan says beside items: memory the method itself takes, and how few probes will do. */
   uint64_t bytes;
@@ -150,6 +154,8 @@ bool heta_i_asked(const heta_i_session *session, size_t token);
  */
 bool heta_i_due(const heta_i_session *session, const heta_i_item *item, size_t series,
                 size_t target, size_t token, size_t sample);
+/* Whether parts of a job share the item's tokens, instead of taking it as a whole or not at all. */
+bool heta_i_shared(const heta_i_item *item);
 /* Whether the token's samples reached the tolerance. */
 bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size_t series,
                     size_t target, size_t token);
@@ -165,18 +171,24 @@ size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_see
 heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
 /* Gradient of a target's objective, [length × width]. */
 heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
-/* Runs with one context token masked at a time, for tokens [token, token_end) that are asked for,
- * all targets at once. kl, change: [targets × length]; entries without effect (token after the
- * target's row) stay 0. */
-heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
-                               double *change, heta_error *error);
+/* Runs with one token of the item masked at a time, those whose number in series `kl` is due, all
+ * targets at once. Fills series `kl` and `change`; entries without effect (token after the target's
+ * row) become 0. */
+heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
+                               size_t change, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
 /* The end of the tokens from `from` on whose lanes, each from its token's row on, fill a batch;
  * *rows are theirs together. */
 size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows);
-/* Items that mask every token: chunks of about a batch. */
-heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
+/* Items that mask every token: chunks of about a batch. budget above 0: one item for so many. */
+heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, size_t budget,
                               heta_error *error);
+
+/* choice.c */
+/* Chooses the `budget` tokens of the largest gate: of several targets the largest of each token's
+ * counts; of equal ones the first. gates: [targets × length]. Once chosen, it stays. */
+heta_status heta_i_choose(heta_i_session *session, const double *gates, size_t budget,
+                          heta_error *error);
 
 /* gate.c */
 /* M of HETA for every target; rows of `out` [targets × length], zero beyond a target's context. */

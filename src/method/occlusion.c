@@ -15,12 +15,11 @@ static const heta_option_info OPTIONS[] = {
 static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "kl", 1, error));
   HETA_TRY(heta_i_add_series(session, "logprob_change", 1, error));
-  return heta_i_mask_items(session, 0, 1u << KL | 1u << CHANGE, error);
+  return heta_i_mask_items(session, 0, 1u << KL | 1u << CHANGE, 0, error);
 }
 
 static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
-  return heta_i_mask_tokens(session, item->token, item->token_end, session->series[KL].values,
-                            session->series[CHANGE].values, error);
+  return heta_i_mask_tokens(session, item, KL, CHANGE, error);
 }
 
 static void finish(const heta_i_session *session, size_t target, size_t length, double **components,

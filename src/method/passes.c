@@ -174,16 +174,28 @@ static heta_status masked_open(const heta_i_session *session, size_t count, mask
   return heta_i_no_memory(error, "masked runs", count * (targets + width) * sizeof(double));
 }
 
-heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t token_end, double *kl,
-                               double *change, heta_error *error) {
+/* The tokens of an item that some target still wants masked. */
+static size_t due_tokens(const heta_i_session *session, const heta_i_item *item, size_t series,
+                         size_t *tokens) {
+  size_t count = 0;
+  for (size_t i = item->token; i < item->token_end; i++) {
+    bool due = false;
+    for (size_t t = 0; t < session->target_count; t++)
+      due |= heta_i_due(session, item, series, t, i, 0);
+    if (due) tokens[count++] = i;
+  }
+  return count;
+}
+
+heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
+                               size_t change, heta_error *error) {
   size_t count = 0, targets = session->target_count;
   size_t width = session->model->hyper.width;
   bool attend = heta_i_option_is(session, "mask", "attend"), foils = false;
   masked m = {0};
   heta_status status;
-  HETA_GO(masked_open(session, token_end - token, &m, error));
-  for (size_t i = token; i < token_end; i++)
-    if (heta_i_asked(session, i)) m.tokens[count++] = i;
+  HETA_GO(masked_open(session, item->token_end - item->token, &m, error));
+  count = due_tokens(session, item, kl, m.tokens);
   if (!count) goto done;
   HETA_GO(clean_objective(session, m.clean, error));
   for (size_t t = 0; t < targets; t++) {
@@ -220,15 +232,14 @@ heta_status heta_i_mask_tokens(heta_i_session *session, size_t token, size_t tok
   HETA_GO(session->engine->api->lanes(session->engine, m.lanes, count, &readout, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t l = 0; l < count; l++) {
-      size_t at = t * session->length + m.tokens[l];
-      if (m.tokens[l] > m.rows[t]) {
-        kl[at] = change[at] = 0;
-        continue;
-      }
+      double *lost = heta_i_series_at(session, kl, t, m.tokens[l]);
+      double *changed = heta_i_series_at(session, change, t, m.tokens[l]);
+      *lost = *changed = 0;
+      if (m.tokens[l] > m.rows[t]) continue;
       double value = m.logprob[l * targets + t];
       if (session->targets[t].foil >= 0) value -= m.foil[l * targets + t];
-      kl[at] = m.kl[l * targets + t];
-      change[at] = m.clean[t] - value;
+      *lost = m.kl[l * targets + t];
+      *changed = m.clean[t] - value;
     }
 done:
   masked_free(&m);
@@ -241,12 +252,15 @@ size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows) {
   return to;
 }
 
-heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills,
+heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, size_t budget,
                               heta_error *error) {
-  for (size_t from = 0, to; from < session->length; from = to) {
-    size_t rows;
-    to = heta_i_chunk(session, from, &rows);
-    double count = (double)(to - from);
+  size_t n = session->length;
+  for (size_t from = 0, to; from < n; from = to) {
+    size_t rows, lanes;
+    to = budget ? n : heta_i_chunk(session, from, &rows);
+    lanes = budget && budget < n ? budget : to - from;
+    if (budget) rows = lanes * n - lanes * (lanes - 1) / 2; /* the longest lanes, at most */
+    double count = (double)lanes;
     HETA_TRY(
         heta_i_add_item(session,
                         (heta_i_item){.phase = phase,
@@ -256,7 +270,8 @@ heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills
                                       .token_end = to,
                                       .sample_end = 1,
                                       .fills = fills,
-                                      .forwards = to - from,
+                                      .budget = budget,
+                                      .forwards = lanes,
                                       .flop = heta_i_flop(session, (double)rows,
                                                           count * (double)session->target_count)},
                         error));

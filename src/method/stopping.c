@@ -26,6 +26,7 @@ bool heta_i_wanted(const heta_i_session *session, const heta_i_item *item, size_
                    size_t target, size_t token, size_t sample) {
   const double *samples = heta_i_series_at(session, series, target, token);
   if (!isnan(samples[sample])) return false;
+  if (item->budget && session->chosen && !session->chosen[token]) return false;
   return !(item->tolerance > 0) || !met(samples, sample, item->least, item->tolerance);
 }
 
@@ -33,9 +34,11 @@ bool heta_i_asked(const heta_i_session *session, size_t token) {
   return !session->only || session->only[token];
 }
 
+bool heta_i_shared(const heta_i_item *item) { return item->tolerance > 0 || item->budget > 0; }
+
 static bool owned(const heta_i_session *session, const heta_i_item *item, size_t token) {
   if (!heta_i_asked(session, token)) return false;
-  return !(item->tolerance > 0) || session->parts <= 1 || token % session->parts == session->part;
+  return !heta_i_shared(item) || session->parts <= 1 || token % session->parts == session->part;
 }
 
 bool heta_i_due(const heta_i_session *session, const heta_i_item *item, size_t series,
