@@ -1,5 +1,6 @@
 /* attribute.c: `heta attribute`, from the command line to written results. */
 #include "cli/assertion.h"
+#include "cli/batch.h"
 #include "cli/interrupt.h"
 #include "cli/preview.h"
 #include "cli/progress.h"
@@ -192,6 +193,7 @@ static int run(void *arguments) {
   cli_request *request = arguments;
   char message[CLI_MESSAGE];
   cli_question question;
+  if (request->batch) return cli_batch_run(request);
   heta_model *model;
   if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
   int code = cli_output_check(&request->output);
@@ -224,6 +226,9 @@ static const cli_option options[] = {
     {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL, "no progress"},
 
     CLI_LIMIT_OPTIONS,
+    {0, "batch", NULL, CLI_TEXT, FIELD(batch), "FILE", 0, 0, 0, NULL,
+     "explain each line of FILE.jsonl, an example with text, target …; -o FILE.jsonl gets a line "
+     "for each, and the same command goes on where it was stopped"},
     {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
      "do part K of N; heta merge joins the parts"},
     {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,

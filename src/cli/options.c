@@ -104,22 +104,8 @@ static bool list_add(parser *p, cli_list *list, const char *text) {
   return true;
 }
 
-static bool refuse_choice(parser *p, const char *shown, const char *value, const char *choices) {
-  char readable[160];
-  size_t used = 0;
-  for (const char *c = choices; *c && used + 3 < sizeof readable; c++) {
-    if (*c == '|')
-      readable[used++] = ',', readable[used++] = ' ';
-    else
-      readable[used++] = *c;
-  }
-  readable[used] = 0;
-  return refuse(p, "%s: '%s' is not one of %s", shown, value, readable);
-}
-
 /* Stores a value; `shown` is the option as it was typed, "--threads" or "-t". */
 static bool store(parser *p, const cli_option *option, const char *shown, const char *value) {
-  void *field = p->arguments + option->offset;
   size_t index = (size_t)(option - p->command->options);
   for (size_t i = 0; i < p->command->option_count; i++) {
     const cli_option *other = &p->command->options[i];
@@ -130,41 +116,22 @@ static bool store(parser *p, const cli_option *option, const char *shown, const 
     return refuse(p, "%s is given twice", shown);
   }
   p->seen[index] = true;
-  switch (option->kind) {
-  case CLI_FLAG: *(bool *)field = true; return true;
-  case CLI_TEXT: *(const char **)field = value; return true;
-  case CLI_LIST: return list_add(p, field, value);
-  case CLI_COUNT:
-    if (cli_read_count(value, option->minimum, option->maximum, field)) return true;
-    if (option->maximum == UINT64_MAX) {
-      return refuse(p, "%s: '%s' is not a whole number below 2^64", shown, value);
-    }
-    return refuse(p, "%s: '%s' is not a whole number from %llu to %llu", shown, value,
-                  (unsigned long long)option->minimum, (unsigned long long)option->maximum);
-  case CLI_SIZE:
-    if (cli_read_size(value, field)) return true;
-    return refuse(p, "%s: '%s' is not a size such as 1.3G, 800M or 512MiB", shown, value);
-  case CLI_DURATION:
-    if (cli_read_duration(value, field)) return true;
-    return refuse(p, "%s: '%s' is not a duration such as 90s, 2m or 1h30m", shown, value);
-  case CLI_CHOICE: {
-    int choice = cli_read_choice(value, option->argument);
-    if (choice < 0) return refuse_choice(p, shown, value, option->argument);
-    *(int *)field = choice;
-    return true;
-  }
-  case CLI_PART:
-    if (cli_read_part(value, field)) return true;
-    return refuse(p, "%s: '%s' is not a part such as 1/4 (the first of four)", shown, value);
-  case CLI_SPAN:
-    if (cli_read_span(value, field)) return true;
-    return refuse(p, "%s: '%s' is not a span such as 3:9 (bytes 3 to 8 of the answer)", shown,
-                  value);
-  }
-  return false;
+  if (option->kind == CLI_LIST)
+    return list_add(p, (cli_list *)(void *)(p->arguments + option->offset), value);
+  return cli_store(option, p->arguments, shown, value, p->message);
 }
 
 /* ---- Options ------------------------------------------------------------------------------- */
+
+const cli_option *cli_find_option(const cli_command *command, const char *name, size_t length) {
+  for (size_t i = 0; i < command->option_count; i++) {
+    const cli_option *option = &command->options[i];
+    if (same_name(option->name, name, length) || same_name(option->alias, name, length)) {
+      return option;
+    }
+  }
+  return NULL;
+}
 
 const heta_option_info *cli_method_option(const heta_method_info *method, const char *name,
                                           size_t length) {
@@ -215,9 +182,8 @@ static bool read_long(parser *p, const char *word) {
   char shown[80];
   snprintf(shown, sizeof shown, "--%.*s", (int)length, name);
   if (same_name("help", name, length) && !value) return p->parsed->help = true;
-  for (size_t i = 0; i < p->command->option_count; i++) {
-    const cli_option *option = &p->command->options[i];
-    if (!same_name(option->name, name, length) && !same_name(option->alias, name, length)) continue;
+  const cli_option *option = cli_find_option(p->command, name, length);
+  if (option) {
     if (option->kind == CLI_FLAG && value) return refuse(p, "%s takes no value", shown);
     if (option->kind != CLI_FLAG && !value) {
       value = take_value(p, shown, option->argument);
@@ -226,8 +192,8 @@ static bool read_long(parser *p, const char *word) {
     return store(p, option, shown, value);
   }
   for (size_t m = 0; p->command->method_options && m < heta_method_count(); m++) {
-    const heta_option_info *option = cli_method_option(heta_method_at(m), name, length);
-    if (option) return read_method_option(p, option, shown, value);
+    const heta_option_info *own = cli_method_option(heta_method_at(m), name, length);
+    if (own) return read_method_option(p, own, shown, value);
   }
   return refuse_unknown(p, name, length);
 }

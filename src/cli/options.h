@@ -77,6 +77,12 @@ bool cli_parse(const cli_command *command, int count, char *const *words, int wh
                char *const *whole, void *arguments, char message[CLI_MESSAGE]);
 void cli_release(const cli_command *command, void *arguments);
 
+/* The command's option of a name or alias, or NULL; '_' and '-' are the same. */
+const cli_option *cli_find_option(const cli_command *command, const char *name, size_t length);
+/* Fills the field of an option that is no list with a value as it is typed (of a flag: none).
+ * `shown` names the option in the sentence that a failure writes into `message`. values.c */
+bool cli_store(const cli_option *option, void *arguments, const char *shown, const char *value,
+               char message[CLI_MESSAGE]);
 /* The method's row for an option name or alias, or NULL. '_' and '-' are the same in names. */
 const heta_option_info *cli_method_option(const heta_method_info *method, const char *name,
                                           size_t length);

@@ -26,7 +26,7 @@ void cli_request_defaults(void *arguments) {
   request->seed = options.seed;
 }
 
-bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
+bool cli_request_check_method(const cli_request *request, char message[CLI_MESSAGE]) {
   const heta_method_info *method = heta_method_find(request->method);
   if (!method) {
     cli_unknown_method(request->method, message);
@@ -40,6 +40,11 @@ bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
              method->name, method->name);
     return false;
   }
+  return true;
+}
+
+bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
+  if (!cli_request_check_method(request, message)) return false;
   bool answer = request->target || request->target_file || request->predict;
   if ((request->span_text || request->span.end) && !answer) {
     snprintf(message, CLI_MESSAGE,
@@ -100,10 +105,13 @@ int cli_question_read(cli_request *request, cli_question *question) {
                                "answer: give the text with -p TEXT or -f FILE");
   }
   int code = cli_read_input(&request->input, NULL, &question->text);
+  return code ? code : cli_answer_read(request, &question->answer);
+}
+
+int cli_answer_read(cli_request *request, cli_text *answer) {
+  const char *file = request->target_file;
+  int code = file ? cli_read_text_file(file, answer) : CLI_DONE;
   if (code || !file) return code;
-  cli_text *answer = &question->answer;
-  code = cli_read_text_file(file, answer);
-  if (code) return code;
   size_t whole = strlen(answer->bytes);
   if (whole < answer->size) {
     return cli_fail(CLI_USAGE, "--target-file %s has a NUL byte at offset %zu, and is no text",

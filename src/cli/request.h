@@ -12,6 +12,7 @@ typedef struct cli_request {
   cli_input input;
   const char *target; /* --target, or what --target-file holds once it is read */
   const char *target_file;
+  const char *batch; /* --batch: the file of examples */
   cli_span span;
   const char *span_text;
   uint64_t predict; /* --predict, 0: not given */
@@ -84,6 +85,10 @@ typedef struct cli_question {
 } cli_question;
 int cli_question_read(cli_request *request, cli_question *question);
 void cli_question_free(cli_question *question);
+/* The answer alone; nothing without --target-file. The caller frees answer->bytes. */
+int cli_answer_read(cli_request *request, cli_text *answer);
+/* Only that the method exists and has the options that were given. */
+bool cli_request_check_method(const cli_request *request, char message[CLI_MESSAGE]);
 /* The sentence for a method that does not exist, with the nearest name. */
 void cli_unknown_method(const char *name, char message[CLI_MESSAGE]);
 /* As the library takes it; borrows everything from the request. No callbacks. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,4 +112,71 @@ int cli_read_choice(const char *text, const char *choices) {
     if (!choices[width]) return -1;
     choices += width + 1;
   }
+}
+
+/* ---- Fields -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static bool refuse(char message[CLI_MESSAGE],
+                                                         const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, CLI_MESSAGE, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+static bool refuse_choice(char message[CLI_MESSAGE], const char *shown, const char *value,
+                          const char *choices) {
+  char readable[160];
+  size_t used = 0;
+  for (const char *c = choices; *c && used + 3 < sizeof readable; c++) {
+    if (*c == '|')
+      readable[used++] = ',', readable[used++] = ' ';
+    else
+      readable[used++] = *c;
+  }
+  readable[used] = 0;
+  return refuse(message, "%s: '%s' is not one of %s", shown, value, readable);
+}
+
+static bool refuse_count(char message[CLI_MESSAGE], const cli_option *option, const char *shown,
+                         const char *value) {
+  if (option->maximum == UINT64_MAX) {
+    return refuse(message, "%s: '%s' is not a whole number below 2^64", shown, value);
+  }
+  return refuse(message, "%s: '%s' is not a whole number from %llu to %llu", shown, value,
+                (unsigned long long)option->minimum, (unsigned long long)option->maximum);
+}
+
+bool cli_store(const cli_option *option, void *arguments, const char *shown, const char *value,
+               char message[CLI_MESSAGE]) {
+  void *field = (char *)arguments + option->offset;
+  switch (option->kind) {
+  case CLI_FLAG: *(bool *)field = true; return true;
+  case CLI_TEXT: *(const char **)field = value; return true;
+  case CLI_LIST: return refuse(message, "%s is a list", shown);
+  case CLI_COUNT:
+    return cli_read_count(value, option->minimum, option->maximum, field) ||
+           refuse_count(message, option, shown, value);
+  case CLI_SIZE:
+    return cli_read_size(value, field) ||
+           refuse(message, "%s: '%s' is not a size such as 1.3G, 800M or 512MiB", shown, value);
+  case CLI_DURATION:
+    return cli_read_duration(value, field) ||
+           refuse(message, "%s: '%s' is not a duration such as 90s, 2m or 1h30m", shown, value);
+  case CLI_CHOICE: {
+    int choice = cli_read_choice(value, option->argument);
+    if (choice < 0) return refuse_choice(message, shown, value, option->argument);
+    *(int *)field = choice;
+    return true;
+  }
+  case CLI_PART:
+    return cli_read_part(value, field) ||
+           refuse(message, "%s: '%s' is not a part such as 1/4 (the first of four)", shown, value);
+  case CLI_SPAN:
+    return cli_read_span(value, field) ||
+           refuse(message, "%s: '%s' is not a span such as 3:9 (bytes 3 to 8 of the answer)", shown,
+                  value);
+  }
+  return false;
 }

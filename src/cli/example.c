@@ -1,0 +1,327 @@
+/* example.c: a line of a batch as a request. Its keys are options of `heta attribute`, without the
+ * dashes; the command line's own options hold for the examples that do not say otherwise. */
+#include "cli/example.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Options that a line may give; besides id, text and the options of its method. */
+static const char *const ASKABLE[] = {"target", "predict", "last",    "span",   "span-text", "foil",
+                                      "join",   "bos",     "special", "method", "seed"};
+/* Those that decide its result, too. */
+static const char *const COMMON[] = {"backend", "precision", "level"};
+enum { ASKABLES = sizeof ASKABLE / sizeof *ASKABLE, COMMONS = sizeof COMMON / sizeof *COMMON };
+
+__attribute__((format(printf, 3, 4))) static bool refuse(cli_example *e, const char *field,
+                                                         const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(e->message, sizeof e->message, format, arguments);
+  va_end(arguments);
+  snprintf(e->field, sizeof e->field, "%s", field);
+  e->refused = true;
+  return false;
+}
+
+/* ---- Values as the command line has them ---------------------------------------------------- */
+
+/* Keeps a text for as long as the example lives; NULL without memory. */
+static const char *keep(cli_example *e, const char *text) {
+  json_t *string = json_string(text);
+  return json_array_append_new(e->values, string) == 0 ? json_string_value(string) : NULL;
+}
+
+/* A number in the fewest digits that read back the same. */
+static const char *number_text(cli_example *e, double number) {
+  char text[40];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, number);
+    if (strtod(text, NULL) == number) break;
+  }
+  return keep(e, text);
+}
+
+static bool is_span(const json_t *value) {
+  return json_array_size(value) == 2 && json_is_integer(json_array_get(value, 0)) &&
+         json_is_integer(json_array_get(value, 1));
+}
+
+/* What would stand behind the option; NULL after refusing. */
+static const char *value_text(cli_example *e, const char *key, const json_t *value, bool span) {
+  const char *text = NULL;
+  char room[64];
+  if (json_is_string(value)) {
+    return json_string_value(value);
+  } else if (json_is_integer(value)) {
+    snprintf(room, sizeof room, "%lld", (long long)json_integer_value(value));
+    text = keep(e, room);
+  } else if (json_is_real(value)) {
+    text = number_text(e, json_real_value(value));
+  } else if (span && is_span(value)) {
+    snprintf(room, sizeof room, "%lld:%lld",
+             (long long)json_integer_value(json_array_get(value, 0)),
+             (long long)json_integer_value(json_array_get(value, 1)));
+    text = keep(e, room);
+  } else {
+    refuse(e, key, "\"%.40s\" takes a string or a number%s", key,
+           span ? ", or a pair such as [3, 9]" : "");
+    return NULL;
+  }
+  if (!text) refuse(e, key, "out of memory");
+  return text;
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *const *names, size_t count, const char *name) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(names[i], name) == 0) return true;
+  return false;
+}
+
+static void clear(const cli_option *option, cli_request *request) {
+  void *field = (char *)request + option->offset;
+  switch (option->kind) {
+  case CLI_FLAG: *(bool *)field = false; break;
+  case CLI_TEXT: *(const char **)field = NULL; break;
+  case CLI_COUNT: *(uint64_t *)field = 0; break;
+  case CLI_SPAN: *(cli_span *)field = (cli_span){0}; break;
+  default: break; /* no others have rivals among those that a line may give */
+  }
+}
+
+/* What the command line says in the option's place holds no longer. The same or a rival under
+ * another key of the line is a contradiction. */
+static bool displace(cli_example *e, const cli_option *option, const char *key) {
+  const char *name;
+  json_t *value;
+  json_object_foreach(e->object, name, value) {
+    const cli_option *other = cli_find_option(&cli_attribute, name, strlen(name));
+    bool rival = other && option->rivals && other->rivals == option->rivals;
+    if (strcmp(name, key) == 0 || json_is_false(value) || !(rival || other == option)) continue;
+    return refuse(e, key, "\"%.40s\" and \"%.40s\" exclude each other", key, name);
+  }
+  for (size_t i = 0; option->rivals && i < cli_attribute.option_count; i++) {
+    const cli_option *other = &cli_attribute.options[i];
+    if (other->rivals == option->rivals) clear(other, &e->request);
+  }
+  return true;
+}
+
+static bool take_option(cli_example *e, const cli_option *option, const char *key,
+                        const json_t *value) {
+  char shown[64];
+  snprintf(shown, sizeof shown, "\"%.40s\"", key);
+  if (option->kind == CLI_FLAG) {
+    if (!json_is_boolean(value)) return refuse(e, key, "%s takes true or false", shown);
+    clear(option, &e->request);
+    if (json_is_false(value)) return true;
+    if (!displace(e, option, key)) return false;
+    *(bool *)((char *)&e->request + option->offset) = true;
+    return true;
+  }
+  const char *text = value_text(e, key, value, option->kind == CLI_SPAN);
+  if (!text || !displace(e, option, key)) return false;
+  char message[CLI_MESSAGE];
+  if (cli_store(option, &e->request, shown, text, message)) return true;
+  return refuse(e, key, "%s", message);
+}
+
+static bool take_method_option(cli_example *e, const heta_option_info *info, const char *key,
+                               const json_t *value) {
+  cli_parsed *parsed = &e->request.parsed;
+  const char *text = json_is_boolean(value) ? json_is_true(value) ? "yes" : "no"
+                                            : value_text(e, key, value, false);
+  if (!text) return false;
+  size_t at = 0;
+  while (at < parsed->method_option_count &&
+         strcmp(parsed->method_options[at].name, info->name) != 0)
+    at++;
+  parsed->method_options[at] = (heta_option){.name = info->name, .value = text};
+  if (at == parsed->method_option_count) parsed->method_option_count++;
+  return true;
+}
+
+static bool refuse_key(cli_example *e, const char *key) {
+  cli_nearest nearest = {.name = key, .length = strlen(key)};
+  cli_nearest_try(&nearest, "id");
+  cli_nearest_try(&nearest, "text");
+  for (size_t i = 0; i < ASKABLES; i++) cli_nearest_try(&nearest, ASKABLE[i]);
+  for (size_t m = 0; m < heta_method_count(); m++) {
+    const heta_method_info *method = heta_method_at(m);
+    for (size_t i = 0; i < method->option_count; i++)
+      cli_nearest_try(&nearest, method->options[i].name);
+  }
+  if (nearest.best) {
+    return refuse(e, key, "an example has no \"%.40s\": did you mean \"%s\"?", key, nearest.best);
+  }
+  return refuse(e, key,
+                "an example has no \"%.40s\": it has id, text, target, predict, last, span, "
+                "span-text, foil, join, bos, special, method, seed, and options of the method",
+                key);
+}
+
+static bool take_id(cli_example *e, json_t *value) {
+  bool fine = json_is_integer(value) || (json_is_string(value) && *json_string_value(value));
+  if (!fine) return refuse(e, "id", "\"id\" is a string that is not empty, or a whole number");
+  e->id = value;
+  return true;
+}
+
+static bool take_key(cli_example *e, const char *key, json_t *value) {
+  if (strcmp(key, "id") == 0 || strcmp(key, "method") == 0) return true; /* taken before */
+  if (strcmp(key, "text") == 0) {
+    if (!json_is_string(value) || !json_string_length(value)) {
+      return refuse(e, key, "\"text\" is a string that is not empty");
+    }
+    e->text = json_string_value(value);
+    return true;
+  }
+  size_t length = strlen(key);
+  const cli_option *option = cli_find_option(&cli_attribute, key, length);
+  if (option && is_one_of(ASKABLE, ASKABLES, option->name)) {
+    return take_option(e, option, key, value);
+  }
+  for (size_t m = 0; !option && m < heta_method_count(); m++) {
+    const heta_option_info *info = cli_method_option(heta_method_at(m), key, length);
+    if (info) return take_method_option(e, info, key, value);
+  }
+  return refuse_key(e, key);
+}
+
+/* The command line's method options: those that the example's method has, when it names one. */
+static bool take_methods(cli_example *e, const cli_request *common) {
+  cli_parsed *parsed = &e->request.parsed;
+  const json_t *named = json_object_get(e->object, "method");
+  const cli_parsed *given = &common->parsed;
+  size_t room = given->method_option_count + json_object_size(e->object) + 1;
+  parsed->method_options = calloc(room, sizeof *parsed->method_options);
+  parsed->method_option_count = 0;
+  if (!parsed->method_options) return refuse(e, "", "out of memory");
+  if (named) {
+    if (!json_is_string(named)) return refuse(e, "method", "\"method\" is the name of a method");
+    e->request.method = json_string_value(named);
+  }
+  const heta_method_info *method = heta_method_find(e->request.method);
+  if (!method) {
+    char message[CLI_MESSAGE];
+    cli_unknown_method(e->request.method, message);
+    return refuse(e, "method", "%s", message);
+  }
+  for (size_t i = 0; i < given->method_option_count; i++) {
+    const heta_option *option = &given->method_options[i];
+    if (named && !cli_method_option(method, option->name, strlen(option->name))) continue;
+    parsed->method_options[parsed->method_option_count++] = *option;
+  }
+  return true;
+}
+
+/* ---- The command line that asks the same ---------------------------------------------------- */
+
+/* value: NULL for a flag. */
+static void add_word(cli_example *e, const char *name, const char *value) {
+  json_t *word = value ? json_sprintf("--%s=%s", name, value) : json_sprintf("--%s", name);
+  if (json_array_append_new(e->words, word) != 0) refuse(e, "", "out of memory");
+}
+
+static void add_option(cli_example *e, const cli_option *option) {
+  const void *field = (const char *)&e->request + option->offset;
+  const char *text = NULL;
+  char room[64];
+  switch (option->kind) {
+  case CLI_FLAG:
+    if (*(const bool *)field) add_word(e, option->name, NULL);
+    return;
+  case CLI_TEXT: text = *(const char *const *)field; break;
+  case CLI_COUNT:
+    if (!*(const uint64_t *)field) return;
+    snprintf(room, sizeof room, "%llu", (unsigned long long)*(const uint64_t *)field);
+    text = room;
+    break;
+  case CLI_CHOICE: {
+    const char *choice = option->argument;
+    int index = *(const int *)field;
+    if (!index) return;
+    for (; index; index--) choice += strcspn(choice, "|") + 1;
+    snprintf(room, sizeof room, "%.*s", (int)strcspn(choice, "|"), choice);
+    text = room;
+    break;
+  }
+  case CLI_SPAN: {
+    const cli_span *span = field;
+    if (!span->end) return;
+    snprintf(room, sizeof room, "%zu:%zu", span->start, span->end);
+    text = room;
+    break;
+  }
+  default: return;
+  }
+  if (text) add_word(e, option->name, text);
+}
+
+static void build_words(cli_example *e) {
+  const cli_parsed *parsed = &e->request.parsed;
+  json_array_append_new(e->words, json_string("heta"));
+  json_array_append_new(e->words, json_string(cli_attribute.name));
+  add_word(e, "model", e->request.model);
+  add_word(e, "prompt", e->text);
+  for (size_t i = 0; i < cli_attribute.option_count; i++) {
+    const cli_option *option = &cli_attribute.options[i];
+    if (is_one_of(ASKABLE, ASKABLES, option->name) || is_one_of(COMMON, COMMONS, option->name)) {
+      add_option(e, option);
+    }
+  }
+  for (size_t i = 0; i < parsed->method_option_count; i++) {
+    const heta_option *option = &parsed->method_options[i];
+    add_word(e, option->name, option->value);
+  }
+}
+
+/* ---- The line ------------------------------------------------------------------------------- */
+
+static bool read_object(cli_example *e, const cli_request *common) {
+  json_t *id = json_object_get(e->object, "id");
+  const char *key;
+  json_t *value;
+  if (id && !take_id(e, id)) return false;
+  if (!take_methods(e, common)) return false;
+  json_object_foreach(e->object, key, value) {
+    if (!take_key(e, key, value)) return false;
+  }
+  if (!e->text) return refuse(e, "text", "\"text\" is missing: the text that is explained");
+  char message[CLI_MESSAGE];
+  if (!cli_request_check(&e->request, message)) return refuse(e, "", "%s", message);
+  build_words(e);
+  return !e->refused;
+}
+
+void cli_example_read(const cli_request *common, const char *bytes, size_t size, size_t line,
+                      cli_example *out) {
+  json_error_t problem;
+  *out = (cli_example){.line = line, .request = *common};
+  out->request.parsed.method_options = NULL;
+  out->request.parsed.method_option_count = 0;
+  out->values = json_array();
+  out->words = json_array();
+  out->object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &problem);
+  if (!out->values || !out->words) {
+    refuse(out, "", "out of memory");
+  } else if (!out->object) {
+    refuse(out, "", "the line is not JSON: %.300s", problem.text[0] ? problem.text : "no memory");
+    out->column = problem.column > 0 ? (size_t)problem.column : 1;
+  } else if (!json_is_object(out->object)) {
+    refuse(out, "", "the line is not an object, {\"text\": …}");
+    out->column = 1;
+  } else {
+    read_object(out, common);
+  }
+}
+
+void cli_example_free(cli_example *example) {
+  free(example->request.parsed.method_options);
+  json_decref(example->values);
+  json_decref(example->words);
+  json_decref(example->object);
+  *example = (cli_example){0};
+}
