@@ -9,8 +9,8 @@ import pathlib
 import re
 import sys
 
-ROW = ["base", "result", "format", "text", "model", "backend", "engine", "method", "job", "report",
-       "store", "pull", "cli"]
+ROW = ["base", "result", "format", "text", "model", "backend", "engine", "method", "metric", "job",
+       "report", "store", "pull", "cli"]
 LESS = {"result": {"base"}, "report": {"base", "result"},
         "store": {"base", "format", "text", "model"}, "pull": {"base", "format"}, "cli": {"pull"}}
 # The name mangling that lets engine and reference kernels be compiled once per precision.

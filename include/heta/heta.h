@@ -628,6 +628,94 @@ HETA_API heta_status heta_report_write(const heta_attribution *attribution, cons
                                        const heta_report_options *options, heta_write_fn write,
                                        void *context, heta_error *error);
 
+/* ---- Metrics ------------------------------------------------------------------------------- */
+
+/* One number, or curve, that a metric gives. Static. */
+typedef struct heta_measure_info {
+  const char *name; /* "deletion_auc": no other metric has one of the same name */
+  const char *text; /* one line */
+  int better;       /* 1: higher is better, -1: lower is better, 0: neither */
+  size_t points;    /* 1: a number; more: a curve over the fractions 0 … 1 of the context */
+  /* Over many questions the measure is reported as the logarithm of its sum over the sum of this
+   * one; NULL: as its mean. */
+  const char *over;
+} heta_measure_info;
+
+enum { HETA_METRIC_NEEDS_MODEL = 1, HETA_METRIC_NEEDS_GOLD = 2, HETA_METRIC_NEEDS_DISTRACTOR = 4 };
+
+/* What a metric is. Static. */
+typedef struct heta_metric_info {
+  const char *name;    /* "deletion" */
+  const char *summary; /* one line */
+  const char *about;   /* what it computes, and what was decided where the source is silent */
+  const char *source;  /* paper or definition */
+  unsigned needs;      /* HETA_METRIC_NEEDS_… */
+  const heta_measure_info *measures;
+  size_t measure_count;
+} heta_metric_info;
+
+HETA_API size_t heta_metric_count(void);
+HETA_API const heta_metric_info *heta_metric_at(size_t index);       /* NULL beyond the last */
+HETA_API const heta_metric_info *heta_metric_find(const char *name); /* NULL if unknown */
+
+typedef struct heta_metric_options {
+  size_t struct_size;
+  const char
+      *mask;      /* what replaces a removed token: "zero", "mean", "unk", "eos", "pad", "token:ID"
+                   */
+  size_t draws;   /* of soft masks; 1 to 10000 */
+  size_t subsets; /* of "faithfulness-error"; 1 to 100000 */
+  uint64_t seed;  /* of draws and subsets: the same for all scores, so that they are compared on
+                     equal terms */
+  int threads;    /* 0: one per core this process may use */
+  heta_backend backend;
+  heta_precision precision;
+  bool (*stop)(void *context); /* polled in every pass; true ends it with HETA_E_CANCELLED */
+  void *context;
+} heta_metric_options;
+
+HETA_API heta_metric_options heta_metric_options_default(void);
+
+/* Scores of one target, to be judged. Arrays have `length` entries, one per context token. */
+typedef struct heta_scored {
+  size_t struct_size;
+  const int32_t *tokens; /* the context */
+  size_t length;
+  int32_t target;
+  const double *score;           /* at least 0: shares of mass are taken from it */
+  const double *signed_score;    /* tokens are ranked by it; NULL: by score */
+  const bool *set_apart;         /* never removed and not ranked, such as BOS; NULL: none */
+  const bool *gold, *distractor; /* evidence and bait; NULL: not known */
+  const bool *support; /* the segment in which the evidence lies; NULL: the evidence itself */
+} heta_scored;
+
+typedef struct heta_measure {
+  const heta_measure_info *info;
+  const double *values; /* info->points numbers; NaN: not defined for this question */
+} heta_measure;
+
+/* Holds an engine between questions. Belongs to one thread at a time. */
+typedef struct heta_evaluator heta_evaluator;
+
+/* model: NULL when only metrics without HETA_METRIC_NEEDS_MODEL are asked. options: NULL for the
+ * defaults. The caller owns *out. Errors: HETA_E_ARGUMENT, HETA_E_MEMORY. */
+HETA_API heta_status heta_evaluator_open(const heta_model *model,
+                                         const heta_metric_options *options, heta_evaluator **out,
+                                         heta_error *error);
+HETA_API void heta_evaluator_close(heta_evaluator *evaluator); /* NULL is accepted */
+/* Judges scores by a metric. *out has the metric's measures in their order, borrowed until the next
+ * call. Errors: HETA_E_ARGUMENT (an unknown metric; something it needs is missing; scores that are
+ * not finite; a context that is empty, too long, or has ids outside the vocabulary),
+ * HETA_E_CANCELLED, HETA_E_NONFINITE, HETA_E_MEMORY. */
+HETA_API heta_status heta_evaluate(heta_evaluator *evaluator, const char *metric,
+                                   const heta_scored *scored, const heta_measure **out,
+                                   heta_error *error);
+/* Forward passes over (part of) a context of this length that a metric takes, and their
+ * floating-point operations, at most. 0 without a model. */
+HETA_API heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *metric,
+                                         size_t length, uint64_t *forwards, double *flop,
+                                         heta_error *error);
+
 /* ---- Self-check ---------------------------------------------------------------------------- */
 
 typedef struct heta_check_item {

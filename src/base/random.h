@@ -13,8 +13,12 @@ typedef enum heta_i_stream {
   HETA_STREAM_NOISE_MASK = 3,  /* the `noise` mask's sentinel embedding */
   HETA_STREAM_RANDOM_METHOD = 4,
   HETA_STREAM_CHECK = 5,
-  HETA_STREAM_SKETCH = 6, /* a direction over the whole context, for the shared sketch */
-  HETA_STREAM_FREE = 7    /* a direction that no product is taken with */
+  HETA_STREAM_SKETCH = 6,        /* a direction over the whole context, for the shared sketch */
+  HETA_STREAM_FREE = 7,          /* a direction that no product is taken with */
+  HETA_STREAM_SOFT_MASK = 32,    /* which elements a soft mask keeps */
+  HETA_STREAM_SOFT_CONTROL = 33, /* the random scores that soft masks are compared with */
+  HETA_STREAM_SOFT_SHUFFLE = 34, /* the order of permuted scores */
+  HETA_STREAM_SUBSET = 35        /* subsets of the context */
 } heta_i_stream;
 
 /* Philox4x32-10 (Salmon et al., SC 2011): 128 random bits for a counter under a key. */

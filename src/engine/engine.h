@@ -89,11 +89,13 @@ typedef struct heta_i_seed {
 typedef struct heta_i_readout {
   size_t rows;
   const size_t *row;
-  const int32_t *token;        /* one per row */
-  const int32_t *foil;         /* one per row, or NULL */
-  const heta_i_run *reference; /* for kl: a run with the same target rows, in the same order */
+  const int32_t *token; /* one per row */
+  const int32_t *foil;  /* one per row, or NULL */
+  const heta_i_run
+      *reference; /* for kl and hellinger: a run with the same target rows, in the same order */
   double *logprob, *foil_logprob;
-  double *kl; /* KL(reference ‖ lane), nats, at least 0 */
+  double *kl;        /* KL(reference ‖ lane), nats, at least 0 */
+  double *hellinger; /* Σ (√p − √q)² of the same two: twice the squared Hellinger distance */
 } heta_i_readout;
 
 typedef struct heta_i_probe {

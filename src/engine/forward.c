@@ -605,11 +605,13 @@ static void read_rows(X(engine) *engine, const heta_i_readout *readout, const pe
     if (readout->logprob) readout->logprob[out] = (double)z[readout->token[index]] - log_sum;
     if (readout->foil_logprob)
       readout->foil_logprob[out] = (double)z[readout->foil[index]] - log_sum;
-    if (readout->kl) {
-      const X(run) *clean = (const X(run) *)readout->reference;
+    const X(run) *clean = (const X(run) *)readout->reference;
+    if (readout->kl)
       readout->kl[out] = X(divergence)(clean->logits + index * vocabulary, clean->log_sum[index], z,
                                        log_sum, vocabulary);
-    }
+    if (readout->hellinger)
+      readout->hellinger[out] = X(hellinger)(clean->logits + index * vocabulary,
+                                             clean->log_sum[index], z, log_sum, vocabulary);
   }
 }
 

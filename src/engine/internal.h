@@ -236,5 +236,7 @@ void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabul
                               const heta_i_seed *seeds, size_t count, size_t row, real *tangent);
 double X(divergence)(const real *reference, double reference_sum, const real *logits,
                      double log_sum, size_t size);
+double X(hellinger)(const real *reference, double reference_sum, const real *logits, double log_sum,
+                    size_t size);
 
 #endif

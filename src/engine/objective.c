@@ -129,3 +129,14 @@ double X(divergence)(const real *reference, double reference_sum, const real *lo
   }
   return sum > 0 ? sum : 0;
 }
+
+double X(hellinger)(const real *reference, double reference_sum, const real *logits, double log_sum,
+                    size_t size) {
+  double sum = 0;
+  for (size_t i = 0; i < size; i++) {
+    double root = exp(0.5 * ((double)logits[i] - log_sum)) -
+                  exp(0.5 * ((double)reference[i] - reference_sum));
+    sum += root * root;
+  }
+  return sum;
+}

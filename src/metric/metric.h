@@ -1,0 +1,84 @@
+/* metric.h: what a metric is, and what it works with.
+ *
+ * A metric judges scores: given a context, the token that was explained and one number per context
+ * token, it gives the numbers its table of measures names. Most remove tokens and look at what the
+ * model then predicts; all of them do it with the same masked lanes of one clean run. A new metric
+ * is a function, a heta_i_metric and a line in registry.c. */
+#ifndef HETA_METRIC_METRIC_H
+#define HETA_METRIC_METRIC_H
+
+#include "base/memory.h"
+#include "engine/engine.h"
+
+enum { HETA_CURVE_POINTS = 21 }; /* of a curve: 0, 5, … 100 % of the context */
+
+typedef struct heta_i_judging heta_i_judging;
+
+typedef struct heta_i_metric {
+  heta_metric_info info;
+  /* Masked lanes for a context of n tokens, the clean run not counted. */
+  size_t (*lanes)(const heta_metric_options *options, size_t n);
+  /* Fills values[measure][point], which begin as NaN. */
+  heta_status (*run)(heta_i_judging *j, double *const *values, heta_error *error);
+} heta_i_metric;
+
+/* One question as the metrics see it. */
+struct heta_i_judging {
+  const heta_metric_options *options;
+  const heta_model *model;
+  heta_scored scored;
+  heta_i_engine *engine; /* NULL: no metric so far needed the model */
+  size_t lane_rows;
+  heta_i_run *run;      /* clean, over the context; one target row, the last */
+  double clean_logprob; /* of the target */
+  double *embeddings;   /* [length × width]: the context's */
+  double *removed;      /* [width]: what stands for a removed token */
+  size_t *order;        /* tokens that may be removed, best first; ties: the lower index first */
+  size_t ranked;        /* how many */
+  double *share;        /* [length]: scores divided by their sum; 0 for tokens set apart */
+  heta_i_arena memory;  /* of this question */
+};
+
+/* judge.c */
+/* What the model predicts in variants of the context. Arrays have one entry per variant; NULL: not
+ * wanted. */
+typedef struct heta_i_prediction {
+  double *logprob;   /* of the target */
+  double *kl;        /* KL(clean ‖ variant) */
+  double *hellinger; /* Σ (√p − √q)² */
+} heta_i_prediction;
+
+/* Writes what stands in row `token` of a variant over its embedding; false leaves it as it is. */
+typedef bool (*heta_i_alter)(void *context, size_t variant, size_t token, double *embedding);
+
+heta_status heta_i_judge_variants(heta_i_judging *j, size_t count, heta_i_alter alter,
+                                  void *context, const heta_i_prediction *out, heta_error *error);
+/* Variants that remove whole tokens: removed is [count × length]. */
+heta_status heta_i_judge_removed(heta_i_judging *j, size_t count, const bool *removed,
+                                 const heta_i_prediction *out, heta_error *error);
+/* Zeroed numbers or flags that live as long as the question. */
+void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size);
+bool heta_i_is_apart(const heta_i_judging *j, size_t token);
+
+/* ranks.c: plain functions of scores. */
+/* Indices of the tokens that are not set apart, by score descending, ties by index. Returns their
+ * number. */
+size_t heta_i_rank(const double *score, const bool *set_apart, size_t length, size_t *order);
+/* Scores divided by their sum over the tokens not set apart; uniform over them when the sum is 0.
+ */
+void heta_i_shares(const double *score, const bool *set_apart, size_t length, double *share);
+/* How many of n a fraction is: the nearest whole number, halves upward. */
+size_t heta_i_part_of(double fraction, size_t n);
+/* Area under values at equal distances over [0, 1], by trapezoids. */
+double heta_i_area(const double *values, size_t points);
+/* Rank correlation with average ranks for ties; NaN when either side is constant. */
+double heta_i_spearman(const double *a, const double *b, size_t count, double *scratch);
+double heta_i_pearson(const double *a, const double *b, size_t count);
+
+size_t heta_i_metrics(const heta_i_metric *const **out);
+const heta_i_metric *heta_i_metric_find(const char *name);
+
+extern const heta_i_metric heta_i_metric_deletion, heta_i_metric_insertion, heta_i_metric_aopc,
+    heta_i_metric_comprehensiveness;
+
+#endif

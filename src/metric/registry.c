@@ -1,0 +1,34 @@
+/* registry.c: the list of metrics. */
+#include <string.h>
+
+#include "metric/metric.h"
+
+static const heta_i_metric *const METRICS[] = {
+    &heta_i_metric_deletion,
+    &heta_i_metric_insertion,
+    &heta_i_metric_aopc,
+    &heta_i_metric_comprehensiveness,
+};
+enum { COUNT = sizeof METRICS / sizeof *METRICS };
+
+size_t heta_i_metrics(const heta_i_metric *const **out) {
+  *out = METRICS;
+  return COUNT;
+}
+
+const heta_i_metric *heta_i_metric_find(const char *name) {
+  for (size_t i = 0; name && i < COUNT; i++)
+    if (!strcmp(METRICS[i]->info.name, name)) return METRICS[i];
+  return NULL;
+}
+
+size_t heta_metric_count(void) { return COUNT; }
+
+const heta_metric_info *heta_metric_at(size_t index) {
+  return index < COUNT ? &METRICS[index]->info : NULL;
+}
+
+const heta_metric_info *heta_metric_find(const char *name) {
+  const heta_i_metric *metric = heta_i_metric_find(name);
+  return metric ? &metric->info : NULL;
+}

@@ -1,0 +1,285 @@
+/* test_metric.c: metrics that ask the model, against runs of the altered text from nothing and
+ * against closed forms; refusals. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "metric/metric.h"
+#include "support/dice.h"
+#include "support/fixture.h"
+#include "support/refusal.h"
+
+enum { LENGTH = 13, TARGET = 3 };
+static const fixture_kind *const F64 = &FIXTURE_KINDS[0];
+
+typedef struct subject {
+  heta_model *model;
+  heta_i_engine *engine; /* for the slow way */
+  heta_evaluator *evaluator;
+  int32_t tokens[LENGTH];
+  double score[LENGTH], removed[1024];
+  bool apart[LENGTH];
+  heta_scored scored;
+  dice d;
+} subject;
+
+static heta_metric_options exact(void) {
+  heta_metric_options options = heta_metric_options_default();
+  options.backend = F64->backend;
+  options.precision = F64->precision;
+  options.threads = 1;
+  return options;
+}
+
+static void open_subject(subject *s, const char *name, uint64_t seed, const char *mask) {
+  heta_error error = {0};
+  *s = (subject){.d = {.seed = seed}};
+  s->model = fixture_model(name);
+  s->engine = fixture_engine(s->model, F64, 32, 64, true, false, 1);
+  heta_metric_options options = exact();
+  options.mask = mask;
+  if (heta_evaluator_open(s->model, &options, &s->evaluator, &error)) fail_msg("%s", error.message);
+  for (size_t i = 0; i < LENGTH; i++) {
+    s->tokens[i] = (int32_t)dice_below(&s->d, s->model->hyper.vocabulary);
+    s->score[i] = floor(8 * dice_fraction(&s->d)) / 8; /* with ties */
+  }
+  s->apart[0] = true;
+  s->scored = (heta_scored){.struct_size = sizeof s->scored,
+                            .tokens = s->tokens,
+                            .length = LENGTH,
+                            .target = TARGET,
+                            .score = s->score,
+                            .set_apart = s->apart};
+}
+
+static void close_subject(subject *s) {
+  heta_evaluator_close(s->evaluator);
+  s->engine->api->close(s->engine);
+  heta_model_close(s->model);
+  dice_free(&s->d);
+}
+
+static const double *judge(subject *s, const char *metric, const char *measure) {
+  heta_error error = {0};
+  const heta_measure *measures;
+  if (heta_evaluate(s->evaluator, metric, &s->scored, &measures, &error))
+    fail_msg("%s: %s", metric, error.message);
+  const heta_metric_info *info = heta_metric_find(metric);
+  for (size_t m = 0; m < info->measure_count; m++) {
+    assert_ptr_equal(measures[m].info, &info->measures[m]);
+    if (!strcmp(info->measures[m].name, measure)) return measures[m].values;
+  }
+  fail_msg("%s has no measure %s", metric, measure);
+  return NULL;
+}
+
+/* All log-probabilities of the text with these embeddings, by a run of their own. */
+static void slow(subject *s, const double *input, double *logprobs) {
+  heta_error error = {0};
+  heta_i_run *run = NULL;
+  size_t row = LENGTH - 1;
+  heta_i_lane lane = heta_i_lane_of(s->tokens, LENGTH);
+  lane.input = input;
+  if (s->engine->api->run(s->engine, &lane, 0, &row, 1, &run, &error))
+    fail_msg("%s", error.message);
+  s->engine->api->logprobs(run, 0, logprobs);
+  s->engine->api->run_free(run);
+}
+
+static double *embeddings(subject *s) {
+  double *out = dice_zeros(&s->d, LENGTH * s->model->hyper.width);
+  s->engine->api->embed(s->engine, s->tokens, LENGTH, out);
+  return out;
+}
+
+/* Log-probability of the target with the `count` strongest removed, or with all others removed. */
+static double slow_without(subject *s, size_t count, bool keep, const double *in_place) {
+  size_t width = s->model->hyper.width;
+  double *input = embeddings(s), *logprobs = dice_zeros(&s->d, s->model->hyper.vocabulary);
+  bool strong[LENGTH] = {false};
+  for (size_t r = 0; r < count; r++) { /* the strongest left, the first of equals */
+    size_t best = LENGTH;
+    for (size_t i = 0; i < LENGTH; i++)
+      if (!s->apart[i] && !strong[i] && (best == LENGTH || s->score[i] > s->score[best])) best = i;
+    strong[best] = true;
+  }
+  for (size_t i = 0; i < LENGTH; i++)
+    if (!s->apart[i] && strong[i] != keep)
+      for (size_t c = 0; c < width; c++) input[i * width + c] = in_place ? in_place[c] : 0;
+  slow(s, input, logprobs);
+  return logprobs[TARGET];
+}
+
+static void curves_are_those_of_whole_runs(void **state) {
+  (void)state;
+  static const char *const MODELS[] = {"llama-gqa", "gpt2"};
+  for (size_t m = 0; m < 2; m++) {
+    subject s;
+    open_subject(&s, MODELS[m], 11 + m, "zero");
+    for (int keep = 0; keep < 2; keep++) {
+      const char *name = keep ? "insertion" : "deletion";
+      double got[HETA_CURVE_POINTS], want[HETA_CURVE_POINTS], area = 0;
+      char measure[40];
+      snprintf(measure, sizeof measure, "%s_logprob_curve", name);
+      memcpy(got, judge(&s, name, measure), sizeof got);
+      for (size_t p = 0; p < HETA_CURVE_POINTS; p++) {
+        size_t count = (size_t)((double)p * (LENGTH - 1) / (HETA_CURVE_POINTS - 1) + 0.5);
+        want[p] = slow_without(&s, count, keep, NULL);
+        if (p) area += 0.025 * (exp(want[p]) + exp(want[p - 1]));
+      }
+      fixture_close(measure, got, want, HETA_CURVE_POINTS, 1e-11);
+      snprintf(measure, sizeof measure, "%s_auc", name);
+      assert_true(fabs(*judge(&s, name, measure) - area) < 1e-11);
+      snprintf(measure, sizeof measure, "%s_relative_auc", name);
+      double clean = exp(slow_without(&s, 0, false, NULL));
+      assert_true(fabs(*judge(&s, name, measure) - area / clean) < 1e-10);
+    }
+    close_subject(&s);
+  }
+}
+
+static void masks_replace_by_what_they_say(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 5, "token:7");
+  size_t width = s.model->hyper.width;
+  double *in_place = dice_zeros(&s.d, width);
+  int32_t id = 7;
+  s.engine->api->embed(s.engine, &id, 1, in_place);
+  /* A fifth of 12, rounded down. */
+  double without = slow_without(&s, 2, false, in_place), only = slow_without(&s, 2, true, in_place);
+  double clean = slow_without(&s, 0, false, NULL);
+  const char *metric = "comprehensiveness";
+  assert_true(fabs(*judge(&s, metric, "log_odds") - (without - clean)) < 1e-11);
+  assert_true(fabs(*judge(&s, metric, "sufficiency") - (exp(clean) - exp(only))) < 1e-11);
+  close_subject(&s);
+  open_subject(&s, "llama-gqa", 5, "mean");
+  double *all = embeddings(&s);
+  memset(in_place = dice_zeros(&s.d, width), 0, width * sizeof *in_place);
+  for (size_t i = 0; i < LENGTH * width; i++) in_place[i % width] += all[i] / LENGTH;
+  without = slow_without(&s, 2, false, in_place);
+  assert_true(fabs(*judge(&s, metric, "log_odds") - (without - clean)) < 1e-11);
+  close_subject(&s);
+}
+
+static void aopc_by_hand(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 3, "zero");
+  double clean = exp(slow_without(&s, 0, false, NULL)), drop = 0, kept = 0;
+  static const size_t COUNTS[] = {0, 0, 1, 2, 6}; /* of 12 tokens */
+  for (size_t b = 0; b < 5; b++) {
+    drop += clean - exp(slow_without(&s, COUNTS[b], false, NULL));
+    if (COUNTS[b]) kept += clean - exp(slow_without(&s, COUNTS[b], true, NULL));
+  }
+  assert_true(fabs(*judge(&s, "aopc", "aopc") - drop / 6) < 1e-12);
+  assert_true(fabs(*judge(&s, "aopc", "aopc_sufficiency") - kept / 6) < 1e-12);
+  close_subject(&s);
+}
+
+static void functions_of_scores(void **state) {
+  (void)state;
+  const double score[] = {1, 3, 3, 0, 2};
+  const bool apart[] = {false, false, false, false, true};
+  size_t order[5];
+  double share[5], scratch[16];
+  assert_int_equal(heta_i_rank(score, apart, 5, order), 4);
+  const size_t want[] = {1, 2, 0, 3};
+  assert_memory_equal(order, want, sizeof want);
+  heta_i_shares(score, apart, 5, share);
+  assert_true(share[4] == 0 && share[1] == 3.0 / 7 && share[3] == 0);
+  const double nothing[] = {0, 0, 0, 0, 5};
+  heta_i_shares(nothing, apart, 5, share);
+  assert_true(share[0] == 0.25 && share[4] == 0);
+  const double a[] = {1, 2, 3, 4, 5}, b[] = {2, 1, 4, 3, 5}, same[] = {1, 1, 1, 1, 1};
+  assert_true(fabs(heta_i_spearman(a, b, 5, scratch) - 0.8) < 1e-15);
+  assert_true(isnan(heta_i_spearman(a, same, 5, scratch)));
+  const double tied[] = {1, 2, 2, 3, 9}; /* ranks 1, 2.5, 2.5, 4, 5 */
+  assert_true(fabs(heta_i_spearman(a, tied, 5, scratch) - 9.5 / sqrt(10 * 9.5)) < 1e-15);
+  const double ramp[] = {0, 0.5, 1};
+  assert_true(heta_i_area(ramp, 3) == 0.5);
+}
+
+static void refuse(subject *s, const char *metric, const char *words) {
+  heta_error error = {0};
+  const heta_measure *measures;
+  heta_status status = heta_evaluate(s->evaluator, metric, &s->scored, &measures, &error);
+  refusal_check(words, status, HETA_E_ARGUMENT, &error, HETA_NO_OFFSET, words);
+}
+
+static void refusals(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 1, "zero");
+  refuse(&s, "deletions", "there is no metric 'deletions'");
+  s.score[2] = NAN;
+  refuse(&s, "deletion", "score of token 2");
+  s.score[2] = -1;
+  refuse(&s, "deletion", "score of token 2");
+  s.score[2] = 1;
+  s.scored.target = (int32_t)s.model->hyper.vocabulary;
+  refuse(&s, "deletion", "outside the vocabulary");
+  s.scored.target = TARGET;
+  s.scored.length = 0;
+  refuse(&s, "deletion", "at least one token");
+  s.scored.length = LENGTH;
+  for (size_t i = 0; i < LENGTH; i++) s.apart[i] = true;
+  refuse(&s, "deletion", "set apart");
+  close_subject(&s);
+
+  heta_error error = {0};
+  heta_model *model = fixture_model("llama-gqa");
+  heta_evaluator *evaluator;
+  heta_metric_options options = exact();
+  options.mask = "nothing";
+  refusal_check("mask", heta_evaluator_open(model, &options, &evaluator, &error), HETA_E_ARGUMENT,
+                &error, HETA_NO_OFFSET, "none of zero");
+  options.mask = "token:999999";
+  refusal_check("id", heta_evaluator_open(model, &options, &evaluator, &error), HETA_E_ARGUMENT,
+                &error, HETA_NO_OFFSET, "vocabulary");
+  options = exact();
+  options.draws = 0;
+  refusal_check("draws", heta_evaluator_open(model, &options, &evaluator, &error), HETA_E_ARGUMENT,
+                &error, HETA_NO_OFFSET, "draws");
+  heta_model_close(model);
+}
+
+/* Many questions with one evaluator, longer and shorter ones, give what each gives alone. */
+static void evaluators_are_reused(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 9, "zero");
+  double alone = *judge(&s, "deletion", "deletion_logprob_auc");
+  int32_t longer[48];
+  double score[48];
+  for (size_t i = 0; i < 48; i++) {
+    longer[i] = (int32_t)dice_below(&s.d, s.model->hyper.vocabulary);
+    score[i] = dice_fraction(&s.d);
+  }
+  heta_scored mine = s.scored;
+  s.scored.tokens = longer;
+  s.scored.score = score;
+  s.scored.length = 48;
+  s.scored.set_apart = NULL;
+  judge(&s, "insertion", "insertion_auc");
+  s.scored = mine;
+  assert_true(*judge(&s, "deletion", "deletion_logprob_auc") == alone);
+  assert_true(*judge(&s, "deletion", "deletion_logprob_auc") == alone);
+  close_subject(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(curves_are_those_of_whole_runs),
+      cmocka_unit_test(masks_replace_by_what_they_say),
+      cmocka_unit_test(aopc_by_hand),
+      cmocka_unit_test(functions_of_scores),
+      cmocka_unit_test(refusals),
+      cmocka_unit_test(evaluators_are_reused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
