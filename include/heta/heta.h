@@ -639,6 +639,7 @@ typedef struct heta_measure_info {
   /* Over many questions the measure is reported as the logarithm of its sum over the sum of this
    * one; NULL: as its mean. */
   const char *over;
+  const char *chance; /* the measure that holds what knowing nothing gives; NULL: none does */
 } heta_measure_info;
 
 enum { HETA_METRIC_NEEDS_MODEL = 1, HETA_METRIC_NEEDS_GOLD = 2, HETA_METRIC_NEEDS_DISTRACTOR = 4 };

@@ -10,11 +10,14 @@ extern const cli_command cli_report;
 extern const cli_command cli_merge;
 extern const cli_command cli_diff;
 extern const cli_command cli_verify;
+extern const cli_command cli_eval;
+extern const cli_command cli_eval_report;
 extern const cli_command cli_model_info;
 extern const cli_command cli_model_list;
 extern const cli_command cli_model_pull;
 extern const cli_command cli_tokenize;
 extern const cli_command cli_methods;
+extern const cli_command cli_metrics;
 extern const cli_command cli_check;
 extern const cli_command cli_bench_command;
 

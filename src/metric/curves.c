@@ -58,19 +58,22 @@ static heta_status run_insertion(heta_i_judging *j, double *const *values, heta_
   return curve(j, true, values, error);
 }
 
+// clang-format off
 #define CURVE_MEASURES(kind, what, better)                                                         \
   {                                                                                                \
-    {kind "_auc", "area under the target's probability as tokens are " what, better, 1, NULL},     \
-        {kind "_relative_auc", "the same, divided by the probability in the whole context",        \
-         better, 1, NULL},                                                                         \
-        {kind "_logprob_auc",                                                                      \
-         "area under the log-probability, minus that in the whole context, in nats", better, 1,    \
-         NULL},                                                                                    \
-        {kind "_curve", "probability with 0, 5, … 100 % of the tokens " what, 0,                   \
-         HETA_CURVE_POINTS, NULL},                                                                 \
-        {kind "_logprob_curve", "log-probability with 0, 5, … 100 % of the tokens " what, 0,       \
-         HETA_CURVE_POINTS, NULL},                                                                 \
+    {kind "_auc", "area under the target's probability as tokens are " what,                       \
+     better, 1, NULL, NULL},                                                                       \
+    {kind "_relative_auc", "the same, divided by the probability in the whole context",            \
+     better, 1, NULL, NULL},                                                                       \
+    {kind "_logprob_auc",                                                                          \
+     "area under the log-probability, minus that in the whole context, in nats",                   \
+     better, 1, NULL, NULL},                                                                       \
+    {kind "_curve", "probability with 0, 5, … 100 % of the tokens " what,                          \
+     0, HETA_CURVE_POINTS, NULL, NULL},                                                            \
+    {kind "_logprob_curve", "log-probability with 0, 5, … 100 % of the tokens " what,              \
+     0, HETA_CURVE_POINTS, NULL, NULL},                                                            \
   }
+// clang-format on
 
 static const heta_measure_info DELETION[] = CURVE_MEASURES("deletion", "removed", -1);
 static const heta_measure_info INSERTION[] = CURVE_MEASURES("insertion", "put back", 1);
@@ -133,11 +136,12 @@ static heta_status run_aopc(heta_i_judging *j, double *const *values, heta_error
 }
 
 static const heta_measure_info AOPC[] = {
-    {"aopc", "mean drop of the target's probability without its strongest tokens", 1, 1, NULL},
-    {"aopc_logprob", "the same of the log-probability, in nats", 1, 1, NULL},
-    {"aopc_sufficiency", "mean drop of the probability with the strongest tokens only", -1, 1,
+    {"aopc", "mean drop of the target's probability without its strongest tokens", 1, 1, NULL,
      NULL},
-    {"aopc_sufficiency_logprob", "the same of the log-probability, in nats", -1, 1, NULL},
+    {"aopc_logprob", "the same of the log-probability, in nats", 1, 1, NULL, NULL},
+    {"aopc_sufficiency", "mean drop of the probability with the strongest tokens only", -1, 1, NULL,
+     NULL},
+    {"aopc_sufficiency_logprob", "the same of the log-probability, in nats", -1, 1, NULL, NULL},
 };
 
 const heta_i_metric heta_i_metric_aopc = {
@@ -175,10 +179,12 @@ static heta_status run_comprehensiveness(heta_i_judging *j, double *const *value
 }
 
 static const heta_measure_info COMPREHENSIVENESS[] = {
-    {"comprehensiveness", "drop of the target's probability without its strongest 20 %", 1, 1,
+    {"comprehensiveness", "drop of the target's probability without its strongest 20 %", 1, 1, NULL,
      NULL},
-    {"sufficiency", "drop of the target's probability with the strongest 20 % only", -1, 1, NULL},
-    {"log_odds", "change of the log-probability without the strongest 20 %, in nats", -1, 1, NULL},
+    {"sufficiency", "drop of the target's probability with the strongest 20 % only", -1, 1, NULL,
+     NULL},
+    {"log_odds", "change of the log-probability without the strongest 20 %, in nats", -1, 1, NULL,
+     NULL},
 };
 
 const heta_i_metric heta_i_metric_comprehensiveness = {

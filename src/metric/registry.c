@@ -4,10 +4,9 @@
 #include "metric/metric.h"
 
 static const heta_i_metric *const METRICS[] = {
-    &heta_i_metric_deletion,
-    &heta_i_metric_insertion,
-    &heta_i_metric_aopc,
-    &heta_i_metric_comprehensiveness,
+    &heta_i_metric_alignment, &heta_i_metric_dsa,          &heta_i_metric_deletion,
+    &heta_i_metric_insertion, &heta_i_metric_aopc,         &heta_i_metric_comprehensiveness,
+    &heta_i_metric_soft,      &heta_i_metric_soft_package, &heta_i_metric_faithfulness,
 };
 enum { COUNT = sizeof METRICS / sizeof *METRICS };
 

@@ -204,6 +204,74 @@ static void functions_of_scores(void **state) {
   assert_true(heta_i_area(ramp, 3) == 0.5);
 }
 
+/* One token has all the mass: soft masks become hard ones. */
+static void soft_masks_of_one_token(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 21, "zero");
+  size_t width = s.model->hyper.width, vocabulary = s.model->hyper.vocabulary;
+  for (size_t i = 0; i < LENGTH; i++) s.score[i] = i == 5 ? 4 : 0;
+  double distance[3] = {0}, *clean = dice_zeros(&s.d, vocabulary);
+  slow(&s, embeddings(&s), clean);
+  for (int variant = 0; variant < 3; variant++) { /* only token 5; all but it; nothing */
+    double *input = embeddings(&s), *other = dice_zeros(&s.d, vocabulary);
+    for (size_t i = 1; i < LENGTH; i++) /* token 0 is set apart */
+      if (variant == 2 || (i == 5) == (variant == 1))
+        memset(input + i * width, 0, width * sizeof *input);
+    slow(&s, input, other);
+    for (size_t v = 0; v < vocabulary; v++)
+      distance[variant] += pow(exp(clean[v] / 2) - exp(other[v] / 2), 2);
+  }
+  double ns = distance[0] < distance[2] ? 1 - distance[0] / distance[2] : 0;
+  assert_true(fabs(*judge(&s, "soft", "soft_ns") - ns) < 1e-10);
+  assert_true(fabs(*judge(&s, "soft", "soft_nc") - distance[1] / distance[2]) < 1e-10);
+  assert_true(fabs(*judge(&s, "soft", "soft_nc_max1") - distance[1] / distance[2]) < 1e-10);
+  assert_true(fabs(*judge(&s, "soft", "soft_far") - distance[2] / sqrt(2)) < 1e-10);
+  assert_true(*judge(&s, "soft", "soft_entropy") == 0);
+  close_subject(&s);
+}
+
+/* With nothing but one token, it alone decides. */
+static void a_single_token(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 22, "zero");
+  s.scored.length = 1;
+  s.apart[0] = false;
+  s.score[0] = 0.3;
+  assert_true(fabs(*judge(&s, "soft", "soft_ns") - 1) < 1e-12);
+  assert_true(fabs(*judge(&s, "soft", "soft_nc") - 1) < 1e-12);
+  assert_true(*judge(&s, "faithfulness-error", "faithfulness_relative_error") < 1e-12);
+  s.score[0] = 0;
+  assert_true(fabs(*judge(&s, "faithfulness-error", "faithfulness_relative_error") - 1) < 1e-12);
+  close_subject(&s);
+}
+
+/* Sums of the exact drops of single tokens beat the same numbers on other tokens. */
+static void faithfulness_prefers_true_drops(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 23, "zero");
+  double clean = slow_without(&s, 0, false, NULL), drops[LENGTH];
+  size_t width = s.model->hyper.width;
+  for (size_t i = 0; i < LENGTH; i++) {
+    double *input = embeddings(&s), *logprobs = dice_zeros(&s.d, s.model->hyper.vocabulary);
+    memset(input + i * width, 0, width * sizeof *input);
+    slow(&s, input, logprobs);
+    drops[i] = s.apart[i] ? 0 : clean - logprobs[TARGET];
+  }
+  s.scored.signed_score = drops;
+  double right = *judge(&s, "faithfulness-error", "faithfulness_relative_error");
+  double together = *judge(&s, "faithfulness-error", "faithfulness_correlation");
+  double turned[LENGTH];
+  for (size_t i = 1; i < LENGTH; i++) turned[i] = drops[LENGTH - i];
+  turned[0] = 0;
+  s.scored.signed_score = turned;
+  assert_true(right < *judge(&s, "faithfulness-error", "faithfulness_relative_error"));
+  assert_true(together > *judge(&s, "faithfulness-error", "faithfulness_correlation"));
+  close_subject(&s);
+}
+
 static void refuse(subject *s, const char *metric, const char *words) {
   heta_error error = {0};
   const heta_measure *measures;
@@ -277,6 +345,9 @@ int main(void) {
       cmocka_unit_test(curves_are_those_of_whole_runs),
       cmocka_unit_test(masks_replace_by_what_they_say),
       cmocka_unit_test(aopc_by_hand),
+      cmocka_unit_test(soft_masks_of_one_token),
+      cmocka_unit_test(a_single_token),
+      cmocka_unit_test(faithfulness_prefers_true_drops),
       cmocka_unit_test(functions_of_scores),
       cmocka_unit_test(refusals),
       cmocka_unit_test(evaluators_are_reused),

@@ -1,0 +1,201 @@
+/* choice.c: reads "heta,heta+scale=sum,controls" and "deletion,dsa". */
+#include "cli/eval/choice.h"
+
+#include "cli/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Names that stand for several methods. */
+static const struct group {
+  const char *name, *members;
+} GROUPS[] = {
+    {"controls", "random,uniform,position"},
+    {"ablations", "heta,heta+gamma=0,heta+beta=0,heta+gate=none,heta+gate=uniform,"
+                  "heta+scale=sum,heta+scale=sum+gate=none"},
+};
+enum { GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS };
+
+/* "name=value …" of every option of the method's table. */
+static char *resolve(const eval_method *method) {
+  const heta_method_info *info = method->info;
+  size_t room = 1, used = 0;
+  for (size_t i = 0; i < info->option_count; i++) {
+    room += strlen(info->options[i].name) + strlen(info->options[i].default_value) + 2;
+  }
+  for (size_t i = 0; i < method->option_count; i++) room += strlen(method->options[i].value);
+  char *text = calloc(room, 1);
+  for (size_t i = 0; text && i < info->option_count; i++) {
+    const char *value = info->options[i].default_value;
+    for (size_t k = 0; k < method->option_count; k++) {
+      if (method->options[k].name == info->options[i].name) value = method->options[k].value;
+    }
+    used += (size_t)snprintf(text + used, room - used, "%s%s=%s", i ? " " : "",
+                             info->options[i].name, value);
+  }
+  return text;
+}
+
+static int read_option(eval_method *method, char *word) {
+  char *equals = strchr(word, '=');
+  if (!equals) {
+    return cli_fail(CLI_USAGE, "--methods: '%.80s' is no OPTION=VALUE of %s (%s)", word,
+                    method->info->name, method->label);
+  }
+  *equals = 0;
+  const heta_option_info *option = cli_method_option(method->info, word, strlen(word));
+  if (!option) {
+    return cli_fail(CLI_USAGE,
+                    "--methods: %s has no option '%.60s': heta methods %s lists what it has",
+                    method->info->name, word, method->info->name);
+  }
+  for (size_t i = 0; i < method->option_count; i++) {
+    if (method->options[i].name != option->name) continue;
+    return cli_fail(CLI_USAGE, "--methods: '%s' gives %s twice", method->label, option->name);
+  }
+  method->options[method->option_count++] = (heta_option){option->name, equals + 1};
+  return CLI_DONE;
+}
+
+/* "heta+gamma=0". */
+static int read_method(const char *text, size_t length, eval_method *method) {
+  char message[CLI_MESSAGE];
+  size_t pluses = 0;
+  for (size_t i = 0; i < length; i++) pluses += text[i] == '+';
+  method->label = strndup(text, length);
+  method->words = strndup(text, length);
+  method->options = calloc(pluses + 1, sizeof *method->options);
+  if (!method->label || !method->words || !method->options) {
+    return cli_fail(CLI_FAILED, "out of memory");
+  }
+  char *plus = strchr(method->words, '+');
+  if (plus) *plus = 0;
+  method->info = heta_method_find(method->words);
+  if (!method->info) {
+    cli_unknown_method(method->words, message);
+    return cli_fail(CLI_USAGE, "--methods: %s", message);
+  }
+  while (plus) {
+    char *word = plus + 1;
+    plus = strchr(word, '+');
+    if (plus) *plus = 0;
+    int code = read_option(method, word);
+    if (code) return code;
+  }
+  method->resolved = resolve(method);
+  return method->resolved ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
+}
+
+static void free_method(eval_method *method) {
+  free(method->label);
+  free(method->options);
+  free(method->words);
+  free(method->resolved);
+  *method = (eval_method){0};
+}
+
+/* Adds a method unless the same one is there already. */
+static int add_method(eval_choice *choice, const char *text, size_t length) {
+  eval_method *grown =
+      realloc(choice->methods, (choice->method_count + 1) * sizeof *choice->methods);
+  if (!grown) return cli_fail(CLI_FAILED, "out of memory");
+  choice->methods = grown;
+  eval_method *method = &choice->methods[choice->method_count];
+  *method = (eval_method){0};
+  int code = read_method(text, length, method);
+  bool twice = false;
+  for (size_t i = 0; !code && i < choice->method_count; i++) {
+    twice |= choice->methods[i].info == method->info &&
+             strcmp(choice->methods[i].resolved, method->resolved) == 0;
+  }
+  if (code || twice) {
+    free_method(method);
+    return code;
+  }
+  choice->method_count++;
+  return CLI_DONE;
+}
+
+static int add_methods(eval_choice *choice, const char *list) {
+  for (const char *at = list; *at;) {
+    size_t length = strcspn(at, ",");
+    const struct group *group = NULL;
+    bool all = length == 3 && memcmp(at, "all", 3) == 0;
+    int code = CLI_DONE;
+    for (int i = 0; i < GROUP_COUNT; i++) {
+      if (strlen(GROUPS[i].name) == length && memcmp(at, GROUPS[i].name, length) == 0) {
+        group = &GROUPS[i];
+      }
+    }
+    if (group) {
+      code = add_methods(choice, group->members);
+    } else if (all) {
+      for (size_t i = 0; !code && i < heta_method_count(); i++) {
+        const char *name = heta_method_at(i)->name;
+        code = add_method(choice, name, strlen(name));
+      }
+    } else if (length) {
+      code = add_method(choice, at, length);
+    }
+    if (code) return code;
+    at += length + (at[length] == ',');
+  }
+  return CLI_DONE;
+}
+
+static int add_metric(eval_choice *choice, const heta_metric_info *metric) {
+  for (size_t i = 0; i < choice->metric_count; i++) {
+    if (choice->metrics[i] == metric) return CLI_DONE;
+  }
+  choice->metrics[choice->metric_count++] = metric;
+  return CLI_DONE;
+}
+
+static int unknown_metric(const char *name, size_t length) {
+  cli_nearest nearest = {.name = name, .length = length};
+  for (size_t i = 0; i < heta_metric_count(); i++) {
+    cli_nearest_try(&nearest, heta_metric_at(i)->name);
+  }
+  if (nearest.best) {
+    return cli_fail(CLI_USAGE, "--metrics: there is no metric '%.*s': did you mean %s?",
+                    (int)length, name, nearest.best);
+  }
+  return cli_fail(CLI_USAGE, "--metrics: there is no metric '%.*s'; heta metrics lists all",
+                  (int)length, name);
+}
+
+static int add_metrics(eval_choice *choice, const char *list) {
+  choice->metrics = calloc(heta_metric_count() + 1, sizeof(const heta_metric_info *));
+  if (!choice->metrics) return cli_fail(CLI_FAILED, "out of memory");
+  for (const char *at = list; *at;) {
+    size_t length = strcspn(at, ",");
+    bool all = length == 3 && memcmp(at, "all", 3) == 0, found = !length;
+    for (size_t i = 0; i < heta_metric_count(); i++) {
+      const heta_metric_info *metric = heta_metric_at(i);
+      bool same = strlen(metric->name) == length && memcmp(at, metric->name, length) == 0;
+      if (!all && !same) continue;
+      found = true;
+      add_metric(choice, metric);
+    }
+    if (!found) return unknown_metric(at, length);
+    at += length + (at[length] == ',');
+  }
+  return CLI_DONE;
+}
+
+int eval_choice_read(const char *methods, const char *metrics, eval_choice *choice) {
+  *choice = (eval_choice){0};
+  int code = add_methods(choice, methods);
+  if (!code) code = add_metrics(choice, metrics);
+  if (!code && !choice->method_count) code = cli_fail(CLI_USAGE, "--methods names no method");
+  if (!code && !choice->metric_count) code = cli_fail(CLI_USAGE, "--metrics names no metric");
+  if (code) eval_choice_free(choice);
+  return code;
+}
+
+void eval_choice_free(eval_choice *choice) {
+  for (size_t i = 0; i < choice->method_count; i++) free_method(&choice->methods[i]);
+  free(choice->methods);
+  free(choice->metrics);
+  *choice = (eval_choice){0};
+}

@@ -1,0 +1,78 @@
+/* derive.c: scores of HETA under other weights, scales and gates, from the parts that one run of it
+ * gave: they take no pass of their own. docs/method.md, Score, has the formula. */
+#include "cli/eval/question.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The options that act on finished parts only. */
+static const char *const FREE[] = {"beta", "gamma", "scale", "gate"};
+enum { FREE_COUNT = sizeof FREE / sizeof *FREE };
+
+static bool is_free(const char *name) {
+  for (int i = 0; i < FREE_COUNT; i++) {
+    if (!strcmp(name, FREE[i])) return true;
+  }
+  return false;
+}
+
+static const char *value_of(const eval_method *method, const char *name) {
+  for (size_t i = 0; i < method->option_count; i++) {
+    if (!strcmp(method->options[i].name, name)) return method->options[i].value;
+  }
+  const heta_option_info *option = cli_method_option(method->info, name, strlen(name));
+  return option ? option->default_value : "";
+}
+
+bool eval_derivable(const eval_method *from, const eval_method *to) {
+  if (from->info != to->info || strcmp(from->info->name, "heta") != 0) return false;
+  for (size_t i = 0; i < from->info->option_count; i++) {
+    const char *name = from->info->options[i].name;
+    if (!is_free(name) && strcmp(value_of(from, name), value_of(to, name)) != 0) return false;
+  }
+  return !strcmp(value_of(from, "gate"), "flow");
+}
+
+static const double *part(const heta_attribution *a, const char *name) {
+  for (size_t i = 0; i < a->component_count; i++) {
+    if (!strcmp(a->components[i].name, name)) return a->rows[0].components[i];
+  }
+  return NULL;
+}
+
+static double divisor(const char *scale, const double *values, size_t length) {
+  double sum = 0, most = 0;
+  for (size_t i = 0; i < length; i++) {
+    sum += values[i];
+    if (values[i] > most) most = values[i];
+  }
+  double by = !strcmp(scale, "sum") ? sum : !strcmp(scale, "max") ? most : 1;
+  return by > 0 ? by : 1;
+}
+
+int eval_derive(const heta_attribution *a, const eval_method *to, const eval_score *from,
+                eval_score *out) {
+  const double *gate = part(a, "gate"), *curvature = part(a, "curvature");
+  const double *information = part(a, "information");
+  const char *scale = value_of(to, "scale"), *kind = value_of(to, "gate");
+  double beta = strtod(value_of(to, "beta"), NULL), gamma = strtod(value_of(to, "gamma"), NULL);
+  size_t n = from->length;
+  *out = *from;
+  out->id = 0;
+  out->problem = NULL;
+  out->signed_score = out->score_se = NULL;
+  out->score = calloc(n + 1, sizeof *out->score);
+  if (!out->score || !gate || !curvature || !information) {
+    return cli_fail(CLI_FAILED, "out of memory");
+  }
+  double by_curvature = divisor(scale, curvature, n),
+         by_information = divisor(scale, information, n);
+  for (size_t i = 0; i < n; i++) {
+    double m = !strcmp(kind, "none") ? 1 : !strcmp(kind, "uniform") ? 1.0 / (double)n : gate[i];
+    double s = beta > 0 ? beta * curvature[i] / by_curvature : 0;
+    out->score[i] = m * (s + (gamma > 0 ? gamma * information[i] / by_information : 0));
+    if (!isfinite(out->score[i])) return cli_fail(CLI_FAILED, "a part of HETA is not finite");
+  }
+  return CLI_DONE;
+}

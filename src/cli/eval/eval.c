@@ -1,0 +1,156 @@
+/* eval.c: `heta eval` runs methods over a suite of questions and judges their scores by metrics. */
+#include "cli/commands.h"
+#include "cli/eval/run.h"
+#include "cli/input.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct eval_arguments {
+  cli_parsed parsed; /* must be first */
+  const char *model, *methods, *metrics, *db, *mask;
+  cli_list suites;
+  uint64_t limit, passes, seed, threads, max_memory, draws, subsets;
+  double max_seconds;
+  int backend, precision;
+  bool plan_only, quiet, no_progress;
+} eval_arguments;
+
+static void set_defaults(void *untyped) {
+  eval_arguments *arguments = untyped;
+  heta_metric_options options = heta_metric_options_default();
+  arguments->methods = "all";
+  arguments->metrics = "all";
+  arguments->mask = options.mask;
+  arguments->draws = options.draws;
+  arguments->subsets = options.subsets;
+}
+
+/* Opens the database and does the work. */
+static int evaluate(const eval_arguments *arguments, const heta_model *model,
+                    const eval_suite *suites, size_t suite_count, const eval_choice *choice) {
+  heta_metric_options metrics = heta_metric_options_default();
+  metrics.mask = arguments->mask;
+  metrics.draws = (size_t)arguments->draws;
+  metrics.subsets = (size_t)arguments->subsets;
+  metrics.seed = arguments->seed;
+  metrics.threads = (int)arguments->threads;
+  metrics.backend = (heta_backend)arguments->backend;
+  metrics.precision = (heta_precision)arguments->precision;
+  eval_request request = {.model = model,
+                          .suites = suites,
+                          .suite_count = suite_count,
+                          .choice = choice,
+                          .metric_options = &metrics,
+                          .seed = arguments->seed,
+                          .threads = (int)arguments->threads,
+                          .backend = (heta_backend)arguments->backend,
+                          .precision = (heta_precision)arguments->precision,
+                          .max_memory = arguments->max_memory,
+                          .passes = arguments->passes,
+                          .max_seconds = arguments->max_seconds,
+                          .plan_only = arguments->plan_only,
+                          .quiet = arguments->quiet,
+                          .no_progress = arguments->no_progress || arguments->quiet};
+  eval_store store;
+  int code = eval_store_open(arguments->db, heta_model_get_info(model), &store);
+  if (code) return code;
+  code = eval_run(&request, &store);
+  eval_store_close(&store);
+  if (!code && !arguments->plan_only && !arguments->quiet) {
+    cli_say("done: heta eval report %s", arguments->db);
+  }
+  return code;
+}
+
+static int run(void *untyped) {
+  const eval_arguments *arguments = untyped;
+  static const char *const BUILTIN[] = {"builtin"};
+  const char *const *names = arguments->suites.count ? arguments->suites.items : BUILTIN;
+  size_t count = arguments->suites.count ? arguments->suites.count : 1, opened = 0;
+  eval_choice choice = {0};
+  heta_model *model = NULL;
+  if (!arguments->db) {
+    return cli_fail(CLI_USAGE, "--db FILE.sqlite says where results are kept, and is not given");
+  }
+  int code = eval_choice_read(arguments->methods, arguments->metrics, &choice);
+  if (code) return code;
+  eval_suite *suites = calloc(count, sizeof *suites);
+  if (!suites) code = cli_fail(CLI_FAILED, "out of memory");
+  while (!code && opened < count) {
+    code = eval_suite_read(names[opened], (size_t)arguments->limit, &suites[opened]);
+    opened++;
+    for (size_t i = 0; !code && i + 1 < opened; i++) {
+      if (strcmp(suites[i].name, suites[opened - 1].name) != 0) continue;
+      code = cli_fail(CLI_USAGE, "two suites have the name '%s'", suites[i].name);
+    }
+  }
+  if (!code) code = cli_open_model(arguments->model, &model);
+  if (!code) code = evaluate(arguments, model, suites, count, &choice);
+  heta_model_close(model);
+  for (size_t i = 0; i < opened; i++) eval_suite_free(&suites[i]);
+  free(suites);
+  eval_choice_free(&choice);
+  return code;
+}
+
+#define FIELD(name) offsetof(eval_arguments, name)
+
+static const cli_option options[] = {
+    {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "What",
+     "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
+    {0, "suite", NULL, CLI_LIST, FIELD(suites), "NAME", 0, 0, 0, NULL,
+     "builtin (the default), or a file of JSON lines; may be repeated"},
+    {0, "methods", NULL, CLI_TEXT, FIELD(methods), "LIST", 0, 0, 0, NULL,
+     "methods, comma-separated, each with options behind it: heta,heta+gamma=0+probes=20; all "
+     "(the default), controls, ablations"},
+    {0, "metrics", NULL, CLI_TEXT, FIELD(metrics), "LIST", 0, 0, 0, NULL,
+     "metrics, comma-separated; all (the default); heta metrics lists them"},
+    {0, "db", NULL, CLI_TEXT, FIELD(db), "FILE", 0, 0, 0, NULL,
+     "the SQLite file that keeps every result"},
+    {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, INT64_MAX, 0, NULL,
+     "of methods and metrics that draw random numbers"},
+    {0, "mask", NULL, CLI_TEXT, FIELD(mask), "MASK", 0, 0, 0, "Metrics",
+     "what replaces a removed token: zero, mean, unk, eos, pad or token:ID"},
+    {0, "draws", NULL, CLI_COUNT, FIELD(draws), "N", 1, 10000, 0, NULL,
+     "of soft masks; default 10"},
+    {0, "subsets", NULL, CLI_COUNT, FIELD(subsets), "N", 1, 100000, 0, NULL,
+     "of the faithfulness error; default 64"},
+    {0, "limit", NULL, CLI_COUNT, FIELD(limit), "N", 1, 1000000000, 0, "Limits",
+     "the first N items of each suite"},
+    {0, "passes", NULL, CLI_COUNT, FIELD(passes), "N", 1, UINT64_MAX, 0, NULL,
+     "stop once N passes over the model are done"},
+    {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,
+     "stop after 90s, 2m, 1h …"},
+    {0, "max-memory", "max-mem", CLI_SIZE, FIELD(max_memory), "SIZE", 0, 0, 0, NULL,
+     "each attribution stays below 1.3G, 800M …"},
+    {'t', "threads", NULL, CLI_COUNT, FIELD(threads), "N", 1, 1024, 0, NULL,
+     "threads to use; default one per core"},
+    {0, "backend", NULL, CLI_CHOICE, FIELD(backend), "cpu|reference", 0, 0, 0, NULL,
+     "reference is slow and plain"},
+    {0, "precision", NULL, CLI_CHOICE, FIELD(precision), "f32|f64", 0, 0, 0, NULL,
+     "f64 needs the reference backend"},
+    {0, "plan", NULL, CLI_FLAG, FIELD(plan_only), NULL, 0, 0, 0, "Output",
+     "say what is left to do, and what it costs, and stop"},
+    {'q', "quiet", NULL, CLI_FLAG, FIELD(quiet), NULL, 0, 0, 0, NULL, "say nothing but errors"},
+    {0, "no-progress", NULL, CLI_FLAG, FIELD(no_progress), NULL, 0, 0, 0, NULL,
+     "no progress on standard error"},
+};
+
+const cli_command cli_eval = {
+    .name = "eval",
+    .summary = "Compares attribution methods on a suite of questions.",
+    .usage = "-m FILE --db FILE.sqlite [options]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .arguments_size = sizeof(eval_arguments),
+    .set_defaults = set_defaults,
+    .run = run,
+    .notes =
+        "Every score vector and every measure is written to the database as soon as it is there. A "
+        "run that was stopped, however it was stopped, is continued by the same command; another "
+        "metric, method or item is an addition to the same file and repeats nothing. A database "
+        "belongs to one model, by its fingerprint. One process writes it at a time; heta eval "
+        "report can read it meanwhile.\n\n"
+        "A suite is a file of JSON lines: docs/eval.md describes them.",
+};

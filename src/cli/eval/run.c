@@ -1,0 +1,497 @@
+/* run.c: plans what the database lacks, says so, and does it item by item: every method's scores,
+ * then every metric of them, each record written as soon as it is there. */
+#include "cli/eval/run.h"
+
+#include "cli/eval/question.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SETTINGS = 160 };
+
+/* One item's standing. */
+typedef struct entry {
+  const eval_item *item;
+  sqlite3_int64 id;
+  size_t length; /* context tokens; 0: it has a problem */
+} entry;
+
+typedef struct todo {
+  uint64_t attributions, metrics; /* records to make */
+  uint64_t kept, kept_metrics;    /* records there are */
+  uint64_t forwards, reverses, hvps;
+  double seconds; /* as expected beforehand */
+} todo;
+
+typedef struct runner {
+  const eval_request *request;
+  eval_store *store;
+  heta_evaluator *evaluator;
+  entry *entries;
+  size_t entry_count, problems;
+  char engine[96], settings[SETTINGS];
+  todo left;
+  double rate;          /* floating-point operations a second, as a plan expects them */
+  double done, started; /* expected seconds of what is finished; when work began */
+  double now;           /* expected seconds of what is being done */
+  uint64_t passes;      /* done */
+  char phase[48];       /* what is being done */
+} runner;
+
+static double seconds_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static eval_key key_of(const runner *r, const eval_method *method) {
+  return (eval_key){.method = method->info->name,
+                    .label = method->label,
+                    .options = method->resolved,
+                    .seed = r->request->seed,
+                    .engine = r->engine};
+}
+
+/* Whether a metric can be asked of an item. */
+static bool applies(const heta_metric_info *metric, const eval_item *item) {
+  if ((metric->needs & HETA_METRIC_NEEDS_GOLD) && !eval_item_has(item, "gold")) return false;
+  return !(metric->needs & HETA_METRIC_NEEDS_DISTRACTOR) || eval_item_has(item, "distractor");
+}
+
+static const char *settings_of(const runner *r, const heta_metric_info *metric) {
+  return metric->needs & HETA_METRIC_NEEDS_MODEL ? r->settings : "";
+}
+
+/* ---- Progress ------------------------------------------------------------------------------- */
+
+/* Expected times are those of an idle machine: what is left is scaled by how long the finished part
+ * really took. */
+static void show(runner *r, double part) {
+  double elapsed = seconds_now() - r->started, done = r->done + part * r->now;
+  heta_progress progress = {.phase = r->phase,
+                            .done = r->left.seconds > 0 ? done / r->left.seconds : 0,
+                            .seconds = elapsed,
+                            .remaining =
+                                done > 0.02 * r->left.seconds || elapsed > 60
+                                    ? elapsed * (r->left.seconds - done) / (done > 0 ? done : 1)
+                                    : -1};
+  if (!r->request->no_progress) cli_progress_show(&progress);
+}
+
+static bool over(const runner *r) {
+  return r->request->max_seconds && seconds_now() - r->started > r->request->max_seconds;
+}
+
+static bool on_progress(void *context, const heta_progress *progress) {
+  runner *r = context;
+  show(r, progress->done);
+  return !cli_interrupt_signal() && !over(r);
+}
+
+static bool on_stop(void *context) {
+  runner *r = context;
+  return cli_interrupt_signal() || over(r);
+}
+
+/* ---- The plan ------------------------------------------------------------------------------- */
+
+static int enter_item(runner *r, const eval_item *item) {
+  eval_tokens tokens = {0};
+  char problem[CLI_MESSAGE] = "";
+  bool found = false;
+  entry *e = &r->entries[r->entry_count++];
+  e->item = item;
+  int code = eval_store_item(r->store, item, &e->id);
+  if (!code) code = eval_store_get_tokens(r->store, e->id, &tokens, &found);
+  if (!code && !found) code = eval_question_tokens(r->request->model, item, &tokens, problem);
+  if (!code && !found && !problem[0]) code = eval_store_put_tokens(r->store, e->id, &tokens);
+  e->length = tokens.length;
+  eval_tokens_free(&tokens);
+  if (problem[0]) {
+    cli_say("%s, item %s (line %zu) is left out: %s", item->suite, item->name, item->line, problem);
+    r->problems++;
+  }
+  return code;
+}
+
+/* What one method costs for contexts of a length: asked of the library once each. */
+typedef struct price {
+  size_t method, length;
+  heta_plan plan; /* only its numbers are used */
+  char problem[CLI_MESSAGE];
+} price;
+
+typedef struct prices {
+  price *list;
+  size_t count;
+} prices;
+
+static int price_of(runner *r, const entry *e, size_t method, prices *known, const price **out) {
+  for (size_t i = 0; i < known->count; i++) {
+    if (known->list[i].method == method && known->list[i].length == e->length) {
+      *out = &known->list[i];
+      return CLI_DONE;
+    }
+  }
+  price *grown = realloc(known->list, (known->count + 1) * sizeof *grown);
+  if (!grown) return cli_fail(CLI_FAILED, "out of memory");
+  known->list = grown;
+  price *p = &known->list[known->count++];
+  *p = (price){.method = method, .length = e->length};
+  heta_attribute_options base = heta_attribute_options_default();
+  eval_tokens tokens = {0};
+  heta_job *job = NULL;
+  bool found;
+  int code = eval_store_get_tokens(r->store, e->id, &tokens, &found);
+  if (!code) {
+    code = eval_question_job(r->request, e->item, &tokens, &r->request->choice->methods[method],
+                             &base, &job, p->problem);
+  }
+  if (job) {
+    p->plan = *heta_job_get_plan(job);
+    if (p->plan.flop / p->plan.seconds > r->rate) r->rate = p->plan.flop / p->plan.seconds;
+  }
+  heta_job_free(job);
+  eval_tokens_free(&tokens);
+  *out = p;
+  return code;
+}
+
+/* Whether a method's scores will come with those of an earlier one that are missing too. */
+static int follows(runner *r, const entry *e, size_t m, bool *so) {
+  const eval_method *methods = r->request->choice->methods;
+  *so = false;
+  for (size_t i = 0; i < m && !*so; i++) {
+    eval_key key = key_of(r, &methods[i]);
+    eval_score score;
+    if (!eval_derivable(&methods[i], &methods[m])) continue;
+    int code = eval_store_get_score(r->store, e->id, &key, &score);
+    *so = !score.id;
+    eval_score_free(&score);
+    if (code) return code;
+  }
+  return CLI_DONE;
+}
+
+/* Adds what one item lacks of one method. */
+static int count_missing(runner *r, const entry *e, size_t m, prices *known) {
+  const eval_choice *choice = r->request->choice;
+  eval_key key = key_of(r, &choice->methods[m]);
+  eval_score score;
+  const price *p;
+  bool free_of_cost;
+  int code = eval_store_get_score(r->store, e->id, &key, &score);
+  if (!code) code = follows(r, e, m, &free_of_cost);
+  if (code) return code;
+  if (!score.id) {
+    code = price_of(r, e, m, known, &p);
+    if (code) return code;
+    r->left.attributions++;
+  } else {
+    r->left.kept++;
+  }
+  if (!score.id && !free_of_cost) {
+    r->left.forwards += p->plan.forwards;
+    r->left.reverses += p->plan.reverses;
+    r->left.hvps += p->plan.hvps;
+    r->left.seconds += p->plan.seconds;
+  }
+  for (size_t k = 0; !code && !score.problem && k < choice->metric_count; k++) {
+    const heta_metric_info *metric = choice->metrics[k];
+    uint64_t forwards = 0;
+    double flop = 0;
+    bool found = false;
+    heta_error error = {0};
+    if (!applies(metric, e->item)) continue;
+    if (score.id) {
+      code =
+          eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
+    }
+    r->left.kept_metrics += found;
+    if (found || code) continue;
+    if (heta_evaluator_plan(r->evaluator, metric->name, e->length, &forwards, &flop, &error)) {
+      code = cli_fail(cli_exit_code(error.status), "%s", error.message);
+    }
+    r->left.metrics++;
+    r->left.forwards += forwards;
+    r->left.seconds += 0.001 + (r->rate > 0 ? flop / r->rate : 0);
+  }
+  eval_score_free(&score);
+  return code;
+}
+
+/* Options that a method refuses are wrong for every item: say so before anything runs. */
+static int check_methods(const runner *r) {
+  static const char text[] = "The cat sat on the mat.";
+  eval_item item = {.text = text, .target = " The"};
+  eval_tokens tokens = {.target_text = (char *)" The"};
+  heta_attribute_options base = heta_attribute_options_default();
+  for (size_t m = 0; m < r->request->choice->method_count; m++) {
+    const eval_method *method = &r->request->choice->methods[m];
+    char problem[CLI_MESSAGE];
+    heta_job *job = NULL;
+    int code = eval_question_job(r->request, &item, &tokens, method, &base, &job, problem);
+    heta_job_free(job);
+    if (code) return code;
+    if (problem[0]) return cli_fail(CLI_USAGE, "%s: %s", method->label, problem);
+  }
+  return CLI_DONE;
+}
+
+static int plan(runner *r) {
+  const eval_request *request = r->request;
+  prices known = {0};
+  size_t items = 0;
+  for (size_t s = 0; s < request->suite_count; s++) items += request->suites[s].count;
+  r->entries = calloc(items + 1, sizeof *r->entries);
+  if (!r->entries) return cli_fail(CLI_FAILED, "out of memory");
+  int code = check_methods(r);
+  for (size_t s = 0; !code && s < request->suite_count; s++) {
+    for (size_t i = 0; !code && i < request->suites[s].count; i++) {
+      code = enter_item(r, &request->suites[s].items[i]);
+      if (!code && cli_interrupt_signal()) code = 128 + cli_interrupt_signal();
+    }
+  }
+  /* Methods first, the dearest of which tells how fast matrix products are here. */
+  for (size_t i = 0; !code && i < r->entry_count; i++) {
+    const price *unused;
+    for (size_t m = 0; !code && i == 0 && r->entries[0].length && m < request->choice->method_count;
+         m++) {
+      code = price_of(r, &r->entries[0], m, &known, &unused);
+    }
+    for (size_t m = 0; !code && r->entries[i].length && m < request->choice->method_count; m++) {
+      code = count_missing(r, &r->entries[i], m, &known);
+    }
+  }
+  free(known.list);
+  return code;
+}
+
+static void print_plan(const runner *r) {
+  const todo *t = &r->left;
+  char time[CLI_SHORT];
+  cli_say("%zu items, %zu methods, %zu metrics; in the database already: %llu score vectors, %llu "
+          "metrics of them",
+          r->entry_count - r->problems, r->request->choice->method_count,
+          r->request->choice->metric_count, (unsigned long long)t->kept,
+          (unsigned long long)t->kept_metrics);
+  if (!t->attributions && !t->metrics) {
+    cli_say("nothing is left to do");
+    return;
+  }
+  cli_say(
+      "to do: %llu score vectors, %llu metrics; %llu forward, %llu reverse, %llu Hessian passes; "
+      "about %s if nothing else runs here",
+      (unsigned long long)t->attributions, (unsigned long long)t->metrics,
+      (unsigned long long)t->forwards, (unsigned long long)t->reverses, (unsigned long long)t->hvps,
+      cli_duration_text(t->seconds, time));
+}
+
+/* ---- The work ------------------------------------------------------------------------------- */
+
+/* Why work ends early, or CLI_DONE. */
+static int stopped(const runner *r) {
+  int number = cli_interrupt_signal();
+  const char *again = "the same command continues";
+  if (number) {
+    cli_say("stopped; all that was finished is in '%s': %s", r->store->path, again);
+    return 128 + number;
+  }
+  if (over(r)) {
+    cli_say("--max-time is used up; %s", again);
+    return CLI_BUDGET;
+  }
+  if (r->request->passes && r->passes >= r->request->passes) {
+    cli_say("--passes is used up; %s", again);
+    return CLI_BUDGET;
+  }
+  return CLI_DONE;
+}
+
+/* Records of the other chosen methods that follow from a job's parts, where there are none yet. */
+static int derive(runner *r, const entry *e, const eval_method *method, heta_job *job,
+                  const eval_score *from) {
+  const eval_choice *choice = r->request->choice;
+  const heta_attribution *a;
+  heta_error error = {0};
+  int code = CLI_DONE;
+  if (from->problem || heta_job_get_result(job, &a, &error)) return CLI_DONE;
+  for (size_t m = 0; !code && m < choice->method_count; m++) {
+    const eval_method *to = &choice->methods[m];
+    eval_key key = key_of(r, to);
+    eval_score score;
+    if (to == method || !eval_derivable(method, to)) continue;
+    code = eval_store_get_score(r->store, e->id, &key, &score);
+    bool found = !code && score.id;
+    eval_score_free(&score);
+    if (code || found) continue;
+    code = eval_derive(a, to, from, &score);
+    if (!code) code = eval_store_put_score(r->store, e->id, &key, &score);
+    eval_score_free(&score);
+  }
+  return code;
+}
+
+/* Scores one item by one method and writes the record. */
+static int attribute(runner *r, const entry *e, const eval_tokens *tokens,
+                     const eval_method *method, eval_score *score) {
+  heta_attribute_options base = heta_attribute_options_default();
+  char problem[CLI_MESSAGE];
+  heta_error error = {0};
+  eval_key key = key_of(r, method);
+  heta_job *job;
+  base.progress = on_progress;
+  base.context = r;
+  int code = eval_question_job(r->request, e->item, tokens, method, &base, &job, problem);
+  if (code) return code;
+  if (job) {
+    const heta_plan *p = heta_job_get_plan(job);
+    r->now = p->seconds;
+    heta_status status = heta_job_run(job, &error);
+    if (status == HETA_E_CANCELLED || status == HETA_E_BUDGET) {
+      code = stopped(r);
+      if (!code) code = cli_fail(cli_exit_code(status), "%s", error.message);
+    } else if (status == HETA_E_NONFINITE || status == HETA_E_ARGUMENT) {
+      snprintf(problem, sizeof problem, "%s", error.message);
+    } else if (status) {
+      code = cli_fail(cli_exit_code(status), "%s", error.message);
+    } else {
+      code = eval_question_score(job, tokens, score);
+      r->passes += score->forwards + score->reverses + score->hvps;
+    }
+  }
+  if (!code && problem[0]) {
+    *score = (eval_score){.problem = strdup(problem)};
+    cli_say("%s, item %s: %s: %s", e->item->suite, e->item->name, method->label, problem);
+  }
+  if (!code) code = eval_store_put_score(r->store, e->id, &key, score);
+  if (!code && job) code = derive(r, e, method, job, score);
+  r->done += r->now;
+  r->now = 0;
+  heta_job_free(job);
+  return code;
+}
+
+/* One item with everything metrics ask of it. */
+typedef struct subject {
+  const entry *entry;
+  eval_tokens tokens;
+  bool *gold, *distractor, *support;
+} subject;
+
+static int open_subject(runner *r, const entry *e, subject *s) {
+  bool found;
+  *s = (subject){.entry = e};
+  int code = eval_store_get_tokens(r->store, e->id, &s->tokens, &found);
+  if (!code) code = eval_question_mask(e->item, &s->tokens, "gold", &s->gold);
+  if (!code) code = eval_question_mask(e->item, &s->tokens, "distractor", &s->distractor);
+  if (!code) code = eval_question_mask(e->item, &s->tokens, "support", &s->support);
+  return code;
+}
+
+static void close_subject(subject *s) {
+  eval_tokens_free(&s->tokens);
+  free(s->gold);
+  free(s->distractor);
+  free(s->support);
+}
+
+static int judge(runner *r, const subject *s, const heta_metric_info *metric,
+                 const eval_score *score) {
+  heta_scored scored = {.struct_size = sizeof scored,
+                        .tokens = s->tokens.ids,
+                        .length = s->tokens.length,
+                        .target = s->tokens.target,
+                        .score = score->score,
+                        .signed_score = score->signed_score,
+                        .set_apart = s->tokens.apart,
+                        .gold = s->gold,
+                        .distractor = s->distractor,
+                        .support = s->support};
+  const heta_measure *measures = NULL;
+  heta_error error = {0};
+  uint64_t forwards = 0;
+  double flop = 0, began = seconds_now();
+  heta_evaluator_plan(r->evaluator, metric->name, s->tokens.length, &forwards, &flop, NULL);
+  r->now = 0.001 + (r->rate > 0 ? flop / r->rate : 0);
+  heta_status status = heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
+  if (status == HETA_E_CANCELLED) {
+    int code = stopped(r);
+    return code ? code : cli_fail(CLI_FAILED, "%s", error.message);
+  }
+  bool own = status == HETA_E_ARGUMENT || status == HETA_E_NONFINITE;
+  if (status && !own) return cli_fail(cli_exit_code(status), "%s", error.message);
+  int code = eval_store_put_metric(r->store, score->id, metric->name, settings_of(r, metric),
+                                   measures, metric->measure_count, seconds_now() - began,
+                                   status ? error.message : NULL);
+  r->passes += forwards;
+  r->done += r->now;
+  r->now = 0;
+  return code;
+}
+
+/* All that one item lacks of one method. */
+static int work(runner *r, const subject *s, const eval_method *method) {
+  const eval_choice *choice = r->request->choice;
+  eval_key key = key_of(r, method);
+  eval_score score;
+  snprintf(r->phase, sizeof r->phase, "%.40s", method->label);
+  int code = eval_store_get_score(r->store, s->entry->id, &key, &score);
+  if (!code && !score.id) code = attribute(r, s->entry, &s->tokens, method, &score);
+  for (size_t k = 0; !code && !score.problem && k < choice->metric_count; k++) {
+    const heta_metric_info *metric = choice->metrics[k];
+    bool found = false;
+    if (!applies(metric, s->entry->item)) continue;
+    code = eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
+    if (!code && !found) code = stopped(r);
+    if (!code && !found) code = judge(r, s, metric, &score);
+  }
+  eval_score_free(&score);
+  show(r, 0);
+  return code ? code : stopped(r);
+}
+
+static int work_all(runner *r) {
+  int code = CLI_DONE;
+  r->started = seconds_now();
+  if (!r->request->no_progress) cli_progress_start();
+  for (size_t i = 0; !code && i < r->entry_count; i++) {
+    subject s;
+    if (!r->entries[i].length) continue;
+    code = open_subject(r, &r->entries[i], &s);
+    for (size_t m = 0; !code && m < r->request->choice->method_count; m++) {
+      code = work(r, &s, &r->request->choice->methods[m]);
+    }
+    close_subject(&s);
+  }
+  cli_progress_clear();
+  return code;
+}
+
+int eval_run(const eval_request *request, eval_store *store) {
+  static const char *const BACKENDS[] = {"cpu", "reference"}, *const PRECISIONS[] = {"f32", "f64"};
+  heta_metric_options metric_options = *request->metric_options;
+  runner r = {.request = request, .store = store};
+  heta_error error = {0};
+  snprintf(r.engine, sizeof r.engine, "heta %s %s %s", heta_version(), BACKENDS[request->backend],
+           PRECISIONS[request->precision]);
+  snprintf(r.settings, sizeof r.settings, "mask=%s draws=%zu subsets=%zu seed=%llu",
+           metric_options.mask, metric_options.draws, metric_options.subsets,
+           (unsigned long long)metric_options.seed);
+  metric_options.stop = on_stop;
+  metric_options.context = &r;
+  if (heta_evaluator_open(request->model, &metric_options, &r.evaluator, &error)) {
+    return cli_fail(CLI_USAGE, "%s", error.message);
+  }
+  cli_interrupt_note();
+  int code = plan(&r);
+  if (!code && !request->quiet) print_plan(&r);
+  if (!code && !request->plan_only) code = work_all(&r);
+  heta_evaluator_close(r.evaluator);
+  free(r.entries);
+  return code;
+}

@@ -1,0 +1,247 @@
+/* suite.c: reads a suite: one JSON object a line, the first of which may describe the file. */
+#include "cli/eval/suite.h"
+
+#include "cli/input.h"
+#include "cli/json.h"
+
+#include <nettle/sha2.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const char cli_eval_builtin[]; /* builtin.jsonl, put in by the build */
+
+enum { LONGEST_ID = 200 };
+
+typedef struct reader {
+  const char *file;
+  size_t line;
+  eval_suite *suite;
+} reader;
+
+__attribute__((format(printf, 2, 3))) static int refuse(const reader *r, const char *format, ...) {
+  char text[CLI_MESSAGE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return cli_fail(CLI_FAILED, "%s: line %zu: %s", r->file, r->line, text);
+}
+
+/* The byte at which character number `at` begins; SIZE_MAX beyond the end. */
+static size_t byte_of(const char *text, size_t at) {
+  size_t size = strlen(text), byte = 0;
+  for (; at && byte < size; at--) byte += cli_character(text + byte, size - byte);
+  return at ? SIZE_MAX : byte;
+}
+
+static size_t characters_in(const char *text) {
+  size_t count = 0, size = strlen(text);
+  for (size_t byte = 0; byte < size; count++) byte += cli_character(text + byte, size - byte);
+  return count;
+}
+
+/* A text field; *out stays as it is when it is missing and not needed. */
+static int read_text(const reader *r, const json_t *object, const char *key, bool needed,
+                     const char **out) {
+  const json_t *value = json_object_get(object, key);
+  if (!value || json_is_null(value)) {
+    return needed ? refuse(r, "\"%s\" is missing", key) : CLI_DONE;
+  }
+  if (!json_is_string(value)) return refuse(r, "\"%s\" is not a text", key);
+  if (!json_string_length(value)) return refuse(r, "\"%s\" is empty", key);
+  if (strlen(json_string_value(value)) != json_string_length(value)) {
+    return refuse(r, "\"%s\" holds a NUL character", key);
+  }
+  *out = json_string_value(value);
+  return CLI_DONE;
+}
+
+/* A span by the text it covers, which must occur once. */
+static int find_span(const reader *r, const char *text, const char *quoted, size_t index,
+                     eval_span *span) {
+  const char *found = strstr(text, quoted);
+  if (!found) return refuse(r, "spans[%zu]: “%.60s” does not occur in the text", index, quoted);
+  if (strstr(found + 1, quoted)) {
+    return refuse(r, "spans[%zu]: “%.60s” occurs more than once in the text; give start and end",
+                  index, quoted);
+  }
+  span->start = (size_t)(found - text);
+  span->end = span->start + strlen(quoted);
+  return CLI_DONE;
+}
+
+static int read_span(const reader *r, const char *text, const json_t *object, size_t index,
+                     eval_span *span) {
+  const json_t *start = json_object_get(object, "start"), *end = json_object_get(object, "end");
+  const char *quoted = NULL;
+  if (!json_is_object(object)) return refuse(r, "spans[%zu] is not an object", index);
+  int code = read_text(r, object, "role", true, &span->role);
+  if (!code) code = read_text(r, object, "text", false, &quoted);
+  if (code) return code;
+  if (!start && !end && quoted) return find_span(r, text, quoted, index, span);
+  if (!json_is_integer(start) || !json_is_integer(end)) {
+    return refuse(r, "spans[%zu] needs whole numbers \"start\" and \"end\", or a \"text\"", index);
+  }
+  json_int_t from = json_integer_value(start), to = json_integer_value(end);
+  size_t length = characters_in(text);
+  if (from < 0 || to <= from || (size_t)to > length) {
+    return refuse(r,
+                  "spans[%zu] is [%lld, %lld), but must be a part of the text's characters "
+                  "[0, %zu)",
+                  index, (long long)from, (long long)to, length);
+  }
+  span->start = byte_of(text, (size_t)from);
+  span->end = byte_of(text, (size_t)to);
+  if (quoted && (strlen(quoted) != span->end - span->start ||
+                 memcmp(quoted, text + span->start, span->end - span->start) != 0)) {
+    return refuse(r, "spans[%zu] covers “%.*s”, not “%.60s”", index,
+                  (int)(span->end - span->start < 60 ? span->end - span->start : 60),
+                  text + span->start, quoted);
+  }
+  return CLI_DONE;
+}
+
+static int read_spans(const reader *r, const json_t *object, eval_item *item) {
+  const json_t *list = json_object_get(object, "spans");
+  if (!list) return CLI_DONE;
+  if (!json_is_array(list)) return refuse(r, "\"spans\" is not a list");
+  size_t count = json_array_size(list);
+  eval_span *spans = calloc(count + 1, sizeof *spans);
+  if (!spans) return cli_fail(CLI_FAILED, "out of memory");
+  item->spans = spans;
+  item->span_count = count;
+  for (size_t i = 0; i < count; i++) {
+    int code = read_span(r, item->text, json_array_get(list, i), i, &spans[i]);
+    if (code) return code;
+  }
+  return CLI_DONE;
+}
+
+static void add(struct sha256_ctx *hash, const char *text) {
+  sha256_update(hash, text ? strlen(text) + 1 : 1, (const uint8_t *)(text ? text : ""));
+}
+
+static void digest(eval_item *item) {
+  struct sha256_ctx hash;
+  uint8_t bytes[SHA256_DIGEST_SIZE];
+  char numbers[64];
+  sha256_init(&hash);
+  add(&hash, item->source);
+  add(&hash, item->text);
+  add(&hash, item->target);
+  add(&hash, item->foil);
+  for (size_t i = 0; i < item->span_count; i++) {
+    snprintf(numbers, sizeof numbers, "%zu %zu", item->spans[i].start, item->spans[i].end);
+    add(&hash, item->spans[i].role);
+    add(&hash, numbers);
+  }
+  sha256_digest(&hash, sizeof bytes, bytes);
+  for (size_t i = 0; i < sizeof bytes; i++) snprintf(item->digest + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int read_item(const reader *r, const json_t *object, eval_item *item) {
+  item->suite = r->suite->name;
+  item->line = r->line;
+  int code = read_text(r, object, "id", true, &item->name);
+  if (!code && strlen(item->name) > LONGEST_ID) {
+    code = refuse(r, "\"id\" is longer than %d bytes", LONGEST_ID);
+  }
+  item->source = item->name;
+  if (!code) code = read_text(r, object, "source", false, &item->source);
+  if (!code) code = read_text(r, object, "text", true, &item->text);
+  if (!code) code = read_text(r, object, "target", true, &item->target);
+  if (!code) code = read_text(r, object, "foil", false, &item->foil);
+  if (!code) code = read_spans(r, object, item);
+  for (const eval_item *other = r->suite->items; !code && other < item; other++) {
+    if (strcmp(other->name, item->name) != 0) continue;
+    code = refuse(r, "the id “%.60s” is that of line %zu too", item->name, other->line);
+  }
+  if (!code) digest(item);
+  return code;
+}
+
+/* The first line may describe the file instead of asking. */
+static int read_head(const reader *r, const json_t *object, bool *head) {
+  const json_t *schema = json_object_get(object, "schema");
+  *head = schema && !json_object_get(object, "text");
+  if (schema && (!json_is_string(schema) || strcmp(json_string_value(schema), "heta.suite/1"))) {
+    return refuse(r, "the \"schema\" is not heta.suite/1, the only one there is");
+  }
+  return CLI_DONE;
+}
+
+static int read_line(reader *r, const char *line, size_t size) {
+  eval_suite *suite = r->suite;
+  json_error_t error;
+  bool head = false;
+  json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
+  if (!object) {
+    return cli_fail(CLI_FAILED, "%s: line %zu, column %d: %s", r->file, r->line,
+                    error.column > 0 ? error.column : 1, error.text);
+  }
+  suite->lines[suite->line_count++] = object;
+  if (!json_is_object(object)) return refuse(r, "this is not a JSON object");
+  int code = suite->line_count == 1 ? read_head(r, object, &head) : CLI_DONE;
+  if (code || head) return code;
+  code = read_item(r, object, &suite->items[suite->count]);
+  suite->count++; /* also when refused: its spans are to be released */
+  return code;
+}
+
+static int read_lines(reader *r, const char *bytes, size_t size, size_t limit) {
+  eval_suite *suite = r->suite;
+  size_t most = 1;
+  for (size_t i = 0; i < size; i++) most += bytes[i] == '\n';
+  suite->lines = calloc(most, sizeof(json_t *));
+  suite->items = calloc(most, sizeof *suite->items);
+  if (!suite->lines || !suite->items) return cli_fail(CLI_FAILED, "out of memory");
+  for (size_t at = 0; at < size && (!limit || suite->count < limit);) {
+    const char *end = memchr(bytes + at, '\n', size - at);
+    size_t length = end ? (size_t)(end - bytes) - at : size - at, blank = 0;
+    r->line++;
+    while (blank < length && strchr(" \t\r", bytes[at + blank])) blank++;
+    int code = blank < length ? read_line(r, bytes + at, length) : CLI_DONE;
+    if (code) return code;
+    at += length + 1;
+  }
+  if (!suite->count) return cli_fail(CLI_FAILED, "%s: there is no item in it", r->file);
+  return CLI_DONE;
+}
+
+/* "mine.jsonl" of "data/mine.jsonl" becomes "mine". */
+static char *name_of(const char *path) {
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+  size_t length = strlen(base);
+  if (length > 6 && strcmp(base + length - 6, ".jsonl") == 0) length -= 6;
+  return strndup(base, length);
+}
+
+int eval_suite_read(const char *name, size_t limit, eval_suite *suite) {
+  bool builtin = strcmp(name, "builtin") == 0;
+  reader r = {.file = builtin ? "the builtin suite" : name, .suite = suite};
+  cli_text text = {0};
+  *suite = (eval_suite){.name = name_of(name)};
+  if (!suite->name) return cli_fail(CLI_FAILED, "out of memory");
+  if (builtin) return read_lines(&r, cli_eval_builtin, strlen(cli_eval_builtin), limit);
+  int code = cli_read_file(name, &text);
+  if (!code) code = read_lines(&r, text.bytes, text.size, limit);
+  free(text.bytes);
+  return code;
+}
+
+void eval_suite_free(eval_suite *suite) {
+  for (size_t i = 0; i < suite->count; i++) free((void *)suite->items[i].spans);
+  for (size_t i = 0; i < suite->line_count; i++) json_decref(suite->lines[i]);
+  free(suite->items);
+  free(suite->lines);
+  free(suite->name);
+  *suite = (eval_suite){0};
+}
+
+bool eval_item_has(const eval_item *item, const char *role) {
+  for (size_t i = 0; i < item->span_count; i++) {
+    if (strcmp(item->spans[i].role, role) == 0) return true;
+  }
+  return false;
+}

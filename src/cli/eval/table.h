@@ -1,0 +1,58 @@
+/* table.h: what an evaluation's database says, as numbers with intervals, ready to be written. */
+#ifndef HETA_CLI_EVAL_TABLE_H
+#define HETA_CLI_EVAL_TABLE_H
+
+#include "cli/eval/stats.h"
+#include "cli/eval/store.h"
+
+/* A method with its options, seed and engine: one row of every table. */
+typedef struct eval_config {
+  char *label;
+  char *method, *options, *engine;
+  uint64_t seed;
+  size_t scores, problems; /* records with scores; without */
+  double seconds, flop;    /* means of an attribution */
+  double passes;
+} eval_config;
+
+typedef struct eval_question {
+  sqlite3_int64 id;
+  size_t suite, source; /* indices */
+  double logprob;
+  uint64_t rank;
+} eval_question;
+
+typedef struct eval_column {
+  const heta_metric_info *metric;
+  const heta_measure_info *measure;
+  char *settings;
+  double *values; /* [configs × questions]; NaN: none. Of a curve: [configs × questions × points] */
+} eval_column;
+
+typedef struct eval_results {
+  char model[256], fingerprint[128], made_by[64];
+  char **suites;
+  size_t suite_count, config_count, question_count, column_count, source_count;
+  eval_config *configs;
+  eval_question *questions;
+  eval_column *columns;
+} eval_results;
+
+/* What a table row says of one method. */
+typedef struct eval_cell {
+  size_t config;
+  eval_estimate estimate, chance;
+  eval_difference difference; /* to the method compared with */
+  double p;                   /* corrected by Holm's method over the table's methods */
+} eval_cell;
+
+/* Only questions whose target was the model's first choice, when `answered`. */
+int eval_results_read(eval_store *store, bool answered, eval_results *results);
+void eval_results_free(eval_results *results);
+
+/* The rows of one measure on one suite, best first; *count of them. cells: [config_count].
+ * against: the config compared with, or SIZE_MAX. */
+int eval_results_cells(const eval_results *results, const eval_column *column, size_t suite,
+                       size_t against, eval_cell *cells, size_t *count);
+
+#endif

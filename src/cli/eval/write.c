@@ -1,0 +1,367 @@
+/* write.c: an overview of methods and measures, a table per measure with intervals and tests, what
+ * each method costs: for the terminal, in Markdown, LaTeX or CSV. */
+#include "cli/eval/write.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELL = 96, MOST_COLUMNS = 8 };
+
+/* ---- Plain tables, in any form -------------------------------------------------------------- */
+
+typedef struct grid {
+  size_t rows, columns;
+  char (*text)[CELL]; /* [rows × columns]; row 0 is the head */
+} grid;
+
+static bool open_grid(size_t rows, size_t columns, grid *g) {
+  *g = (grid){rows, columns, calloc(rows * columns, CELL)};
+  return g->text != NULL;
+}
+
+__attribute__((format(printf, 4, 5))) static void put(const grid *g, size_t row, size_t column,
+                                                      const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(g->text[row * g->columns + column], CELL, format, arguments);
+  va_end(arguments);
+}
+
+/* Columns a text takes in a terminal: its characters. */
+static size_t width_of(const char *text) {
+  size_t width = 0;
+  for (; *text; text++) width += (*text & 0xc0) != 0x80;
+  return width;
+}
+
+static void print_padded(const char *text, size_t width, bool right) {
+  size_t own = width_of(text), missing = own < width ? width - own : 0;
+  printf("%*s%s%*s", right ? (int)missing : 0, "", text, right ? 0 : (int)missing, "");
+}
+
+static void print_latex(const char *text) {
+  for (; *text; text++) {
+    if (strchr("_%&#$", *text)) putchar('\\');
+    if (strncmp(text, "▲", 3) == 0)
+      fputs("$\\blacktriangle$", stdout), text += 2;
+    else if (strncmp(text, "▼", 3) == 0)
+      fputs("$\\blacktriangledown$", stdout), text += 2;
+    else
+      putchar(*text);
+  }
+}
+
+static void print_grid(const grid *g, eval_form form) {
+  size_t widths[64] = {0};
+  for (size_t c = 0; c < g->columns; c++) {
+    for (size_t r = 0; r < g->rows; r++) {
+      size_t width = width_of(g->text[r * g->columns + c]);
+      if (width > widths[c]) widths[c] = width;
+    }
+  }
+  if (form == EVAL_LATEX) {
+    fputs("\\begin{tabular}{l", stdout);
+    for (size_t c = 1; c < g->columns; c++) putchar('r');
+    puts("}\n\\toprule");
+  }
+  for (size_t r = 0; r < g->rows; r++) {
+    if (form == EVAL_TERM) fputs(r ? "  " : "", stdout);
+    if (form == EVAL_TERM && !r) printf("  %s", cli_bold(stdout));
+    if (form == EVAL_MARKDOWN) fputs("| ", stdout);
+    for (size_t c = 0; c < g->columns; c++) {
+      const char *text = g->text[r * g->columns + c];
+      if (form == EVAL_LATEX) {
+        if (c) fputs(" & ", stdout);
+        print_latex(text);
+      } else {
+        if (c) fputs(form == EVAL_MARKDOWN ? " | " : "  ", stdout);
+        print_padded(text, widths[c], c > 0);
+      }
+    }
+    if (form == EVAL_MARKDOWN) fputs(" |", stdout);
+    if (form == EVAL_LATEX) fputs(r ? " \\\\" : " \\\\\n\\midrule", stdout);
+    if (form == EVAL_TERM && !r) fputs(cli_plain(stdout), stdout);
+    putchar('\n');
+    if (form != EVAL_MARKDOWN || r) continue;
+    fputs("|---|", stdout);
+    for (size_t c = 1; c < g->columns; c++) fputs("---:|", stdout);
+    putchar('\n');
+  }
+  if (form == EVAL_LATEX) puts("\\bottomrule\n\\end{tabular}");
+}
+
+__attribute__((format(printf, 3, 4))) static void heading(eval_form form, int level,
+                                                          const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  if (form == EVAL_MARKDOWN) printf("\n%.*s %s\n\n", level, "#####", text);
+  if (form == EVAL_TERM) printf("\n%s%s%s\n", cli_bold(stdout), text, cli_plain(stdout));
+  if (form == EVAL_LATEX) printf("\n%% %s\n", text);
+}
+
+static void remark(eval_form form, const char *text) {
+  if (form == EVAL_TERM) {
+    printf("  %s", cli_dim(stdout));
+    cli_print_wrapped(stdout, text, 2, 2, 100);
+    fputs(cli_plain(stdout), stdout);
+  }
+  if (form == EVAL_MARKDOWN) printf("%s\n\n", text);
+  if (form == EVAL_LATEX) printf("%% %s\n", text);
+}
+
+/* ---- Numbers -------------------------------------------------------------------------------- */
+
+/* Enough digits for what is shown: three after the point, more for small numbers. */
+static const char *number(double value, char room[32]) {
+  if (!isfinite(value))
+    snprintf(room, 32, "–");
+  else if (value != 0 && fabs(value) < 0.001)
+    snprintf(room, 32, "%.1e", value);
+  else
+    snprintf(room, 32, fabs(value) >= 100 ? "%.1f" : "%.3f", value);
+  return room;
+}
+
+static const char *sign_of(const eval_cell *cell, const heta_measure_info *measure) {
+  if (!(cell->p < 0.05) || !measure->better) return "";
+  return (cell->difference.value > 0) == (measure->better > 0) ? "▲" : "▼";
+}
+
+/* ---- Tables --------------------------------------------------------------------------------- */
+
+static bool named(const char *list, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = list; *at;) {
+    size_t word = strcspn(at, ",");
+    if (word == length && memcmp(at, name, length) == 0) return true;
+    at += word + (at[word] == ',');
+  }
+  return false;
+}
+
+/* Whether a column gets a table of its own. */
+static bool wanted(const eval_writing *w, const eval_column *column) {
+  const heta_measure_info *measure = column->measure;
+  if (measure->points > 1) return false;
+  if (w->measures && strcmp(w->measures, "all") != 0) {
+    return named(w->measures, measure->name) || named(w->measures, column->metric->name);
+  }
+  if (!measure->better) return false;
+  return w->measures || measure == column->metric->measures;
+}
+
+static int write_measure(const eval_writing *w, const eval_column *column, size_t suite) {
+  const eval_results *r = w->results;
+  const heta_measure_info *measure = column->measure;
+  eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
+  char a[32], b[32], c[32], remarks[600];
+  size_t count = 0;
+  grid g = {0};
+  int code = cells ? eval_results_cells(r, column, suite, w->against, cells, &count) : CLI_FAILED;
+  bool compared = w->against != SIZE_MAX, chance = measure->chance != NULL;
+  if (!code && count && !open_grid(count + 1, 4 + chance + 2 * compared, &g)) code = CLI_FAILED;
+  if (!code && count) {
+    heading(w->form, 3, "%s", measure->name);
+    snprintf(remarks, sizeof remarks, "%s%s; %s is better%s%s%s%s.", measure->text,
+             measure->over ? ", as ln of a ratio of sums" : "",
+             measure->better > 0   ? "higher"
+             : measure->better < 0 ? "lower"
+                                   : "neither",
+             column->settings[0] ? " (" : "", column->settings, column->settings[0] ? ")" : "", "");
+    remark(w->form, remarks);
+    size_t at = 0;
+    put(&g, 0, at++, "method");
+    put(&g, 0, at++, "%s", measure->name);
+    put(&g, 0, at++, "95 %% interval");
+    if (chance) put(&g, 0, at++, "chance");
+    if (compared) put(&g, 0, at++, "− %.60s", r->configs[w->against].label);
+    if (compared) put(&g, 0, at++, "p");
+    put(&g, 0, at++, "n");
+    for (size_t i = 0; i < count; i++) {
+      const eval_cell *cell = &cells[i];
+      at = 0;
+      put(&g, i + 1, at++, "%.90s", r->configs[cell->config].label);
+      put(&g, i + 1, at++, "%s", number(cell->estimate.value, a));
+      put(&g, i + 1, at++, "%s … %s", number(cell->estimate.low, a),
+          number(cell->estimate.high, b));
+      if (chance) put(&g, i + 1, at++, "%s", number(cell->chance.value, a));
+      bool other = compared && cell->config != w->against;
+      if (compared && other) {
+        put(&g, i + 1, at, "%s [%s, %s] %s", number(cell->difference.value, a),
+            number(cell->difference.low, b), number(cell->difference.high, c),
+            sign_of(cell, measure));
+        put(&g, i + 1, at + 1, "%s", number(cell->p, a));
+      }
+      at += compared ? 2 : 0;
+      if (cell->estimate.sources == cell->estimate.questions)
+        put(&g, i + 1, at++, "%zu", cell->estimate.questions);
+      else
+        put(&g, i + 1, at++, "%zu of %zu sources", cell->estimate.questions,
+            cell->estimate.sources);
+    }
+    print_grid(&g, w->form);
+  }
+  free(g.text);
+  free(cells);
+  return code ? cli_fail(CLI_FAILED, "out of memory") : CLI_DONE;
+}
+
+/* Methods × measures, the values alone: several grids when there are many measures. */
+static int write_overview(const eval_writing *w, size_t suite) {
+  const eval_results *r = w->results;
+  eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
+  const eval_column **columns = calloc(r->column_count + 1, sizeof(const eval_column *));
+  size_t used = 0, count = 0;
+  int code = cells && columns ? CLI_DONE : CLI_FAILED;
+  char a[32];
+  for (size_t i = 0; !code && i < r->column_count; i++) {
+    if (wanted(w, &r->columns[i])) columns[used++] = &r->columns[i];
+  }
+  for (size_t from = 0; !code && from < used; from += MOST_COLUMNS) {
+    size_t here = used - from < MOST_COLUMNS ? used - from : MOST_COLUMNS;
+    grid g;
+    if (!open_grid(r->config_count + 1, here + 1, &g)) code = CLI_FAILED;
+    if (code) break;
+    put(&g, 0, 0, "method");
+    for (size_t i = 0; i < r->config_count; i++) put(&g, i + 1, 0, "%.90s", r->configs[i].label);
+    for (size_t k = 0; !code && k < here; k++) {
+      const eval_column *column = columns[from + k];
+      const heta_measure_info *measure = column->measure;
+      put(&g, 0, k + 1, "%s %s", measure->name, measure->better > 0 ? "↑" : "↓");
+      code = eval_results_cells(r, column, suite, w->against, cells, &count);
+      for (size_t i = 0; !code && i < count; i++) {
+        put(&g, cells[i].config + 1, k + 1, "%s%s", number(cells[i].estimate.value, a),
+            sign_of(&cells[i], measure));
+      }
+    }
+    if (!code) print_grid(&g, w->form);
+    if (!code && from + here < used) putchar('\n');
+    free(g.text);
+  }
+  free(cells);
+  free(columns);
+  return code ? cli_fail(CLI_FAILED, "out of memory") : CLI_DONE;
+}
+
+static int write_costs(const eval_writing *w) {
+  const eval_results *r = w->results;
+  grid g;
+  if (!open_grid(r->config_count + 1, 6, &g)) return cli_fail(CLI_FAILED, "out of memory");
+  heading(w->form, 2, "What a score vector costs");
+  remark(w->form, "Means of a question. Times are those of the machine that ran it, whatever else "
+                  "it did; passes and operations are the method's own.");
+  static const char *const HEAD[] = {"method", "passes", "GFLOP", "seconds", "vectors", "failed"};
+  for (size_t c = 0; c < 6; c++) put(&g, 0, c, "%s", HEAD[c]);
+  for (size_t i = 0; i < r->config_count; i++) {
+    const eval_config *c = &r->configs[i];
+    put(&g, i + 1, 0, "%.90s", c->label);
+    put(&g, i + 1, 1, "%.0f", c->passes);
+    put(&g, i + 1, 2, "%.1f", c->flop / 1e9);
+    put(&g, i + 1, 3, "%.2f", c->seconds);
+    put(&g, i + 1, 4, "%zu", c->scores);
+    put(&g, i + 1, 5, "%zu", c->problems);
+  }
+  print_grid(&g, w->form);
+  free(g.text);
+  return CLI_DONE;
+}
+
+/* ---- CSV ------------------------------------------------------------------------------------ */
+
+static void csv_text(const char *text) {
+  putchar('"');
+  for (; *text; text++) {
+    if (*text == '"') putchar('"');
+    putchar(*text);
+  }
+  putchar('"');
+}
+
+static void csv_number(double value) {
+  putchar(',');
+  if (isfinite(value)) printf("%.9g", value);
+}
+
+static int write_csv(const eval_writing *w, const eval_column *column, size_t suite) {
+  const eval_results *r = w->results;
+  eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
+  size_t count = 0;
+  int code = cells ? eval_results_cells(r, column, suite, w->against, cells, &count) : CLI_FAILED;
+  for (size_t i = 0; !code && i < count; i++) {
+    const eval_cell *cell = &cells[i];
+    const char *texts[] = {r->suites[suite], column->metric->name, column->measure->name,
+                           column->settings, r->configs[cell->config].label};
+    for (size_t t = 0; t < 5; t++) {
+      if (t) putchar(',');
+      csv_text(texts[t]);
+    }
+    printf(",%zu,%zu", cell->estimate.questions, cell->estimate.sources);
+    csv_number(cell->estimate.value);
+    csv_number(cell->estimate.low);
+    csv_number(cell->estimate.high);
+    csv_number(column->measure->chance ? cell->chance.value : NAN);
+    bool compared = w->against != SIZE_MAX && cell->config != w->against;
+    csv_number(compared ? cell->difference.value : NAN);
+    csv_number(compared ? cell->difference.low : NAN);
+    csv_number(compared ? cell->difference.high : NAN);
+    csv_number(compared ? cell->p : NAN);
+    putchar('\n');
+  }
+  free(cells);
+  return code ? cli_fail(CLI_FAILED, "out of memory") : CLI_DONE;
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static void write_title(const eval_writing *w, size_t suite) {
+  const eval_results *r = w->results;
+  size_t questions = 0, sources = 0, first = 0, last = SIZE_MAX;
+  double logprob = 0;
+  char a[32];
+  for (size_t q = 0; q < r->question_count; q++) {
+    if (r->questions[q].suite != suite) continue;
+    questions++;
+    sources += r->questions[q].source != last;
+    last = r->questions[q].source;
+    first += r->questions[q].rank == 1;
+    logprob += r->questions[q].logprob;
+  }
+  if (!questions) return;
+  heading(w->form, 2, "Suite %s, model %s (%.12s…)", r->suites[suite],
+          r->model[0] ? r->model : "without a name", r->fingerprint);
+  char text[400];
+  snprintf(text, sizeof text,
+           "%zu questions%s from %zu sources; the target is the model's first choice in %zu; mean "
+           "log-probability %s.",
+           questions, w->answered ? " that the model answers" : "", sources, first,
+           number(logprob / (double)questions, a));
+  remark(w->form, text);
+}
+
+int eval_write(const eval_writing *w) {
+  const eval_results *r = w->results;
+  int code = CLI_DONE;
+  if (w->form == EVAL_CSV) {
+    puts("suite,metric,measure,settings,method,questions,sources,value,low,high,chance,difference,"
+         "difference_low,difference_high,p");
+  }
+  for (size_t s = 0; !code && s < r->suite_count; s++) {
+    if (w->suite && strcmp(w->suite, r->suites[s]) != 0) continue;
+    if (w->form != EVAL_CSV) {
+      write_title(w, s);
+      code = write_overview(w, s);
+    }
+    for (size_t c = 0; !code && c < r->column_count; c++) {
+      bool csv = w->form == EVAL_CSV && !w->measures && r->columns[c].measure->points == 1;
+      if (!csv && !wanted(w, &r->columns[c])) continue;
+      code = w->form == EVAL_CSV ? write_csv(w, &r->columns[c], s)
+                                 : write_measure(w, &r->columns[c], s);
+    }
+  }
+  return code || w->form == EVAL_CSV ? code : write_costs(w);
+}

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""test_eval.py: `heta eval` keeps what it computed, whatever ends it, and refuses what is not its
+own; `heta eval report` writes tables of it."""
+import csv
+import fcntl
+import io
+import json
+import random
+import resource
+import signal
+import sqlite3
+import time
+
+from harness import BUDGET, DONE, FAILED, MODEL, SANITIZED, TINY, USAGE, Case, main, run, start
+
+METHODS = "heta+probes=2,heta+probes=2+gate=none,occlusion,random,uniform"
+ASK = ["--methods", METHODS, "--draws", 2, "--subsets", 4, "--threads", 1, "--no-progress"]
+ITEMS = [
+    {"id": "a", "source": "s", "text": "the cat in the hat", "target": " in",
+     "spans": [{"role": "gold", "text": "cat"}, {"role": "distractor", "text": "hat"}]},
+    {"id": "b", "source": "s", "text": "a hen hid — then", "target": " hid",
+     "spans": [{"role": "gold", "start": 2, "end": 5},
+               {"role": "distractor", "start": 12, "end": 16, "text": "then"}]},
+    {"id": "c", "text": "no spans here", "target": " then"},
+]
+
+
+def lines(*items):
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+class Eval(Case):
+    def setUp(self):
+        super().setUp()
+        self.suite, self.db = self.path("mine.jsonl"), self.path("r.sqlite")
+        self.suite.write_text(lines({"schema": "heta.suite/1", "about": "three"}, *ITEMS))
+
+    def eval(self, *more, code=DONE, db=None, model=MODEL, **how):
+        return self.expect(code, run("eval", "-m", model, "--suite", self.suite, "--db",
+                                     db or self.db, *ASK, *more, **how))
+
+    def query(self, sql, db=None):
+        connection = sqlite3.connect(db or self.db)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def content(self, db=None):
+        """All of it, but for times and the order in which it came."""
+        names = ("SELECT suite, name, method, options, seed, engine, score, signed_score, score_se,"
+                 " logprob, rank, score.problem FROM score JOIN item ON item.id = score.item")
+        measures = ("SELECT suite, item.name, method, options, metric, settings, measure.name,"
+                    " points FROM measure JOIN score ON score.id = measure.score"
+                    " JOIN item ON item.id = score.item")
+        metrics = ("SELECT suite, item.name, method, options, metric, settings, metric.problem"
+                   " FROM metric JOIN score ON score.id = metric.score"
+                   " JOIN item ON item.id = score.item")
+        return [sorted(self.query(sql, db), key=repr) for sql in (names, measures, metrics)]
+
+
+class Keeping(Eval):
+    def test_plan_work_and_nothing_twice(self):
+        said = self.eval("--plan").err
+        self.assertIn("to do: 15 score vectors", said)
+        self.assertEqual([(0,)], self.query("SELECT count(*) FROM score"))
+        self.eval("--metrics", "dsa,deletion")
+        before = self.query("SELECT id, made, seconds FROM score ORDER BY id")
+        self.assertEqual(15, len(before))
+        # dsa needs spans, which two items have.
+        self.assertEqual([("deletion", 15), ("dsa", 10)], self.query(
+            "SELECT metric, count(*) FROM metric GROUP BY metric ORDER BY metric"))
+        self.assertIn("nothing is left to do", self.eval("--metrics", "dsa,deletion").err)
+        # Another metric needs no new attribution.
+        self.eval("--metrics", "all")
+        self.assertEqual(before, self.query("SELECT id, made, seconds FROM score ORDER BY id"))
+        self.assertEqual([(0,)], self.query("SELECT count(problem) FROM metric"))
+        self.assertIn("nothing is left to do", self.eval("--metrics", "all").err)
+
+    def test_parts_of_a_result_give_what_a_run_gives(self):
+        """Scores under another gate or scale, taken from one run, are those of their own runs."""
+        way = ["--metrics", "dsa", "--methods"]
+        names = ["heta+probes=2", "heta+probes=2+gate=uniform", "heta+probes=2+scale=sum",
+                 "heta+probes=2+scale=max+gate=none", "heta+probes=2+gamma=0"]
+        for name in names:
+            self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db,
+                                  "-q", *way, name))
+        together = self.path("together.sqlite")
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", together, "-q",
+                              *way, ",".join(names)))
+        sql = "SELECT item, options, hex(score) FROM score ORDER BY item, options"
+        self.assertEqual(self.query(sql), self.query(sql, together))
+
+    def test_kills_lose_nothing(self):
+        whole = self.path("whole.sqlite")
+        began = time.monotonic()
+        self.eval(db=whole)
+        lasted = time.monotonic() - began
+        dice = random.Random(8)
+        for _ in range(4 if SANITIZED else 20):
+            process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, *ASK)
+            time.sleep(dice.uniform(0, 0.4 * lasted))
+            process.kill()
+            process.communicate()
+        self.eval()
+        self.assertEqual(self.content(whole), self.content())
+        report = [self.expect(DONE, run("eval", "report", db, "--format", "csv", "--against",
+                                        "occlusion")).out for db in (whole, self.db)]
+        self.assertEqual(*report)
+
+    def test_interrupted_and_budgets(self):
+        self.assertIn("--passes is used up", self.eval("--passes", 40, code=BUDGET).err)
+        process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, *ASK)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertIn(process.returncode, (DONE, 130))
+        whole = self.path("whole.sqlite")
+        self.eval(db=whole)
+        self.eval()
+        self.assertEqual(self.content(whole), self.content())
+
+    def test_items_that_cannot_be_asked_are_left_out(self):
+        self.suite.write_text(lines({"id": "long", "text": "x" * 200, "target": " in"}, *ITEMS))
+        self.assertIn("item long (line 1) is left out", self.eval("--metrics", "dsa").err)
+        self.assertEqual([(15,)], self.query("SELECT count(*) FROM score"))
+
+    def test_full_disk(self):
+        def small():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (70000, 70000))
+        self.eval(code=FAILED, before=small)
+        kept = self.query("SELECT count(*) FROM score")[0][0]
+        self.assertEqual([("ok",)], self.query("PRAGMA integrity_check"))
+        self.eval()
+        self.assertLessEqual(kept, 15)
+        whole = self.path("whole.sqlite")
+        self.eval(db=whole)
+        self.assertEqual(self.content(whole), self.content())
+
+
+class Refusals(Eval):
+    def refuse_suite(self, text, *said):
+        self.suite.write_text(text)
+        result = self.eval(code=FAILED)
+        for words in said:
+            self.assertIn(words, result.err)
+
+    def test_suites(self):
+        fine = lines(ITEMS[0])
+        self.refuse_suite(fine + '{"id": "x", "text": }\n', "line 2, column 21")
+        self.refuse_suite(fine + "[]\n", "line 2: this is not a JSON object")
+        self.refuse_suite(fine + lines({"id": "x", "text": "y"}), 'line 2: "target" is missing')
+        self.refuse_suite(lines({"id": "x", "text": "", "target": "y"}), '"text" is empty')
+        self.refuse_suite(fine + fine, "line 2: the id “a” is that of line 1 too")
+        self.refuse_suite("\n", "there is no item")
+        item = {"id": "x", "text": "né", "target": "y"}
+        span = {"role": "gold", "start": 0, "end": 3}
+        self.refuse_suite(lines({**item, "spans": [span]}), "spans[0] is [0, 3)", "[0, 2)")
+        self.refuse_suite(lines({**item, "spans": [{"role": "gold", "text": "e"}]}),
+                          "“e” does not occur")
+        self.refuse_suite(lines({**item, "text": "nn", "spans": [{"role": "gold", "text": "n"}]}),
+                          "more than once")
+        self.refuse_suite(lines({**item, "spans": [{**span, "end": 1, "text": "m"}]}),
+                          "covers “n”, not “m”")
+        self.refuse_suite(lines({"schema": "heta.suite/2"}, *ITEMS), "heta.suite/1")
+        self.suite.unlink()
+        self.eval(code=FAILED)
+
+    def test_choices(self):
+        for more, said in ((["--metrics", "deletions"], "did you mean deletion?"),
+                           (["--mask", "nothing"], "none of zero")):
+            self.assertIn(said, self.eval(*more, code=USAGE).err)
+        for methods, said in (("hetta", "did you mean heta?"), ("heta+bta=1", "no option 'bta'"),
+                              ("heta+beta", "no OPTION=VALUE"), ("heta+beta=x", "beta"),
+                              ("heta+beta=1+beta=2", "twice")):
+            result = self.expect(USAGE, run("eval", "-m", MODEL, "--suite", self.suite, "--db",
+                                            self.db, "--methods", methods))
+            self.assertIn(said, result.err)
+        self.assertIn("--db", self.expect(USAGE, run("eval", "-m", MODEL)).err)
+
+    def test_databases(self):
+        self.eval("--metrics", "dsa")
+        self.assertIn("belongs to another model",
+                      self.eval(code=FAILED, model=TINY / "gpt2.gguf").err)
+        changed = [{**ITEMS[0], "target": " cat"}, *ITEMS[1:]]
+        self.suite.write_text(lines(*changed))
+        self.assertIn("item 'a' of suite 'mine' is not what it was", self.eval(code=FAILED).err)
+        self.suite.write_text(lines(*ITEMS))
+        with open(self.db, "r+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.assertIn("another process", self.eval(code=FAILED).err)
+            self.expect(DONE, run("eval", "report", self.db))  # reading is free
+        connection = sqlite3.connect(self.db)
+        connection.execute("UPDATE meta SET value = 'heta.eval/9' WHERE key = 'format'")
+        connection.commit()
+        connection.close()
+        self.assertIn("heta.eval/9", self.eval(code=FAILED).err)
+        self.assertIn("heta.eval/9", self.expect(FAILED, run("eval", "report", self.db)).err)
+        for content in (b"not a database, but long enough to look at " * 40, b"x"):
+            self.db.write_bytes(content)
+            self.assertIn("database", self.eval(code=FAILED).err)
+            self.assertEqual(content, self.db.read_bytes())
+        self.expect(FAILED, run("eval", "report", self.path("none.sqlite")))
+
+
+class Report(Eval):
+    def test_forms(self):
+        self.eval()
+        name = ["eval", "report", self.db, "--against", "occlusion"]
+        term = self.expect(DONE, run(*name)).out
+        self.assertIn("Suite mine", term)
+        self.assertIn("average_precision", self.expect(DONE, run(*name, "--measures", "all")).out)
+        markdown = self.expect(DONE, run(*name, "--format", "markdown")).out
+        self.assertIn("| method", markdown)
+        self.assertIn("\\begin{tabular}", self.expect(DONE, run(*name, "--format", "latex")).out)
+        rows = list(csv.DictReader(io.StringIO(
+            self.expect(DONE, run(*name, "--format", "csv")).out)))
+        dsa = {row["method"]: row for row in rows if row["measure"] == "dsa_excess"}
+        self.assertEqual(0, float(dsa["uniform"]["value"]))
+        self.assertEqual({"2"}, {row["questions"] for row in dsa.values()})
+        self.assertEqual({"1"}, {row["sources"] for row in dsa.values()})
+        soft = [row for row in rows if row["measure"] == "soft_nc" and row["method"] == "random"]
+        self.assertEqual(["3", "2"], [soft[0]["questions"], soft[0]["sources"]])
+        self.expect(USAGE, run(*name, "--suite", "other"))
+
+    def test_metrics_are_listed(self):
+        listed = self.expect(DONE, run("metrics")).out
+        self.assertIn("deletion", listed)
+        self.assertIn("Hellinger", self.expect(DONE, run("metrics", "soft")).out)
+        self.assertTrue(self.expect(DONE, run("metrics", "--format", "json")).json)
+        self.refuse(USAGE, "metrics", "deletoin", said=["deletoin"])
+
+
+if __name__ == "__main__":
+    main()
