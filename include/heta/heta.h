@@ -355,6 +355,10 @@ typedef struct heta_attribute_options {
    * continuation's bytes [span_start, span_end). NULL and 0, 0: all of it. */
   const char *span_text;
   size_t span_start, span_end;
+  /* When max_memory or max_seconds does not suffice: compute a cheaper curvature than asked, the
+   * first of lowrank, row and gradsq that fits and the method has, and note it; else the job is
+   * refused. Fewer probes are tried before in any case. */
+  bool may_simplify;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);

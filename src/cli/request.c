@@ -87,6 +87,7 @@ heta_attribute_options cli_request_options(const cli_request *request) {
   options.threads = (int)request->threads;
   options.max_memory = request->max_memory;
   options.max_seconds = request->max_seconds;
+  options.may_simplify = true;
   options.backend = (heta_backend)request->backend;
   options.precision = (heta_precision)request->precision;
   if (request->part.parts) {

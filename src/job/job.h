@@ -84,6 +84,10 @@ heta_status heta_i_plan(heta_job *job, heta_error *error);
 /* The method's series and items for the session as it stands. */
 heta_status heta_i_plan_work(heta_job *job, heta_error *error);
 
+/* cheaper.c: changes the options to the next cheaper curvature that the method has and the input
+ * allows; false when there is none, or the job may not. */
+bool heta_i_cheaper(heta_job *job);
+
 /* merge.c */
 heta_status heta_i_merge_apply(heta_job *job, heta_error *error);
 void heta_i_merge_close(heta_job *job);

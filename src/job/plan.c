@@ -6,7 +6,7 @@
 
 #include "job/job.h"
 
-enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2, CALIBRATIONS = 2 };
+enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
 
 /* What the process holds beside model file and engine: program, libraries, vocabulary, text. */
 static const uint64_t PROCESS_BYTES = 64u << 20;
@@ -207,16 +207,10 @@ static heta_status choose_tokens(heta_job *job, heta_error *error) {
   return HETA_OK;
 }
 
-heta_status heta_i_plan(heta_job *job, heta_error *error) {
+/* The plan before any budget. */
+static void start(heta_job *job) {
   heta_i_session *session = &job->session;
   heta_i_engine_settings *s = &job->settings;
-  session->target_count = job->input.target_count;
-  session->length = job->input.first_target + session->target_count - 1;
-  session->contrast = job->input.foil >= 0;
-  HETA_TRY(choose_tokens(job, error));
-  session->threads = job->options.threads;
-  session->part = job->options.part;
-  session->parts = job->options.parts > 1 ? job->options.parts : 1;
   session->target_group =
       session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
   size_t element = job->options.precision == HETA_PRECISION_F64 ? 8 : 4;
@@ -228,26 +222,60 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   s->lane_rows = pad(s->positions) > LANE_ROWS ? pad(s->positions) : LANE_ROWS;
   s->expand = job->model->info.parameters * element < EXPAND_BELOW;
   s->recompute = false;
-  if (session->method->check) HETA_TRY(session->method->check(session, error));
-  HETA_TRY(fit_memory(job, error));
+}
+
+/* Operations per second of bare matrix products, measured once for a job. */
+static heta_status calibrate(heta_job *job, double *rate, heta_error *error) {
   const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
                                      ? heta_i_engine_api_f64()
                                      : heta_i_engine_api_f32();
-  double rate = 0;
-  for (int i = 0; i < CALIBRATIONS; i++) {
-    double one = api->rate(s, i % 2);
-    if (one > rate) rate = one;
+  if (!(*rate > 0)) {
+    double forward = api->rate(&job->settings, false), reverse = api->rate(&job->settings, true);
+    *rate = forward > reverse ? forward : reverse;
   }
-  if (!(rate > 0)) return heta_i_no_memory(error, "a calibration", 1 << 20);
-  HETA_TRY(fit_time(job, rate, error));
+  return *rate > 0 ? HETA_OK : heta_i_no_memory(error, "a calibration", 1 << 20);
+}
+
+static void describe(heta_job *job, double rate) {
+  const heta_i_engine_settings *s = &job->settings;
   heta_plan *plan = &job->plan;
   plan->context_tokens = job->input.first_target;
-  plan->target_tokens = session->target_count;
+  plan->target_tokens = job->session.target_count;
   const heta_i_value *probes = probes_of(job);
   plan->probes = probes && plan->hvps ? (size_t)probes->number : 0;
   plan->seconds = seconds_of(job, plan->flop, rate);
   plan->lane_rows = s->lane_rows;
   plan->expand_weights = s->expand;
   plan->recompute = s->recompute;
+}
+
+heta_status heta_i_plan(heta_job *job, heta_error *error) {
+  heta_i_session *session = &job->session;
+  session->target_count = job->input.target_count;
+  session->length = job->input.first_target + session->target_count - 1;
+  session->contrast = job->input.foil >= 0;
+  HETA_TRY(choose_tokens(job, error));
+  session->threads = job->options.threads;
+  session->part = job->options.part;
+  session->parts = job->options.parts > 1 ? job->options.parts : 1;
+  if (session->method->check) HETA_TRY(session->method->check(session, error));
+  const heta_i_value *curvature = heta_i_option(session, "curvature");
+  const char *asked = curvature ? curvature->text : NULL;
+  heta_status status;
+  double rate = 0;
+  do {
+    start(job);
+    status = fit_memory(job, error);
+    if (!status) status = calibrate(job, &rate, error);
+    if (!status) status = fit_time(job, rate, error);
+  } while (status == HETA_E_BUDGET && heta_i_cheaper(job));
+  if (status) return status;
+  if (asked && strcmp(asked, curvature->text))
+    HETA_TRY(
+        heta_i_note(job, error,
+                    "the budget does not allow --curvature %s: this is --curvature %s, another "
+                    "quantity",
+                    asked, curvature->text));
+  describe(job, rate);
   return HETA_OK;
 }

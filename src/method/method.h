@@ -119,6 +119,9 @@ const heta_i_method *heta_i_method_find(const char *name);
 heta_status heta_i_options_resolve(const heta_i_method *method, const heta_option *given,
                                    size_t count, heta_i_arena *memory, heta_i_value **out,
                                    heta_error *error);
+/* Sets an option of a session as if it had been given; text must live as long as the session. */
+heta_status heta_i_option_set(heta_i_session *session, const char *name, const char *text,
+                              heta_error *error);
 const heta_i_value *heta_i_option(const heta_i_session *session, const char *name);
 double heta_i_option_number(const heta_i_session *session, const char *name);
 bool heta_i_option_is(const heta_i_session *session, const char *name, const char *choice);

@@ -105,6 +105,18 @@ heta_status heta_i_options_resolve(const heta_i_method *method, const heta_optio
   return HETA_OK;
 }
 
+heta_status heta_i_option_set(heta_i_session *session, const char *name, const char *text,
+                              heta_error *error) {
+  const heta_option_info *option = find(&session->method->info, name);
+  heta_i_value value;
+  if (!option)
+    return heta_i_fail(error, HETA_E_INTERNAL, "method %s has no option '%s'",
+                       session->method->info.name, name);
+  HETA_TRY(parse(session->method, option, text, &value, error));
+  session->values[option - session->method->info.options] = value;
+  return HETA_OK;
+}
+
 const heta_i_value *heta_i_option(const heta_i_session *session, const char *name) {
   const heta_option_info *option = find(&session->method->info, name);
   return option ? &session->values[option - session->method->info.options] : NULL;

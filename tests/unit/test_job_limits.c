@@ -177,6 +177,48 @@ static void budgets(void **state) {
   }
 }
 
+/* A budget that block does not fit in gives the next cheaper curvature that does, when the job may,
+ * and that of the question itself. */
+static void cheaper_curvature(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  heta_attribute_options options = usual(CPU, "probes=3"), free = options;
+  heta_job *job = attribute_job(model, TEXT, strlen(TEXT), &options);
+  uint64_t bytes = heta_job_get_plan(job)->bytes;
+  const char *curvature = "block";
+  heta_error error = {0};
+  for (; !strcmp(curvature, "block"); bytes -= 16 << 10) {
+    heta_job_free(job);
+    options.may_simplify = true;
+    options.max_memory = bytes;
+    job = attribute_job(model, TEXT, strlen(TEXT), &options);
+    curvature = heta_i_option(&job->session, "curvature")->text;
+    assert_true(heta_job_get_plan(job)->bytes <= bytes);
+  }
+  const heta_plan *plan = heta_job_get_plan(job);
+  char note[128], asked[64];
+  snprintf(note, sizeof note, "the budget does not allow --curvature block: this is --curvature %s",
+           curvature);
+  assert_memory_equal(plan->notes[plan->note_count - 1], note, strlen(note));
+  options.may_simplify = false;
+  attribute_refused(model, TEXT, &options, HETA_E_BUDGET, "this job does not fit --max-memory");
+  attribute_run(job);
+  snprintf(asked, sizeof asked, "probes=3 curvature=%s", curvature);
+  free = usual(CPU, asked);
+  heta_job *plain = attribute_job(model, TEXT, strlen(TEXT), &free);
+  attribute_run(plain);
+  attribute_same("a cheaper curvature", job, plain);
+  heta_job_free(plain);
+  heta_job_free(job);
+  /* Only block has stand-ins. */
+  options = usual(CPU, "probes=3 curvature=gauss-newton");
+  options.may_simplify = true;
+  options.max_memory = bytes;
+  assert_int_equal(heta_job_create(model, TEXT, strlen(TEXT), &options, &job, &error),
+                   HETA_E_BUDGET);
+  heta_model_close(model);
+}
+
 /* ---- Time ----------------------------------------------------------------------------------- */
 
 static void time_budgets(void **state) {
@@ -439,10 +481,14 @@ static void notes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_plan),      cmocka_unit_test(within_plan),
-      cmocka_unit_test(budgets),         cmocka_unit_test(time_budgets),
-      cmocka_unit_test(refused_options), cmocka_unit_test(refused_requests),
-      cmocka_unit_test(refused_targets), cmocka_unit_test(notes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_plan),
+                                     cmocka_unit_test(within_plan),
+                                     cmocka_unit_test(budgets),
+                                     cmocka_unit_test(cheaper_curvature),
+                                     cmocka_unit_test(time_budgets),
+                                     cmocka_unit_test(refused_options),
+                                     cmocka_unit_test(refused_requests),
+                                     cmocka_unit_test(refused_targets),
+                                     cmocka_unit_test(notes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
