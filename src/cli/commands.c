@@ -11,6 +11,8 @@ const cli_command *const cli_commands[] = {
     &cli_verify,
     &cli_eval_report,
     &cli_eval,
+    &cli_calibrate,
+    &cli_data_build,
     &cli_model_info,
     &cli_model_list,
     &cli_model_pull,

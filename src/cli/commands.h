@@ -12,6 +12,8 @@ extern const cli_command cli_diff;
 extern const cli_command cli_verify;
 extern const cli_command cli_eval;
 extern const cli_command cli_eval_report;
+extern const cli_command cli_calibrate;
+extern const cli_command cli_data_build;
 extern const cli_command cli_model_info;
 extern const cli_command cli_model_list;
 extern const cli_command cli_model_pull;

@@ -38,7 +38,7 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
   HETA_TRY(draw_subsets(j, subsets, removed, place, error));
   heta_i_prediction prediction = {.logprob = drop};
   HETA_TRY(heta_i_judge_removed(j, count, removed, &prediction, error));
-  double product = 0, square = 0, off = 0, size = 0;
+  double product = 0, square = 0, off = 0, size = 0, total = 0;
   for (size_t v = 0; v < count; v++) {
     drop[v] = j->clean_logprob - drop[v];
     for (size_t i = 0; i < n; i++)
@@ -50,10 +50,14 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
   for (size_t v = 0; v < count; v++) {
     off += fabs(drop[v] - scale * sum[v]) / (double)count;
     size += fabs(drop[v]) / (double)count;
+    total += drop[v] * drop[v];
   }
   *values[0] = off;
   *values[1] = size > 0 ? off / size : NAN;
   *values[2] = heta_i_pearson(sum, drop, subsets);
+  *values[3] = square;
+  *values[4] = product;
+  *values[5] = total;
   return HETA_OK;
 }
 
@@ -65,6 +69,9 @@ static const heta_measure_info MEASURES[] = {
     {"faithfulness_relative_error", "the same over the mean size of a drop", -1, 1, NULL, NULL},
     {"faithfulness_correlation", "correlation of sums and drops over the random subsets", 1, 1,
      NULL, NULL},
+    {"faithfulness_square", "sum of the squares of the sums, for heta calibrate", 0, 1, NULL, NULL},
+    {"faithfulness_product", "sum of the sums times the drops", 0, 1, NULL, NULL},
+    {"faithfulness_drops", "sum of the squares of the drops", 0, 1, NULL, NULL},
 };
 
 const heta_i_metric heta_i_metric_faithfulness = {

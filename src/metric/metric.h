@@ -80,6 +80,6 @@ const heta_i_metric *heta_i_metric_find(const char *name);
 
 extern const heta_i_metric heta_i_metric_deletion, heta_i_metric_insertion, heta_i_metric_aopc,
     heta_i_metric_comprehensiveness, heta_i_metric_soft, heta_i_metric_soft_package,
-    heta_i_metric_alignment, heta_i_metric_dsa, heta_i_metric_faithfulness;
+    heta_i_metric_alignment, heta_i_metric_dsa, heta_i_metric_faithfulness, heta_i_metric_patching;
 
 #endif

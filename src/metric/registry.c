@@ -3,11 +3,20 @@
 
 #include "metric/metric.h"
 
+// clang-format off
 static const heta_i_metric *const METRICS[] = {
-    &heta_i_metric_alignment, &heta_i_metric_dsa,          &heta_i_metric_deletion,
-    &heta_i_metric_insertion, &heta_i_metric_aopc,         &heta_i_metric_comprehensiveness,
-    &heta_i_metric_soft,      &heta_i_metric_soft_package, &heta_i_metric_faithfulness,
+    &heta_i_metric_alignment,
+    &heta_i_metric_dsa,
+    &heta_i_metric_deletion,
+    &heta_i_metric_insertion,
+    &heta_i_metric_aopc,
+    &heta_i_metric_comprehensiveness,
+    &heta_i_metric_soft,
+    &heta_i_metric_soft_package,
+    &heta_i_metric_faithfulness,
+    &heta_i_metric_patching,
 };
+// clang-format on
 enum { COUNT = sizeof METRICS / sizeof *METRICS };
 
 size_t heta_i_metrics(const heta_i_metric *const **out) {

@@ -9,7 +9,9 @@ import random
 import resource
 import signal
 import sqlite3
+import struct
 import time
+import xml.dom.minidom
 
 from harness import BUDGET, DONE, FAILED, MODEL, SANITIZED, TINY, USAGE, Case, main, run, start
 
@@ -223,6 +225,85 @@ class Report(Eval):
         soft = [row for row in rows if row["measure"] == "soft_nc" and row["method"] == "random"]
         self.assertEqual(["3", "2"], [soft[0]["questions"], soft[0]["sources"]])
         self.expect(USAGE, run(*name, "--suite", "other"))
+
+    def test_files_and_charts(self):
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",
+                              "--methods", "heta+probes=2,heta+probes=2+gamma=0,"
+                              "heta+probes=2+beta=0,occlusion", "--subsets", 4, "--draws", 1))
+        page = self.path("r.html")
+        name = ["eval", "report", self.db, "--against", "occlusion"]
+        self.expect(DONE, run(*name, "-o", page))
+        self.assertIn("exists", self.expect(USAGE, run(*name, "-o", page)).err)
+        self.expect(DONE, run(*name, "-o", page, "-y"))
+        self.assertEqual(4, page.read_text().count("<svg"))
+        self.assertTrue(page.read_text().endswith("</html>\n"))
+        for chart in ("measures", "curves", "cost", "sweep"):
+            picture = self.path(f"{chart}.svg")
+            self.expect(DONE, run(*name, "--chart", chart, "-o", picture))
+            self.assertNotIn("nan", xml.dom.minidom.parse(str(picture)).toxml().lower())
+        self.refuse(USAGE, *name, "-o", self.path("r.doc"), said=[".html"])
+        # Two features that are parts of one score: what calibrate solves, solved again here.
+        fitted = self.expect(DONE, run("calibrate", self.db, "--method", "heta+probes=2",
+                                       "--format", "json")).json
+        sums = {}
+        for label, measure, value in self.query(
+                "SELECT label, measure.name, points FROM measure JOIN score ON score.id ="
+                " measure.score WHERE measure.name LIKE 'faithfulness_%' AND method = 'heta'"):
+            key = (label[len("heta+probes=2"):], measure)
+            sums[key] = sums.get(key, 0) + struct.unpack("d", value)[0]
+        square, product = "faithfulness_square", "faithfulness_product"
+        ff, gg = (4 * sums[way, square] for way in ("+gamma=0", "+beta=0"))
+        fg = 2 * sums["", square] - (ff + gg) / 2
+        fd, gd = (2 * sums[way, product] for way in ("+gamma=0", "+beta=0"))
+        dd = sums["", "faithfulness_drops"]
+        beta, gamma = fitted["beta"][0], fitted["gamma"][0]
+
+        def left(b, g):
+            return dd - 2 * (b * fd + g * gd) + b * b * ff + 2 * b * g * fg + g * g * gg
+        self.assertAlmostEqual(1 - left(beta, gamma) / dd, fitted["r2"][0], places=9)
+        self.assertGreaterEqual(min(beta, gamma), 0)
+        for more in (0.5, 0.9, 0.99, 1.01, 1.1, 2):  # no neighbour is better
+            self.assertLessEqual(left(beta, gamma), left(beta * more, gamma) + 1e-9 * dd)
+            self.assertLessEqual(left(beta, gamma), left(beta, gamma * more) + 1e-9 * dd)
+        self.refuse(FAILED, "calibrate", self.db, said=["no scores by 'heta'", "heta eval"])
+
+    def test_suites_of_published_files(self):
+        words = " ".join(["word"] * 24)
+        (self.path("train.json")).write_text(json.dumps([
+            {"question": "What is it?", "correct_answer": "Oxygen", "support": "It is oxygen, é."},
+            {"question": "And this?", "correct_answer": "helium", "support": "It is not."}]))
+        (self.path("summaries.csv")).write_text(
+            'document_id,set,summary,x\r\nd1,train,"He said ""no"".  ' + f"{words}. {words}."
+            '\nIt ended.",\r\n')
+        (self.path("counterfact.json")).write_text(json.dumps([
+            {"case_id": 7, "requested_rewrite": {
+                "prompt": "The town of {} is in", "subject": "Münster",
+                "target_true": {"str": "Germany"}, "target_new": {"str": "Peru"}}}, {}]))
+        made = self.path("made.jsonl")
+        for name, count in (("curated", 1), ("counterfact", 1)):
+            said = self.expect(DONE, run("data", "build", name, "--from", self.folder, "-o", made,
+                                         "-y")).err
+            self.assertIn("1 items; 1 records were left out", said)
+            head, *items = map(json.loads, made.read_text().splitlines())
+            self.assertEqual("heta.suite/1", head["schema"])
+            self.assertEqual(count, len(items))
+            parts = {span["role"]: items[0]["text"][span["start"]:span["end"]]
+                     for span in items[0]["spans"]}
+            if name == "curated":
+                self.assertEqual("oxygen", parts["gold"])
+                self.assertEqual("It is oxygen, é.", parts["support"])
+                self.assertTrue(40 <= len(parts["distractor"].split()) <= 80)
+                self.assertEqual(" Oxygen", items[0]["target"])
+            else:
+                self.assertEqual({"gold": "Münster"}, parts)
+                self.assertEqual("The town of Münster is in", items[0]["text"])
+        self.assertIn("exists", self.expect(USAGE, run("data", "build", "curated", "--from",
+                                                       self.folder, "-o", made)).err)
+        self.path("train.json").write_text("[{]")
+        self.refuse(FAILED, "data", "build", "curated", "--from", self.folder, "-o", made, "-y",
+                    said=["train.json: line 1, column 3"])
+        self.refuse(USAGE, "data", "build", "other", "--from", self.folder, "-o", made, "-y",
+                    said=["curated or counterfact"])
 
     def test_metrics_are_listed(self):
         listed = self.expect(DONE, run("metrics")).out

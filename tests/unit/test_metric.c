@@ -272,6 +272,53 @@ static void faithfulness_prefers_true_drops(void **state) {
   close_subject(&s);
 }
 
+/* Scores that are the effects themselves: by hand from the same cuts. */
+static void patching_by_hand(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 24, "zero");
+  heta_error error = {0};
+  heta_i_run *run = NULL;
+  size_t row = LENGTH - 1;
+  int32_t target = TARGET;
+  double clean = slow_without(&s, 0, false, NULL), drops[LENGTH] = {0}, sorted[LENGTH];
+  heta_i_lane whole = heta_i_lane_of(s.tokens, LENGTH);
+  if (s.engine->api->run(s.engine, &whole, 0, &row, 1, &run, &error)) fail_msg("%s", error.message);
+  for (size_t i = 1; i + 1 < LENGTH; i++) {
+    heta_i_lane lane = heta_i_lane_of(s.tokens, LENGTH);
+    lane.parent = run;
+    lane.first = row;
+    lane.hidden_key = i;
+    heta_i_readout readout = {.rows = 1, .row = &row, .token = &target, .logprob = &drops[i]};
+    if (s.engine->api->lanes(s.engine, &lane, 1, &readout, &error)) fail_msg("%s", error.message);
+    drops[i] = clean - drops[i];
+  }
+  s.engine->api->run_free(run);
+  s.scored.signed_score = drops;
+  size_t count = LENGTH - 2, below = 0, first = 0;
+  for (size_t i = 0; i < count; i++) { /* sorted by insertion, the largest first */
+    size_t at = i;
+    for (; at && sorted[at - 1] < drops[i + 1]; at--) sorted[at] = sorted[at - 1];
+    sorted[at] = drops[i + 1];
+  }
+  double top = 0;
+  for (size_t i = 0; i < 5; i++) top += sorted[i] / 5;
+  for (size_t i = 0; i < count; i++) {
+    below += sorted[i] < 0.01;
+    first += i < 10 && sorted[i] < 0.01;
+  }
+  assert_true(fabs(*judge(&s, "patching", "patch_correlation") - 1) < 1e-12);
+  assert_true(fabs(*judge(&s, "patching", "intervention_at_5") - top) < 1e-12);
+  assert_true(fabs(*judge(&s, "patching", "misattribution") - (double)first / 10) < 1e-12);
+  double chance = (double)below / (double)count;
+  assert_true(fabs(*judge(&s, "patching", "misattribution_chance") - chance) < 1e-12);
+  double turned[LENGTH];
+  for (size_t i = 0; i < LENGTH; i++) turned[i] = -drops[i];
+  s.scored.signed_score = turned;
+  assert_true(fabs(*judge(&s, "patching", "patch_correlation") + 1) < 1e-12);
+  close_subject(&s);
+}
+
 static void refuse(subject *s, const char *metric, const char *words) {
   heta_error error = {0};
   const heta_measure *measures;
@@ -348,6 +395,7 @@ int main(void) {
       cmocka_unit_test(soft_masks_of_one_token),
       cmocka_unit_test(a_single_token),
       cmocka_unit_test(faithfulness_prefers_true_drops),
+      cmocka_unit_test(patching_by_hand),
       cmocka_unit_test(functions_of_scores),
       cmocka_unit_test(refusals),
       cmocka_unit_test(evaluators_are_reused),

@@ -13,6 +13,10 @@ static const struct group {
     {"controls", "random,uniform,position"},
     {"ablations", "heta,heta+gamma=0,heta+beta=0,heta+gate=none,heta+gate=uniform,"
                   "heta+scale=sum,heta+scale=sum+gate=none"},
+    {"sweep", "heta+scale=sum+gamma=0,heta+scale=sum+beta=0.9+gamma=0.1,"
+              "heta+scale=sum+beta=0.75+gamma=0.25,heta+scale=sum,"
+              "heta+scale=sum+beta=0.25+gamma=0.75,heta+scale=sum+beta=0.1+gamma=0.9,"
+              "heta+scale=sum+beta=0"},
 };
 enum { GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS };
 

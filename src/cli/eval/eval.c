@@ -103,7 +103,7 @@ static const cli_option options[] = {
      "builtin (the default), or a file of JSON lines; may be repeated"},
     {0, "methods", NULL, CLI_TEXT, FIELD(methods), "LIST", 0, 0, 0, NULL,
      "methods, comma-separated, each with options behind it: heta,heta+gamma=0+probes=20; all "
-     "(the default), controls, ablations"},
+     "(the default), controls, ablations, sweep"},
     {0, "metrics", NULL, CLI_TEXT, FIELD(metrics), "LIST", 0, 0, 0, NULL,
      "metrics, comma-separated; all (the default); heta metrics lists them"},
     {0, "db", NULL, CLI_TEXT, FIELD(db), "FILE", 0, 0, 0, NULL,

@@ -1,16 +1,28 @@
 /* eval_report.c: `heta eval report` writes the tables of an evaluation. */
 #include "cli/commands.h"
+#include "cli/eval/chart.h"
 #include "cli/eval/write.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct report_arguments {
   cli_parsed parsed; /* must be first */
-  const char *against, *measures, *suite;
-  int format;
-  bool answered;
+  const char *against, *measures, *suite, *output;
+  int format, chart;
+  bool answered, overwrite;
 } report_arguments;
+
+/* What a file's name says it should hold; FORM_SVG is one chart. */
+enum { FORM_SVG = EVAL_HTML + 1, FORM_NONE };
+static const struct extension {
+  const char *name;
+  int form;
+} EXTENSIONS[] = {{".txt", EVAL_TERM}, {".md", EVAL_MARKDOWN}, {".tex", EVAL_LATEX},
+                  {".csv", EVAL_CSV},  {".html", EVAL_HTML},   {".svg", FORM_SVG}};
+enum { EXTENSION_COUNT = sizeof EXTENSIONS / sizeof *EXTENSIONS };
 
 static void set_defaults(void *untyped) {
   report_arguments *arguments = untyped;
@@ -38,11 +50,74 @@ static int check(const report_arguments *arguments, const eval_results *results)
   return CLI_DONE;
 }
 
+static int form_of(const char *path) {
+  size_t length = strlen(path);
+  for (int i = 0; i < EXTENSION_COUNT; i++) {
+    size_t own = strlen(EXTENSIONS[i].name);
+    if (length > own && !strcmp(path + length - own, EXTENSIONS[i].name)) return EXTENSIONS[i].form;
+  }
+  return FORM_NONE;
+}
+
+/* The first suite that is asked for. */
+static size_t suite_of(const report_arguments *arguments, const eval_results *results) {
+  size_t suite = 0;
+  while (arguments->suite && strcmp(results->suites[suite], arguments->suite) != 0) suite++;
+  return suite;
+}
+
+static int write_one(const report_arguments *arguments, eval_writing *writing, int form,
+                     FILE *out) {
+  writing->out = out;
+  writing->form = (eval_form)form;
+  if (form != FORM_SVG) return eval_write(writing);
+  bool drawn;
+  int code = eval_chart_write(out, writing->results, (eval_chart)arguments->chart,
+                              suite_of(arguments, writing->results), &drawn);
+  if (code || drawn) return code;
+  return cli_fail(CLI_FAILED, "the database has nothing for this chart yet");
+}
+
+/* Writes the file beside its place and renames it, so that a file of that name is always whole. */
+static int write_file(const report_arguments *arguments, eval_writing *writing, int form) {
+  const char *path = arguments->output;
+  size_t room = strlen(path) + 8;
+  char *beside = malloc(room);
+  if (!beside) return cli_fail(CLI_FAILED, "out of memory");
+  snprintf(beside, room, "%s.tmp", path);
+  FILE *out = fopen(beside, "wb");
+  int code = out ? write_one(arguments, writing, form, out)
+                 : cli_fail(CLI_FAILED, "'%s' could not be written: %s", beside, strerror(errno));
+  bool failed = out && ferror(out) != 0;
+  if (out && fclose(out)) failed = true;
+  if (!code && !failed && rename(beside, path)) failed = true;
+  if (!code && failed) {
+    code = cli_fail(CLI_FAILED, "'%s' could not be written: %s", path, strerror(errno));
+  }
+  if (out && code) remove(beside);
+  free(beside);
+  return code;
+}
+
+static int check_output(const report_arguments *arguments, int *form) {
+  const char *path = arguments->output;
+  *form = path ? form_of(path) : arguments->format;
+  if (*form == FORM_NONE) {
+    return cli_fail(CLI_USAGE, "'%s': the name must end in .txt, .md, .tex, .csv, .html or .svg",
+                    path);
+  }
+  if (path && !arguments->overwrite && access(path, F_OK) == 0) {
+    return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", path);
+  }
+  return CLI_DONE;
+}
+
 static int run(void *untyped) {
   const report_arguments *arguments = untyped;
   eval_store store;
   eval_results results;
-  int code = eval_store_read(arguments->parsed.words.items[0], &store);
+  int form, code = check_output(arguments, &form);
+  if (!code) code = eval_store_read(arguments->parsed.words.items[0], &store);
   if (code) return code;
   code = eval_results_read(&store, arguments->answered, &results);
   eval_store_close(&store);
@@ -50,7 +125,6 @@ static int run(void *untyped) {
   code = check(arguments, &results);
   if (!code) {
     eval_writing writing = {.results = &results,
-                            .form = (eval_form)arguments->format,
                             .measures = arguments->measures,
                             .suite = arguments->suite,
                             .answered = arguments->answered,
@@ -58,7 +132,8 @@ static int run(void *untyped) {
     if (writing.against == SIZE_MAX) {
       cli_say("there are no scores by '%s': nothing is compared with them", arguments->against);
     }
-    code = eval_write(&writing);
+    code = arguments->output ? write_file(arguments, &writing, form)
+                             : write_one(arguments, &writing, form, stdout);
   }
   eval_results_free(&results);
   return code ? code : cli_close_output(CLI_DONE);
@@ -69,6 +144,12 @@ static int run(void *untyped) {
 static const cli_option options[] = {
     {0, "format", NULL, CLI_CHOICE, FIELD(format), "term|markdown|latex|csv", 0, 0, 0, NULL,
      "how tables are written"},
+    {'o', "output", NULL, CLI_TEXT, FIELD(output), "FILE", 0, 0, 0, NULL,
+     "write a .html (charts and tables), .svg (one chart), .md, .tex, .csv or .txt instead"},
+    {'y', "overwrite", NULL, CLI_FLAG, FIELD(overwrite), NULL, 0, 0, 0, NULL,
+     "replace the file if it exists"},
+    {0, "chart", NULL, CLI_CHOICE, FIELD(chart), EVAL_CHART_NAMES, 0, 0, 0, NULL,
+     "which chart an .svg holds"},
     {0, "measures", NULL, CLI_TEXT, FIELD(measures), "LIST", 0, 0, 0, NULL,
      "which measures get a table of their own, comma-separated; all. Default: the first of each "
      "metric; with csv: all"},

@@ -2,6 +2,8 @@
  * each method costs: for the terminal, in Markdown, LaTeX or CSV. */
 #include "cli/eval/write.h"
 
+#include "cli/eval/chart.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -36,25 +38,53 @@ static size_t width_of(const char *text) {
   return width;
 }
 
-static void print_padded(const char *text, size_t width, bool right) {
+static void print_padded(FILE *out, const char *text, size_t width, bool right) {
   size_t own = width_of(text), missing = own < width ? width - own : 0;
-  printf("%*s%s%*s", right ? (int)missing : 0, "", text, right ? 0 : (int)missing, "");
+  fprintf(out, "%*s%s%*s", right ? (int)missing : 0, "", text, right ? 0 : (int)missing, "");
 }
 
-static void print_latex(const char *text) {
+static void print_latex(FILE *out, const char *text) {
   for (; *text; text++) {
-    if (strchr("_%&#$", *text)) putchar('\\');
+    if (strchr("_%&#$", *text)) fputc('\\', out);
     if (strncmp(text, "▲", 3) == 0)
-      fputs("$\\blacktriangle$", stdout), text += 2;
+      fputs("$\\blacktriangle$", out), text += 2;
     else if (strncmp(text, "▼", 3) == 0)
-      fputs("$\\blacktriangledown$", stdout), text += 2;
+      fputs("$\\blacktriangledown$", out), text += 2;
     else
-      putchar(*text);
+      fputc(*text, out);
   }
 }
 
-static void print_grid(const grid *g, eval_form form) {
+static void print_html(FILE *out, const char *text) {
+  for (; *text; text++) {
+    if (*text == '<')
+      fputs("&lt;", out);
+    else if (*text == '&')
+      fputs("&amp;", out);
+    else
+      fputc(*text, out);
+  }
+}
+
+static void print_html_grid(FILE *out, const grid *g) {
+  fputs("<table>\n", out);
+  for (size_t r = 0; r < g->rows; r++) {
+    fputs("<tr>", out);
+    for (size_t c = 0; c < g->columns; c++) {
+      fputs(r ? "<td>" : "<th>", out);
+      print_html(out, g->text[r * g->columns + c]);
+    }
+    fputc('\n', out);
+  }
+  fputs("</table>\n", out);
+}
+
+static void print_grid(FILE *out, const grid *g, eval_form form) {
   size_t widths[64] = {0};
+  if (form == EVAL_HTML) {
+    print_html_grid(out, g);
+    return;
+  }
   for (size_t c = 0; c < g->columns; c++) {
     for (size_t r = 0; r < g->rows; r++) {
       size_t width = width_of(g->text[r * g->columns + c]);
@@ -62,56 +92,64 @@ static void print_grid(const grid *g, eval_form form) {
     }
   }
   if (form == EVAL_LATEX) {
-    fputs("\\begin{tabular}{l", stdout);
-    for (size_t c = 1; c < g->columns; c++) putchar('r');
-    puts("}\n\\toprule");
+    fputs("\\begin{tabular}{l", out);
+    for (size_t c = 1; c < g->columns; c++) fputc('r', out);
+    fputs("}\n\\toprule\n", out);
   }
   for (size_t r = 0; r < g->rows; r++) {
-    if (form == EVAL_TERM) fputs(r ? "  " : "", stdout);
-    if (form == EVAL_TERM && !r) printf("  %s", cli_bold(stdout));
-    if (form == EVAL_MARKDOWN) fputs("| ", stdout);
+    if (form == EVAL_TERM) fputs(r ? "  " : "", out);
+    if (form == EVAL_TERM && !r) fprintf(out, "  %s", cli_bold(out));
+    if (form == EVAL_MARKDOWN) fputs("| ", out);
     for (size_t c = 0; c < g->columns; c++) {
       const char *text = g->text[r * g->columns + c];
       if (form == EVAL_LATEX) {
-        if (c) fputs(" & ", stdout);
-        print_latex(text);
+        if (c) fputs(" & ", out);
+        print_latex(out, text);
       } else {
-        if (c) fputs(form == EVAL_MARKDOWN ? " | " : "  ", stdout);
-        print_padded(text, widths[c], c > 0);
+        if (c) fputs(form == EVAL_MARKDOWN ? " | " : "  ", out);
+        print_padded(out, text, widths[c], c > 0);
       }
     }
-    if (form == EVAL_MARKDOWN) fputs(" |", stdout);
-    if (form == EVAL_LATEX) fputs(r ? " \\\\" : " \\\\\n\\midrule", stdout);
-    if (form == EVAL_TERM && !r) fputs(cli_plain(stdout), stdout);
-    putchar('\n');
+    if (form == EVAL_MARKDOWN) fputs(" |", out);
+    if (form == EVAL_LATEX) fputs(r ? " \\\\" : " \\\\\n\\midrule", out);
+    if (form == EVAL_TERM && !r) fputs(cli_plain(out), out);
+    fputc('\n', out);
     if (form != EVAL_MARKDOWN || r) continue;
-    fputs("|---|", stdout);
-    for (size_t c = 1; c < g->columns; c++) fputs("---:|", stdout);
-    putchar('\n');
+    fputs("|---|", out);
+    for (size_t c = 1; c < g->columns; c++) fputs("---:|", out);
+    fputc('\n', out);
   }
-  if (form == EVAL_LATEX) puts("\\bottomrule\n\\end{tabular}");
+  if (form == EVAL_LATEX) fputs("\\bottomrule\n\\end{tabular}\n", out);
 }
 
-__attribute__((format(printf, 3, 4))) static void heading(eval_form form, int level,
+__attribute__((format(printf, 4, 5))) static void heading(FILE *out, eval_form form, int level,
                                                           const char *format, ...) {
   char text[512];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  if (form == EVAL_MARKDOWN) printf("\n%.*s %s\n\n", level, "#####", text);
-  if (form == EVAL_TERM) printf("\n%s%s%s\n", cli_bold(stdout), text, cli_plain(stdout));
-  if (form == EVAL_LATEX) printf("\n%% %s\n", text);
+  if (form == EVAL_MARKDOWN) fprintf(out, "\n%.*s %s\n\n", level, "#####", text);
+  if (form == EVAL_TERM) fprintf(out, "\n%s%s%s\n", cli_bold(out), text, cli_plain(out));
+  if (form == EVAL_LATEX) fprintf(out, "\n%% %s\n", text);
+  if (form != EVAL_HTML) return;
+  fprintf(out, "<h%d>", level);
+  print_html(out, text);
+  fprintf(out, "</h%d>\n", level);
 }
 
-static void remark(eval_form form, const char *text) {
+static void remark(FILE *out, eval_form form, const char *text) {
   if (form == EVAL_TERM) {
-    printf("  %s", cli_dim(stdout));
-    cli_print_wrapped(stdout, text, 2, 2, 100);
-    fputs(cli_plain(stdout), stdout);
+    fprintf(out, "  %s", cli_dim(out));
+    cli_print_wrapped(out, text, 2, 2, 100);
+    fputs(cli_plain(out), out);
   }
-  if (form == EVAL_MARKDOWN) printf("%s\n\n", text);
-  if (form == EVAL_LATEX) printf("%% %s\n", text);
+  if (form == EVAL_MARKDOWN) fprintf(out, "%s\n\n", text);
+  if (form == EVAL_LATEX) fprintf(out, "%% %s\n", text);
+  if (form != EVAL_HTML) return;
+  fputs("<p>", out);
+  print_html(out, text);
+  fputs("</p>\n", out);
 }
 
 /* ---- Numbers -------------------------------------------------------------------------------- */
@@ -156,6 +194,7 @@ static bool wanted(const eval_writing *w, const eval_column *column) {
 }
 
 static int write_measure(const eval_writing *w, const eval_column *column, size_t suite) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   const heta_measure_info *measure = column->measure;
   eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
@@ -166,14 +205,14 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
   bool compared = w->against != SIZE_MAX, chance = measure->chance != NULL;
   if (!code && count && !open_grid(count + 1, 4 + chance + 2 * compared, &g)) code = CLI_FAILED;
   if (!code && count) {
-    heading(w->form, 3, "%s", measure->name);
+    heading(out, w->form, 3, "%s", measure->name);
     snprintf(remarks, sizeof remarks, "%s%s; %s is better%s%s%s%s.", measure->text,
              measure->over ? ", as ln of a ratio of sums" : "",
              measure->better > 0   ? "higher"
              : measure->better < 0 ? "lower"
                                    : "neither",
              column->settings[0] ? " (" : "", column->settings, column->settings[0] ? ")" : "", "");
-    remark(w->form, remarks);
+    remark(out, w->form, remarks);
     size_t at = 0;
     put(&g, 0, at++, "method");
     put(&g, 0, at++, "%s", measure->name);
@@ -204,7 +243,7 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
         put(&g, i + 1, at++, "%zu of %zu sources", cell->estimate.questions,
             cell->estimate.sources);
     }
-    print_grid(&g, w->form);
+    print_grid(out, &g, w->form);
   }
   free(g.text);
   free(cells);
@@ -213,6 +252,7 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
 
 /* Methods × measures, the values alone: several grids when there are many measures. */
 static int write_overview(const eval_writing *w, size_t suite) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
   const eval_column **columns = calloc(r->column_count + 1, sizeof(const eval_column *));
@@ -239,8 +279,8 @@ static int write_overview(const eval_writing *w, size_t suite) {
             sign_of(&cells[i], measure));
       }
     }
-    if (!code) print_grid(&g, w->form);
-    if (!code && from + here < used) putchar('\n');
+    if (!code) print_grid(out, &g, w->form);
+    if (!code && from + here < used) fputc('\n', out);
     free(g.text);
   }
   free(cells);
@@ -249,12 +289,14 @@ static int write_overview(const eval_writing *w, size_t suite) {
 }
 
 static int write_costs(const eval_writing *w) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   grid g;
   if (!open_grid(r->config_count + 1, 6, &g)) return cli_fail(CLI_FAILED, "out of memory");
-  heading(w->form, 2, "What a score vector costs");
-  remark(w->form, "Means of a question. Times are those of the machine that ran it, whatever else "
-                  "it did; passes and operations are the method's own.");
+  heading(out, w->form, 2, "What a score vector costs");
+  remark(out, w->form,
+         "Means of a question. Times are those of the machine that ran it, whatever else "
+         "it did; passes and operations are the method's own.");
   static const char *const HEAD[] = {"method", "passes", "GFLOP", "seconds", "vectors", "failed"};
   for (size_t c = 0; c < 6; c++) put(&g, 0, c, "%s", HEAD[c]);
   for (size_t i = 0; i < r->config_count; i++) {
@@ -266,28 +308,29 @@ static int write_costs(const eval_writing *w) {
     put(&g, i + 1, 4, "%zu", c->scores);
     put(&g, i + 1, 5, "%zu", c->problems);
   }
-  print_grid(&g, w->form);
+  print_grid(out, &g, w->form);
   free(g.text);
   return CLI_DONE;
 }
 
 /* ---- CSV ------------------------------------------------------------------------------------ */
 
-static void csv_text(const char *text) {
-  putchar('"');
+static void csv_text(FILE *out, const char *text) {
+  fputc('"', out);
   for (; *text; text++) {
-    if (*text == '"') putchar('"');
-    putchar(*text);
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
   }
-  putchar('"');
+  fputc('"', out);
 }
 
-static void csv_number(double value) {
-  putchar(',');
-  if (isfinite(value)) printf("%.9g", value);
+static void csv_number(FILE *out, double value) {
+  fputc(',', out);
+  if (isfinite(value)) fprintf(out, "%.9g", value);
 }
 
 static int write_csv(const eval_writing *w, const eval_column *column, size_t suite) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
   size_t count = 0;
@@ -297,20 +340,20 @@ static int write_csv(const eval_writing *w, const eval_column *column, size_t su
     const char *texts[] = {r->suites[suite], column->metric->name, column->measure->name,
                            column->settings, r->configs[cell->config].label};
     for (size_t t = 0; t < 5; t++) {
-      if (t) putchar(',');
-      csv_text(texts[t]);
+      if (t) fputc(',', out);
+      csv_text(out, texts[t]);
     }
-    printf(",%zu,%zu", cell->estimate.questions, cell->estimate.sources);
-    csv_number(cell->estimate.value);
-    csv_number(cell->estimate.low);
-    csv_number(cell->estimate.high);
-    csv_number(column->measure->chance ? cell->chance.value : NAN);
+    fprintf(out, ",%zu,%zu", cell->estimate.questions, cell->estimate.sources);
+    csv_number(out, cell->estimate.value);
+    csv_number(out, cell->estimate.low);
+    csv_number(out, cell->estimate.high);
+    csv_number(out, column->measure->chance ? cell->chance.value : NAN);
     bool compared = w->against != SIZE_MAX && cell->config != w->against;
-    csv_number(compared ? cell->difference.value : NAN);
-    csv_number(compared ? cell->difference.low : NAN);
-    csv_number(compared ? cell->difference.high : NAN);
-    csv_number(compared ? cell->p : NAN);
-    putchar('\n');
+    csv_number(out, compared ? cell->difference.value : NAN);
+    csv_number(out, compared ? cell->difference.low : NAN);
+    csv_number(out, compared ? cell->difference.high : NAN);
+    csv_number(out, compared ? cell->p : NAN);
+    fputc('\n', out);
   }
   free(cells);
   return code ? cli_fail(CLI_FAILED, "out of memory") : CLI_DONE;
@@ -319,6 +362,7 @@ static int write_csv(const eval_writing *w, const eval_column *column, size_t su
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static void write_title(const eval_writing *w, size_t suite) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   size_t questions = 0, sources = 0, first = 0, last = SIZE_MAX;
   double logprob = 0;
@@ -332,7 +376,7 @@ static void write_title(const eval_writing *w, size_t suite) {
     logprob += r->questions[q].logprob;
   }
   if (!questions) return;
-  heading(w->form, 2, "Suite %s, model %s (%.12s…)", r->suites[suite],
+  heading(out, w->form, 2, "Suite %s, model %s (%.12s…)", r->suites[suite],
           r->model[0] ? r->model : "without a name", r->fingerprint);
   char text[400];
   snprintf(text, sizeof text,
@@ -340,21 +384,43 @@ static void write_title(const eval_writing *w, size_t suite) {
            "log-probability %s.",
            questions, w->answered ? " that the model answers" : "", sources, first,
            number(logprob / (double)questions, a));
-  remark(w->form, text);
+  remark(out, w->form, text);
 }
 
+static int write_charts(const eval_writing *w, size_t suite) {
+  int code = CLI_DONE;
+  for (int chart = 0; !code && chart < EVAL_CHARTS; chart++) {
+    bool drawn;
+    code = eval_chart_write(w->out, w->results, (eval_chart)chart, suite, &drawn);
+  }
+  return code;
+}
+
+static const char PAGE[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Evaluation</title>\n"
+    "<style>body{font:15px/1.4 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .7em;text-align:right;"
+    "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}"
+    "svg{display:block;max-width:100%;height:auto;margin:1em "
+    "0}p{color:#444}</style></head>\n<body>\n"
+    "<h1>Evaluation</h1>\n";
+
 int eval_write(const eval_writing *w) {
+  FILE *out = w->out;
   const eval_results *r = w->results;
   int code = CLI_DONE;
+  if (w->form == EVAL_HTML) fputs(PAGE, out);
   if (w->form == EVAL_CSV) {
-    puts("suite,metric,measure,settings,method,questions,sources,value,low,high,chance,difference,"
-         "difference_low,difference_high,p");
+    fputs("suite,metric,measure,settings,method,questions,sources,value,low,high,chance,difference,"
+          "difference_low,difference_high,p\n",
+          out);
   }
   for (size_t s = 0; !code && s < r->suite_count; s++) {
     if (w->suite && strcmp(w->suite, r->suites[s]) != 0) continue;
     if (w->form != EVAL_CSV) {
       write_title(w, s);
-      code = write_overview(w, s);
+      if (w->form == EVAL_HTML) code = write_charts(w, s);
+      if (!code) code = write_overview(w, s);
     }
     for (size_t c = 0; !code && c < r->column_count; c++) {
       bool csv = w->form == EVAL_CSV && !w->measures && r->columns[c].measure->points == 1;
@@ -363,5 +429,7 @@ int eval_write(const eval_writing *w) {
                                  : write_measure(w, &r->columns[c], s);
     }
   }
-  return code || w->form == EVAL_CSV ? code : write_costs(w);
+  if (!code && w->form != EVAL_CSV) code = write_costs(w);
+  if (!code && w->form == EVAL_HTML) fputs("</body></html>\n", out);
+  return code;
 }
