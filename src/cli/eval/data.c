@@ -1,6 +1,7 @@
 /* data.c: `heta data build` makes suites of the published files of data sets. */
 #include "cli/commands.h"
 #include "cli/eval/csv.h"
+#include "cli/eval/stats.h"
 #include "cli/input.h"
 #include "cli/json.h"
 
@@ -27,14 +28,6 @@ typedef struct builder {
 
 static bool full(const builder *b) {
   return b->arguments->limit && b->written >= b->arguments->limit;
-}
-
-/* splitmix64. */
-static size_t draw(builder *b, size_t below) {
-  uint64_t z = b->state += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return (size_t)((double)((z ^ (z >> 31)) >> 11) * 0x1p-53 * (double)below);
 }
 
 static int read_from(const builder *b, const char *name, cli_text *text) {
@@ -164,7 +157,7 @@ static size_t words_in(const char *text, size_t size) {
 static bool segment_of(builder *b, const char *summary, size_t *start, size_t *end) {
   size_t ends[MOST_SENTENCES], count = sentences_of(summary, ends);
   for (int attempt = 0; count >= 2 && attempt < 50; attempt++) {
-    size_t first = draw(b, count - 1), sentences = 2 + draw(b, 3);
+    size_t first = eval_draw(&b->state, count - 1), sentences = 2 + eval_draw(&b->state, 3);
     if (first + sentences > count) continue;
     *start = first ? ends[first - 1] : 0;
     *end = ends[first + sentences - 1];
@@ -255,7 +248,7 @@ static int build_curated(builder *b) {
     put_head(b, "a segment of a NarrativeQA summary, then a SciQ support and its question");
   for (size_t i = 0; !code && i < json_array_size(list) && !full(b); i++) {
     for (uint64_t k = 0; !code && k < b->arguments->per_support && !full(b); k++) {
-      size_t row = 1 + draw(b, csv.rows - 1);
+      size_t row = 1 + eval_draw(&b->state, csv.rows - 1);
       code = curated_item(b, i, json_array_get(list, i), eval_csv_at(&csv, row, summary),
                           eval_csv_at(&csv, row, document));
     }

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* splitmix64: small, and the same everywhere. */
-static uint64_t next(uint64_t *state) {
+size_t eval_draw(uint64_t *state, size_t below) {
   uint64_t z = *state += 0x9e3779b97f4a7c15;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  z ^= z >> 31;
+  return (size_t)((double)(z >> 11) * 0x1p-53 * (double)below);
 }
 
 bool eval_resamples_make(size_t sources, uint64_t seed, eval_resamples *out) {
@@ -17,8 +17,7 @@ bool eval_resamples_make(size_t sources, uint64_t seed, eval_resamples *out) {
   out->times = calloc(EVAL_RESAMPLES * sources + 1, sizeof *out->times);
   for (size_t r = 0; out->times && r < EVAL_RESAMPLES; r++) {
     for (size_t i = 0; i < sources; i++) {
-      size_t drawn = (size_t)((double)(next(&seed) >> 11) * 0x1p-53 * (double)sources);
-      out->times[r * sources + drawn]++;
+      out->times[r * sources + eval_draw(&seed, sources)]++;
     }
   }
   return out->times != NULL;

@@ -8,6 +8,9 @@
 
 enum { EVAL_RESAMPLES = 2000 };
 
+/* splitmix64: small, and the same everywhere. A whole number below `below`. */
+size_t eval_draw(uint64_t *state, size_t below);
+
 /* How often each source was drawn in each resample: the same for all methods and measures, so that
  * differences are paired. */
 typedef struct eval_resamples {

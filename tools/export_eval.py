@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Writes an evaluation's database as compressed JSON lines: export_eval.py DB.sqlite OUT.jsonl.gz
+
+The first line says what it is of; then one line a score vector: item, method, options, seed, engine,
+scores, costs, and every measure of it. The same database gives the same bytes.
+"""
+import gzip
+import json
+import sqlite3
+import struct
+import sys
+
+
+def numbers(blob):
+    return None if blob is None else list(struct.unpack(f"{len(blob) // 8}d", blob))
+
+
+def finite(values):
+    return [value if value == value else None for value in values]
+
+
+def main(path, out):
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    head = {"schema": "heta.eval-export/1", **dict(db.execute("SELECT key, value FROM meta"))}
+    head.pop("model_file", None)  # a path of one machine
+    with gzip.GzipFile(out, "wb", mtime=0) as file:
+        def put(record):
+            file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+        put(head)
+        for row in db.execute(
+                "SELECT score.id, suite, name, source, text, target, label, method, options, seed,"
+                " engine, score, signed_score, score_se, logprob, rank, seconds, forwards,"
+                " reverses, hvps, flop, problem FROM score JOIN item ON item.id = score.item"
+                " ORDER BY suite, item.id, label"):
+            keys = ("suite item source text target label method options seed engine score"
+                    " signed_score score_se logprob rank seconds forwards reverses hvps flop"
+                    " problem").split()
+            record = dict(zip(keys, row[1:]))
+            for key in ("score", "signed_score", "score_se"):
+                record[key] = numbers(record[key])
+            record["measures"] = {
+                f"{name} ({settings})" if settings else name: finite(numbers(points))
+                for name, settings, points in db.execute(
+                    "SELECT name, settings, points FROM measure WHERE score = ?"
+                    " ORDER BY metric, settings, name", (row[0],))}
+            put(record)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
