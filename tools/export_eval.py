@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes an evaluation's database as compressed JSON lines: export_eval.py DB.sqlite OUT.jsonl.gz
 
-The first line says what it is of; then one line a score vector: item, method, options, seed, engine,
-scores, costs, and every measure of it. The same database gives the same bytes.
+The first line says what it is of; then one line a score vector: item, method, options, seed,
+engine, scores, costs, and every measure of it. The same database gives the same bytes.
 """
 import gzip
 import json

@@ -217,15 +217,23 @@ static char *name_of(const char *path) {
   return strndup(base, length);
 }
 
-int eval_suite_read(const char *name, size_t limit, eval_suite *suite) {
-  bool builtin = strcmp(name, "builtin") == 0;
-  reader r = {.file = builtin ? "the builtin suite" : name, .suite = suite};
-  cli_text text = {0};
+int eval_suite_parse(const char *file, const char *name, const char *bytes, size_t size,
+                     size_t limit, eval_suite *suite) {
+  reader r = {.file = file, .suite = suite};
   *suite = (eval_suite){.name = name_of(name)};
   if (!suite->name) return cli_fail(CLI_FAILED, "out of memory");
-  if (builtin) return read_lines(&r, cli_eval_builtin, strlen(cli_eval_builtin), limit);
+  return read_lines(&r, bytes, size, limit);
+}
+
+int eval_suite_read(const char *name, size_t limit, eval_suite *suite) {
+  cli_text text = {0};
+  *suite = (eval_suite){0};
+  if (strcmp(name, "builtin") == 0) {
+    return eval_suite_parse("the builtin suite", name, cli_eval_builtin, strlen(cli_eval_builtin),
+                            limit, suite);
+  }
   int code = cli_read_file(name, &text);
-  if (!code) code = read_lines(&r, text.bytes, text.size, limit);
+  if (!code) code = eval_suite_parse(name, name, text.bytes, text.size, limit, suite);
   free(text.bytes);
   return code;
 }

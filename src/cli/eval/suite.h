@@ -30,6 +30,9 @@ typedef struct eval_suite {
 /* Reads "builtin" or a file, at most `limit` items (0: all). Returns CLI_DONE or an exit code after
  * saying what is wrong and where: file, line, column. The caller releases with eval_suite_free. */
 int eval_suite_read(const char *name, size_t limit, eval_suite *suite);
+/* The same of a file's content; `file` is how messages call it. */
+int eval_suite_parse(const char *file, const char *name, const char *bytes, size_t size,
+                     size_t limit, eval_suite *suite);
 void eval_suite_free(eval_suite *suite);
 /* Whether an item has a span of this role. */
 bool eval_item_has(const eval_item *item, const char *role);
