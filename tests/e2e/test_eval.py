@@ -125,6 +125,10 @@ class Keeping(Eval):
     def test_items_that_cannot_be_asked_are_left_out(self):
         self.suite.write_text(lines({"id": "long", "text": "x" * 200, "target": " in"}, *ITEMS))
         self.assertIn("item long (line 1) is left out", self.eval("--metrics", "dsa").err)
+        half = {"id": "half", "text": "the cat", "target": "é"}  # a token here is one byte
+        self.suite.write_text(lines(*ITEMS, half))
+        self.assertIn("item half (line 4) is left out: the target's first token is not whole",
+                      self.eval("--metrics", "dsa").err)
         self.assertEqual([(15,)], self.query("SELECT count(*) FROM score"))
 
     def test_full_disk(self):

@@ -10,7 +10,7 @@ from harness import DONE, PROGRAM, Case, main, run
 
 PAGES = pathlib.Path(os.environ.get("HETA_PAGES") or pathlib.Path(PROGRAM).parent / "pages")
 COMMANDS = ["attribute", "merge", "model info", "tokenize", "methods", "check", "report", "verify",
-            "diff"]
+            "diff", "eval", "eval report", "metrics", "calibrate", "data build"]
 
 # Completes the words it is given, the last of them, as bash does when a key is pressed.
 ASK = """
@@ -87,7 +87,7 @@ class Completion(Case):
         self.assertLessEqual(first, set(self.complete("")))
         self.assertEqual(["attribute"], self.complete("att"))
         self.assertEqual(["info"], self.complete("model", "i"))
-        self.assertEqual(["methods"], self.complete("help", "met"))
+        self.assertEqual(["methods"], self.complete("help", "meth"))
         self.assertEqual([], self.complete("nonsense", ""))
 
     def test_options(self):

@@ -3,7 +3,7 @@
 from harness import DONE, MODEL, USAGE, Case, main, run
 
 COMMANDS = ["attribute", "merge", "model info", "model list", "model pull", "tokenize", "methods",
-            "check"]
+            "check", "eval", "eval report", "metrics", "calibrate", "data build"]
 
 
 class Help(Case):
