@@ -143,6 +143,10 @@ bool eval_difference_of(const eval_sample *a, const eval_sample *b, const eval_r
       interval(values, EVAL_RESAMPLES, &out->low, &out->high);
       size_t ties = defined - more - less, fewer = more < less ? more : less;
       double p = 2 * ((double)fewer + 0.5 * (double)ties + 1) / ((double)defined + 1);
+      /* Resampling few sources never meets the other sign: no test of them can do better than
+       * that of their signs. */
+      double least = used < 60 ? ldexp(2, -(int)used) : 0;
+      if (p < least) p = least;
       out->p = p < 1 ? p : 1;
     }
   }

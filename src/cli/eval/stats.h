@@ -36,7 +36,7 @@ typedef struct eval_estimate {
 
 typedef struct eval_difference {
   double value, low, high;
-  double p; /* two-sided, at least 2 / EVAL_RESAMPLES */
+  double p; /* two-sided; at least 2 / EVAL_RESAMPLES, and 2 / 2^sources */
   size_t questions;
 } eval_difference;
 
