@@ -21,6 +21,7 @@ typedef struct translator {
   size_t depth;    /* of open groups */
   bool in_class;   /* between [ and ] */
   bool repeatable; /* a quantifier may follow */
+  bool fresh;      /* a match may begin here: at the start of an alternative of the whole */
   heta_i_buffer *out;
 } translator;
 
@@ -163,8 +164,18 @@ static heta_status quantifier(translator *t, heta_error *error) {
   return HETA_OK;
 }
 
+/* \s+$ fails at each place of a run of white space, after looking at all that follows of it, when
+ * it fails at the first: a time that grows with the square of the run. So it is tried only where a
+ * run begins, or where the search does. */
+static void guard(translator *t) {
+  if (t->fresh && !strncmp(t->pattern + t->at, "\\s+$", 4))
+    heta_i_buffer_string(t->out, "(?:(?<![" SPACES "])|\\G)");
+}
+
 static heta_status item(translator *t, heta_error *error) {
   const char *here = t->pattern + t->at;
+  guard(t);
+  t->fresh = *here == '|' && !t->depth;
   switch (*here) {
   case '\\': return escape(t, error);
   case '[': return class(t, error);
@@ -197,7 +208,7 @@ static heta_status item(translator *t, heta_error *error) {
 }
 
 heta_status heta_i_pattern_translate(const char *pattern, heta_i_buffer *out, heta_error *error) {
-  translator t = {.pattern = pattern, .out = out};
+  translator t = {.pattern = pattern, .fresh = true, .out = out};
   size_t size = strlen(pattern), valid = heta_i_utf8_valid(pattern, size);
   if (!size || valid < size) return refuse(&t, valid, size, error);
   while (pattern[t.at]) HETA_TRY(item(&t, error));

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "text/pretokenizer.h"
 
@@ -93,7 +95,92 @@ static void stops(void **state) {
   }
 }
 
+/* ---- Runs of white space --------------------------------------------------------------------- */
+
+typedef struct ends {
+  size_t count, at[256];
+} ends;
+
+static heta_status note_end(void *context, size_t start, size_t end, heta_error *error) {
+  ends *e = context;
+  (void)start;
+  (void)error;
+  if (e->count < 256) e->at[e->count] = end;
+  e->count++;
+  return HETA_OK;
+}
+
+static heta_i_pretokenizer *cutter(const char *pattern, heta_i_cut_kind kind) {
+  heta_i_cut cut = {.kind = kind, .pattern = pattern};
+  heta_i_pretokenizer *made = NULL;
+  heta_error error = {0};
+  if (heta_i_pretokenizer_create(&cut, 1, &made, &error)) fail_msg("%s", error.message);
+  return made;
+}
+
+static ends cut(const heta_i_pretokenizer *pretokenizer, const char *text, size_t size) {
+  ends e = {0};
+  heta_error error = {0};
+  if (heta_i_pretokenizer_split(pretokenizer, text, size, note_end, &e, &error))
+    fail_msg("%s", error.message);
+  return e;
+}
+
+/* In a group, the pattern is tried at every place, which is slow and plain. */
+static void ends_of_runs(void **state) {
+  (void)state;
+  static const char *const pairs[][2] = {{"\\s+$", "(?:\\s+$)"},
+                                         {"a |\\s+$|\\s", "a |(?:\\s+$)|\\s"},
+                                         {"\\s+$|b\\s|\\n\\s", "(?:\\s+$)|b\\s|\\n\\s"}};
+  static const char alphabet[] = "  \n\n\t\rabc";
+  uint32_t seed = 7;
+  for (size_t round = 0; round < 4000; round++) {
+    char text[24];
+    for (size_t i = 0; i < sizeof text; i++) {
+      seed = seed * 1664525 + 1013904223;
+      text[i] = alphabet[(seed >> 16) % (sizeof alphabet - 1)];
+    }
+    const char *const *pair = pairs[round % 3];
+    heta_i_cut_kind kind = round % 2 ? HETA_CUT_ISOLATED : HETA_CUT_PREVIOUS;
+    heta_i_pretokenizer *quick = cutter(pair[0], kind), *plain = cutter(pair[1], kind);
+    ends found = cut(quick, text, sizeof text), wanted = cut(plain, text, sizeof text);
+    if (found.count != wanted.count || memcmp(found.at, wanted.at, sizeof found.at))
+      fail_msg("\"%s\" does not cut \"%.24s\" as \"%s\" does", pair[0], text, pair[1]);
+    heta_i_pretokenizer_free(quick);
+    heta_i_pretokenizer_free(plain);
+  }
+}
+
+/* 100,000 spaces within a text are cut in a time that grows with their number: the matcher's limit,
+ * which does, would stop it otherwise. */
+static void long_runs(void **state) {
+  (void)state;
+  enum { RUN = 100000 };
+  char *text = malloc(RUN + 2);
+  assert_non_null(text);
+  memset(text, ' ', RUN + 2);
+  text[0] = text[RUN + 1] = 'a';
+  static const char *const patterns[] = {"\\s+$", "\\p{L}+|\\s+$|\\d"};
+  for (size_t i = 0; i < 2; i++) {
+    heta_i_pretokenizer *made = cutter(patterns[i], HETA_CUT_ISOLATED);
+    ends e = cut(made, text, RUN + 2);
+    assert_int_equal(e.count, i ? 3 : 1);
+    heta_i_pretokenizer_free(made);
+  }
+  static const char *const names[] = {"gpt-2",  "smollm", "llama-bpe", "qwen2",
+                                      "tekken", "gpt-4o", "default"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    heta_i_pretokenizer *made = NULL;
+    heta_error error = {0};
+    if (create(names[i], &made, &error)) fail_msg("%s", error.message);
+    assert_int_equal(cut(made, text, RUN + 2).count, 3);
+    heta_i_pretokenizer_free(made);
+  }
+  free(text);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pieces), cmocka_unit_test(stops)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pieces), cmocka_unit_test(stops),
+                                     cmocka_unit_test(ends_of_runs), cmocka_unit_test(long_runs)};
   return cmocka_run_group_tests_name("pretokenizer", tests, NULL, NULL);
 }
