@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""readme.py: the examples of README.md do what it says, on the demo model. Needs HETA_TEST_MODEL.
+"""readme.py: the examples of README.md and docs/ollama.md do what these say, on the demo model.
+Needs HETA_TEST_MODEL.
 
 Run in order, in one folder that holds the model as model.gguf, and in a store of Ollama's, as
 smollm2:135m:
@@ -22,14 +23,14 @@ import unittest
 from harness import PROGRAM, ROOT, environment, main, real_model, sound
 
 MODEL = real_model()
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "docs/ollama.md"]
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
-def blocks():
+def blocks(page):
     """(what is written behind the fence, text, line number) of every fenced block."""
     fence, first, text = None, 0, []
-    for number, line in enumerate(README.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         if fence is None and line.startswith("```"):
             fence, first, text = line[3:].strip(), number, []
         elif fence is not None and line == "```":
@@ -96,22 +97,24 @@ class Readme(unittest.TestCase):
         for line in text.splitlines():
             if line.strip() not in ("", "…"):
                 self.assertTrue(any(same_line(line, candidate) for candidate in printed),
-                                f"README.md shows this line, which is not printed there:\n{line}\n"
+                                f"The page shows this line, which is not printed there:\n{line}\n"
                                 f"Printed was:\n{out}")
 
 
 def add_tests():
     """A test per block, in the order of the file; a ```text block belongs to the one before it."""
-    found = list(blocks())
-    for index, (fence, text, number) in enumerate(found):
-        kind, _, mark = fence.partition(" ")
-        if mark != "test":
-            continue
-        shown = found[index + 1][1] if found[index + 1:] and found[index + 1][0] == "text" else ""
+    for count, page in enumerate(PAGES):
+        found = list(blocks(page))
+        for index, (fence, text, number) in enumerate(found):
+            kind, _, mark = fence.partition(" ")
+            if mark != "test":
+                continue
+            after = found[index + 1:index + 2]
+            shown = after[0][1] if after and after[0][0] == "text" else ""
 
-        def test(self, kind=kind, text=text, shown=shown):
-            self.shows(shown, getattr(self, kind)(text) or "")
-        setattr(Readme, f"test_line_{number:04}_{kind}", test)
+            def test(self, kind=kind, text=text, shown=shown):
+                self.shows(shown, getattr(self, kind)(text) or "")
+            setattr(Readme, f"test_{count}_{page.stem}_line_{number:04}_{kind}", test)
 
 
 if __name__ == "__main__":
