@@ -79,6 +79,7 @@ typedef struct X(attention_lane) {
   size_t offset, first, rows;
   const real *parent_k, *parent_v; /* keys and values of rows < first; NULL when first is 0 */
   size_t hidden;                   /* a key that rows after it may not see, or SIZE_MAX */
+  const uint32_t *position;        /* of rows 0 … first+rows-1, for windows; NULL: 0, 1, … */
   const X(probability_edit) *edits;
   size_t edit_count;
 } X(attention_lane);
@@ -86,7 +87,7 @@ typedef struct X(attention_lane) {
 typedef struct X(attention) {
   size_t heads, kv_heads, head_width;
   size_t first_head, head_count; /* forward: the heads to compute; the other maps do all */
-  size_t window; /* a row sees the last `window` keys only, its own among them; 0: all */
+  size_t window; /* a row sees keys fewer than `window` positions before it; 0: all */
   real scale;
   real cap; /* scaled scores s become cap tanh(s / cap); 0: they do not */
   int threads;

@@ -15,6 +15,9 @@ typedef enum heta_i_stream {
   HETA_STREAM_CHECK = 5,
   HETA_STREAM_SKETCH = 6,        /* a direction over the whole context, for the shared sketch */
   HETA_STREAM_FREE = 7,          /* a direction that no product is taken with */
+  HETA_STREAM_COALITION = 16,    /* who is absent from a coalition */
+  HETA_STREAM_CORRUPTION = 17,   /* noise on embeddings, for causal tracing */
+  HETA_STREAM_REPLACEMENT = 18,  /* which tokens are replaced, and by which */
   HETA_STREAM_SOFT_MASK = 32,    /* which elements a soft mask keeps */
   HETA_STREAM_SOFT_CONTROL = 33, /* the random scores that soft masks are compared with */
   HETA_STREAM_SOFT_SHUFFLE = 34, /* the order of permuted scores */

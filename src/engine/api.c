@@ -133,7 +133,7 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
       s->positions * angles + X(head_elements)(model) + 3 * HEAD_ROWS * width +
       backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width, s->positions,
                                  s->lane_rows, hyper->attention_cap > 0, s->threads);
-  numbers += load->targets * (2 * width + hyper->vocabulary + 2); /* of the run */
+  numbers += (load->targets + load->runs) * (2 * width + hyper->vocabulary + 2); /* of the run */
   numbers +=
       load->adjoints * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
   numbers += rows * (hyper->head_width + width); /* a projection in flight */
@@ -145,8 +145,9 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
   bytes += X(tape_bytes)(model, s->lane_rows, layers, 0, 2);
   if (load->probes)
     bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
-  bytes += X(tape_bytes)(model, rows, layers, (s->recompute ? 0 : values) | X(lane_sites)(model),
-                         layers + 1);
+  bytes += (1 + load->runs) * X(tape_bytes)(model, rows, layers,
+                                            (s->recompute ? 0 : values) | X(lane_sites)(model),
+                                            layers + 1);
   return bytes + load->adjoints * X(tape_bytes)(model, rows, layers, adjoints, 2);
 }
 

@@ -57,8 +57,10 @@ typedef struct heta_i_lane {
                           or for a run of later blocks the residual that enters the first */
   size_t edit_row;     /* row whose input is `edit` (width numbers) instead; SIZE_MAX: none */
   const double *edit;
-  const uint32_t *positions; /* of rows 0 … length-1; NULL: 0, 1, … */
-  size_t hidden_key;         /* rows after it may not attend to it; SIZE_MAX: none */
+  /* Of rows 0 … length-1, ascending; NULL: 0, 1, … Windows are measured in them, so that a lane
+   * without some rows of its text is that text with those keys hidden from everyone. */
+  const uint32_t *positions;
+  size_t hidden_key; /* rows after it may not attend to it; SIZE_MAX: none */
   const heta_i_override *overrides;
   size_t override_count;
   const heta_i_capture *captures;
@@ -88,7 +90,8 @@ typedef struct heta_i_seed {
  * wanted. */
 typedef struct heta_i_readout {
   size_t rows;
-  const size_t *row;
+  const size_t *row;    /* [rows], the same for all lanes; with `each` [lanes × rows] */
+  bool each;            /* every lane has its own rows; SIZE_MAX: none here */
   const int32_t *token; /* one per row */
   const int32_t *foil;  /* one per row, or NULL */
   const heta_i_run
@@ -96,6 +99,12 @@ typedef struct heta_i_readout {
   double *logprob, *foil_logprob;
   double *kl;        /* KL(reference ‖ lane), nats, at least 0 */
   double *hellinger; /* Σ (√p − √q)² of the same two: twice the squared Hellinger distance */
+  double *log_sum;   /* what turns log-probabilities into logits */
+  double *logit_prob; /* log p(token) - log(1 - p(token)) */
+  size_t *above;      /* tokens that are more probable than `token` */
+  /* Takes the log-probabilities [vocabulary] of one row of a lane; borrowed for the call. */
+  void (*take)(void *context, size_t lane, size_t index, const double *logprobs);
+  void *context;
 } heta_i_readout;
 
 typedef struct heta_i_probe {
@@ -116,6 +125,7 @@ typedef struct heta_i_load {
   size_t targets; /* target rows of the run */
   size_t adjoints;
   bool probes; /* whether there are any */
+  size_t runs; /* whole runs beside that one, with one target row each */
 } heta_i_load;
 
 typedef enum heta_i_rule { HETA_RULE_PLAIN } heta_i_rule; /* of the reverse pass */

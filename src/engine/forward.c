@@ -342,6 +342,7 @@ static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *e
 X(attention_lane) X(run_attention)(const X(run) *run, size_t block) {
   return (X(attention_lane)){.rows = run->length,
                              .hidden = run->lane.hidden_key,
+                             .position = run->batch.position,
                              .edits = run->edits[block],
                              .edit_count = run->edit_counts[block]};
 }
@@ -532,8 +533,11 @@ static heta_status load_attention(X(batch) *batch, size_t block, lane_edits *edi
   for (size_t l = 0; l < batch->count; l++) {
     const X(placed) *at = &batch->placed[l];
     X(attention_lane) *view = &batch->attention[l];
-    *view = (X(attention_lane)){
-        .offset = at->offset, .first = at->first, .rows = at->rows, .hidden = at->lane->hidden_key};
+    *view = (X(attention_lane)){.offset = at->offset,
+                                .first = at->first,
+                                .rows = at->rows,
+                                .hidden = at->lane->hidden_key,
+                                .position = at->lane->positions};
     heta_i_free(edits[l].edits);
     heta_i_free(edits[l].numbers);
     HETA_TRY(
@@ -589,8 +593,30 @@ typedef struct pending {
   size_t lane, index, row; /* index into the readout; row of the batch */
 } pending;
 
-static void read_rows(X(engine) *engine, const heta_i_readout *readout, const pending *rows,
-                      size_t count, const real *residual) {
+/* Hands over the distributions of the rows whose logits are in the head's scratch, in order. */
+static heta_status hand_over(X(engine) *engine, const heta_i_readout *readout, const pending *rows,
+                             size_t count, heta_error *error) {
+  size_t vocabulary = engine->base.model->hyper.vocabulary;
+  double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
+  if (!logprobs) return heta_i_no_memory(error, "log-probabilities", vocabulary * sizeof *logprobs);
+  for (size_t i = 0; i < count; i++) {
+    const real *z = X(head_logits)(engine) + i * vocabulary;
+    double log_sum = X(log_sum_exp)(z, vocabulary);
+    for (size_t v = 0; v < vocabulary; v++) logprobs[v] = (double)z[v] - log_sum;
+    readout->take(readout->context, rows[i].lane, rows[i].index, logprobs);
+  }
+  heta_i_free(logprobs);
+  return HETA_OK;
+}
+
+static size_t count_above(const real *logits, size_t size, size_t token) {
+  size_t above = 0;
+  for (size_t i = 0; i < size; i++) above += logits[i] > logits[token];
+  return above;
+}
+
+static heta_status read_rows(X(engine) *engine, const heta_i_readout *readout, const pending *rows,
+                             size_t count, const real *residual, heta_error *error) {
   const heta_model *model = engine->base.model;
   size_t width = model->hyper.width, vocabulary = model->hyper.vocabulary;
   real *gathered = engine->gathered, *logits = X(head_logits)(engine);
@@ -612,7 +638,17 @@ static void read_rows(X(engine) *engine, const heta_i_readout *readout, const pe
     if (readout->hellinger)
       readout->hellinger[out] = X(hellinger)(clean->logits + index * vocabulary,
                                              clean->log_sum[index], z, log_sum, vocabulary);
+    if (readout->log_sum) readout->log_sum[out] = log_sum;
+    size_t token = readout->token ? (size_t)readout->token[index] : 0;
+    if (readout->logit_prob)
+      readout->logit_prob[out] = (double)z[token] - X(log_sum_exp_without)(z, vocabulary, token);
+    if (readout->above) readout->above[out] = count_above(z, vocabulary, token);
   }
+  return readout->take ? hand_over(engine, readout, rows, count, error) : HETA_OK;
+}
+
+static size_t readout_row(const heta_i_readout *readout, size_t lane, size_t index) {
+  return readout->row[readout->each ? lane * readout->rows + index : index];
 }
 
 heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
@@ -639,15 +675,18 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
     for (size_t l = 0; l < used; l++)
       for (size_t i = 0; readout && i < readout->rows; i++) {
         const X(placed) *at = &engine->batch.placed[l];
-        if (readout->row[i] < at->first) continue;
-        if (readout->row[i] >= at->first + at->rows)
+        size_t row = readout_row(readout, from + l, i);
+        if (row < at->first || (readout->each && row == SIZE_MAX)) continue;
+        if (row >= at->first + at->rows)
           return heta_i_fail(error, HETA_E_INTERNAL, "a readout row lies beyond its lane");
-        rows[waiting++] = (pending){from + l, i, at->offset + readout->row[i] - at->first};
+        rows[waiting++] = (pending){from + l, i, at->offset + row - at->first};
         if (waiting < HEAD_ROWS) continue;
-        read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER]);
+        HETA_TRY(
+            read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER], error));
         waiting = 0;
       }
-    if (waiting) read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER]);
+    if (waiting)
+      HETA_TRY(read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER], error));
     from += used;
   }
   return HETA_OK;

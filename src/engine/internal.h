@@ -227,6 +227,8 @@ real *X(head_logits)(X(engine) *engine); /* scratch [HEAD_ROWS × vocabulary] */
 
 /* objective.c */
 double X(log_sum_exp)(const real *logits, size_t size);
+/* Over all tokens but one, without computing 1 - p. */
+double X(log_sum_exp_without)(const real *logits, size_t size, size_t token);
 double X(objective_value)(const X(run) *run, const heta_i_seed *seeds, size_t count);
 /* Adjoint of one row of logits: Σ over the seeds of that row. */
 void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,

@@ -18,8 +18,7 @@ double X(log_sum_exp)(const real *logits, size_t size) {
   return top + log(sum);
 }
 
-/* log Σ exp over all tokens but one, without computing 1 - p. */
-static double log_sum_exp_without(const real *logits, size_t size, size_t token) {
+double X(log_sum_exp_without)(const real *logits, size_t size, size_t token) {
   double top = -INFINITY, sum = 0;
   for (size_t i = 0; i < size; i++)
     if (i != token && (double)logits[i] > top) top = (double)logits[i];
@@ -47,7 +46,7 @@ double X(objective_value)(const X(run) *run, const heta_i_seed *seeds, size_t co
     case HETA_SEED_LOGIT: value += seed->weight * logit; break;
     case HETA_SEED_PROB: value += seed->weight * exp(logprob); break;
     case HETA_SEED_LOGIT_PROB:
-      value += seed->weight * (logit - log_sum_exp_without(z, vocabulary, (size_t)seed->token));
+      value += seed->weight * (logit - X(log_sum_exp_without)(z, vocabulary, (size_t)seed->token));
       break;
     }
   }
@@ -73,7 +72,7 @@ void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
     if (seeds[s].kind == HETA_SEED_PROB) weight *= exp((double)logits[token] - log_sum);
     adjoint[token] += (real)weight;
     if (seeds[s].kind != HETA_SEED_LOGIT_PROB) continue;
-    double rest = log_sum_exp_without(logits, vocabulary, token);
+    double rest = X(log_sum_exp_without)(logits, vocabulary, token);
     for (size_t i = 0; i < vocabulary; i++)
       if (i != token) adjoint[i] -= (real)(weight * exp((double)logits[i] - rest));
   }
@@ -102,7 +101,7 @@ void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabul
       unit[s] = own[s]->weight * dp;
     }
     if (own[s]->kind == HETA_SEED_LOGIT_PROB) {
-      q_sum[s] = log_sum_exp_without(logits, vocabulary, token);
+      q_sum[s] = X(log_sum_exp_without)(logits, vocabulary, token);
       for (size_t i = 0; i < vocabulary; i++)
         if (i != token) q_mean[s] += exp((double)logits[i] - q_sum[s]) * (double)tangent[i];
     }

@@ -5,14 +5,15 @@
 
 #include "engine/internal.h"
 
-static heta_status check_seeds(const X(run) *run, const heta_i_seed *seeds, size_t count,
+/* kept: the adjoint will be differentiated, which takes few seeds a row. */
+static heta_status check_seeds(const X(run) *run, const heta_i_seed *seeds, size_t count, bool kept,
                                heta_error *error) {
   size_t vocabulary = run->engine->base.model->hyper.vocabulary;
   for (size_t i = 0; i < count; i++) {
     size_t same = 0;
     bool target = false;
     for (size_t t = 0; t < run->target_count; t++) target |= run->target_rows[t] == seeds[i].row;
-    for (size_t j = 0; j < count; j++) same += seeds[j].row == seeds[i].row;
+    for (size_t j = 0; j < count && kept; j++) same += seeds[j].row == seeds[i].row;
     if (!target || seeds[i].token < 0 || (size_t)seeds[i].token >= vocabulary)
       return heta_i_fail(error, HETA_E_INTERNAL,
                          "a seed (row %zu, token %d) is not a target of its run", seeds[i].row,
@@ -111,7 +112,7 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
   const heta_model *model = base->model;
   heta_status status = HETA_OK;
   X(adjoint) *adjoint = NULL;
-  HETA_TRY(check_seeds(run, seeds, seed_count, error));
+  HETA_TRY(check_seeds(run, seeds, seed_count, out, error));
   HETA_TRY(adjoint_open(run, seeds, seed_count, &adjoint, error));
   size_t last = model->hyper.layers - 1, width = model->hyper.width;
   double scale = X(input_scale)(engine, run->begin);

@@ -174,7 +174,8 @@ static void enter(heta_job *job, const char *name) {
 
 static void report_progress(heta_job *job, double time) {
   heta_progress progress = {.phase = job->phase, .seconds = time - job->started, .remaining = -1};
-  progress.done = job->plan.flop > 0 ? job->flop_done / job->plan.flop : 0;
+  double done = job->flop_done + job->item_flop * job->session.item_done;
+  progress.done = job->plan.flop > 0 ? done / job->plan.flop : 0;
   if (progress.done > 1) progress.done = 1;
   if (progress.done > 0.02)
     progress.remaining = progress.seconds * (1 - progress.done) / progress.done;
@@ -304,6 +305,7 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   s->target_count = input->target_count;
   s->length = input->first_target + s->target_count - 1;
   if (s->target_group > s->target_count) s->target_group = s->target_count;
+  heta_i_session_input(job);
   HETA_TRY(heta_i_plan_work(job, error));
   int32_t *tokens = heta_i_arena_take(&job->work, s->length + 1, sizeof *tokens);
   job->targets = heta_i_arena_take(&job->work, s->target_count, sizeof *job->targets);
@@ -361,7 +363,7 @@ done:
 
 static bool mine(const heta_job *job, size_t index) {
   const heta_i_item *item = &job->session.items[index];
-  bool asked = false;
+  bool asked = item->whole;
   for (size_t i = item->token; i < item->token_end; i++) asked |= heta_i_asked(&job->session, i);
   return asked && (job->options.parts <= 1 || heta_i_shared(item) ||
                    index % job->options.parts == job->options.part);
@@ -386,7 +388,7 @@ static heta_status check_finite(const heta_job *job, const heta_i_item *item, he
   for (size_t k = 0; k < s->series_count; k++) {
     if (!(item->fills >> k & 1)) continue;
     for (size_t t = item->target; t < item->target_end; t++)
-      for (size_t i = item->token; i < item->token_end; i++)
+      for (size_t i = item->token; i < item->token_end && i < s->series[k].tokens; i++)
         for (size_t r = item->sample; r < item->sample_end && r < s->series[k].samples; r++) {
           double value = heta_i_series_at(s, k, t, i)[r];
           bool left_out = isnan(value) && !heta_i_due(s, item, k, t, i, r);
@@ -415,7 +417,9 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     HETA_TRY(preview(job, last, item, &shown, error));
     enter(job, item->name);
     if (stop(job)) return heta_i_fail(error, HETA_E_CANCELLED, "cancelled");
+    job->item_flop = item->flop;
     HETA_TRY(s->method->run(s, item, error));
+    s->item_done = job->item_flop = 0;
     HETA_TRY(check_finite(job, item, error));
     did(job, item->flop);
     last = item;

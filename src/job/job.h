@@ -46,6 +46,7 @@ struct heta_job {
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;
+  double item_flop;    /* of the running item */
   size_t written;      /* tokens the model wrote, each by a run of its own */
   double written_flop; /* of those runs */
   const char *phase;   /* the newest, for progress */
@@ -81,6 +82,8 @@ heta_status heta_i_span_choose(heta_job *job, heta_error *error);
 
 /* plan.c: batch sizes, memory, time, probes. */
 heta_status heta_i_plan(heta_job *job, heta_error *error);
+/* Shows the session the input as far as it is known. */
+void heta_i_session_input(heta_job *job);
 /* The method's series and items for the session as it stands. */
 heta_status heta_i_plan_work(heta_job *job, heta_error *error);
 

@@ -38,7 +38,9 @@ static heta_status check(const heta_job *job, const heta_attribution *a, heta_er
   if (a->seed != job->options.seed) return refuse(error, "seed");
   for (size_t i = 0; i < s->method->info.option_count; i++)
     if (strcmp(s->values[i].info->name, "probes") && /* probes are keyed: any number fits */
-        strcmp(s->values[i].info->name, "max-probes") && !same_option(a, &s->values[i])) {
+        strcmp(s->values[i].info->name, "max-probes") &&
+        strcmp(s->values[i].info->name, "samples") && strcmp(s->values[i].info->name, "passes") &&
+        !same_option(a, &s->values[i])) {
       char what[128];
       snprintf(what, sizeof what, "option %s", s->values[i].info->name);
       return refuse(error, what);

@@ -15,6 +15,19 @@ static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
 
 static size_t pad(size_t rows) { return (rows + 31) / 32 * 32; }
 
+void heta_i_session_input(heta_job *job) {
+  heta_i_session *session = &job->session;
+  const heta_i_input *input = &job->input;
+  session->spans = input->tokens;
+  session->known = input->count;
+  session->text = input->text;
+  session->text_size = input->text_size;
+  session->prompt_end = input->prompt_end;
+  session->control = &input->control;
+  session->segments = input->segments;
+  session->segment_count = input->segment_count;
+}
+
 heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->item_count = session->series_count = 0;
@@ -34,6 +47,7 @@ static uint64_t bytes_of(const heta_job *job) {
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
                       .adjoints = session->target_group,
+                      .runs = session->runs,
                       .probes = probes};
   const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
                                      ? heta_i_engine_api_f64()
@@ -134,7 +148,7 @@ static void count(heta_job *job) {
     const heta_i_item *item = &session->items[i];
     size_t share = heta_i_shared(item) ? parts : 1;
     if (share == 1 && i % parts != (parts > 1 ? job->options.part : 0)) continue;
-    plan->at_most |= heta_i_shared(item);
+    plan->at_most |= heta_i_shared(item) || item->counted;
     plan->forwards += part_of(item->forwards, share == 1 ? 0 : job->options.part, share);
     plan->reverses += item->reverses;
     plan->hvps += part_of(item->hvps, share == 1 ? 0 : job->options.part, share);
@@ -218,7 +232,7 @@ static void start(heta_job *job) {
   s->backend = job->options.backend;
   if (job->options.precision == HETA_PRECISION_F64) s->backend = HETA_BACKEND_REFERENCE;
   s->threads = job->options.threads;
-  s->positions = session->length + 1;
+  s->positions = (session->longest > session->length ? session->longest : session->length) + 1;
   s->lane_rows = pad(s->positions) > LANE_ROWS ? pad(s->positions) : LANE_ROWS;
   s->expand = job->model->info.parameters * element < EXPAND_BELOW;
   s->recompute = false;
@@ -254,11 +268,14 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   session->target_count = job->input.target_count;
   session->length = job->input.first_target + session->target_count - 1;
   session->contrast = job->input.foil >= 0;
+  session->bos = job->options.bos;
+  heta_i_session_input(job);
   HETA_TRY(choose_tokens(job, error));
   session->threads = job->options.threads;
   session->part = job->options.part;
   session->parts = job->options.parts > 1 ? job->options.parts : 1;
   if (session->method->check) HETA_TRY(session->method->check(session, error));
+  if (session->method->prepare) HETA_TRY(session->method->prepare(session, error));
   const heta_i_value *curvature = heta_i_option(session, "curvature");
   const char *asked = curvature ? curvature->text : NULL;
   heta_status status;

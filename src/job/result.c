@@ -198,7 +198,7 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
   const heta_i_session *s = &b->job->session;
   heta_check_value own[HETA_MAX_CHECKS];
   size_t own_count = b->job->ready && s->method->checks ? s->method->checks(s, own) : 0;
-  heta_check_value *checks = take(b, a->component_count + HETA_MAX_CHECKS, sizeof *checks);
+  heta_check_value *checks = take(b, a->component_count + HETA_MAX_CHECKS + 1, sizeof *checks);
   if (!checks) return no_memory(b);
   for (size_t c = 0; a->row_count && c < a->component_count; c++) {
     const heta_row *row = &a->rows[0];
@@ -212,6 +212,8 @@ static heta_status add_checks(builder *b, heta_attribution *a) {
   }
   for (size_t i = 0; i < own_count; i++)
     if (isfinite(own[i].value)) checks[a->check_count++] = own[i];
+  if (s->left_out)
+    checks[a->check_count++] = (heta_check_value){"passes_left_out", (double)s->left_out};
   a->checks = checks;
   return HETA_OK;
 }
@@ -261,7 +263,15 @@ static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attr
   } else if (!heta_i_item_done(s, item)) {
     return;
   }
-  a->cost_forwards += item->forwards;
+  uint64_t forwards = item->forwards;
+  if (item->counted) {
+    const double *taken = heta_i_series_at(s, item->counted - 1, item->target, 0);
+    double sum = 0;
+    for (size_t r = item->sample; r < item->sample_end; r++) sum += taken[r];
+    share *= sum / (double)forwards;
+    forwards = (uint64_t)sum;
+  }
+  a->cost_forwards += forwards;
   a->cost_reverses += item->reverses;
   a->cost_hvps += hvps;
   a->cost_flop += share * item->flop;

@@ -184,7 +184,7 @@ static heta_status run_information(heta_i_session *session, const heta_i_item *i
   if (!status && item->budget)
     status = heta_i_choose(session, own ? own : gates, item->budget, error);
   heta_i_free(own);
-  return status ? status : heta_i_mask_tokens(session, item, INFORMATION, CHANGE, error);
+  return status ? status : heta_i_mask_tokens(session, item, INFORMATION, CHANGE, SIZE_MAX, error);
 }
 
 static heta_status run_gradient(heta_i_session *session, size_t target, heta_error *error) {

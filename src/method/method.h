@@ -26,6 +26,7 @@ typedef struct heta_i_item {
   const char *name; /* for progress: "gate" */
   size_t target, target_end, token, token_end, sample, sample_end;
   uint32_t fills; /* bit per series it writes in that range */
+  bool whole;     /* every token's score needs it, whatever its range */
   /* Above 0: samples of a token whose relative standard error has come down to this are left out
    * (stopping.c), and parts of a job share the item's tokens instead of the items. */
   double tolerance;
@@ -33,6 +34,9 @@ typedef struct heta_i_item {
   /* Above 0: of its tokens only those that the session chose (choice.c), at most so many; parts
    * share them as with a tolerance. */
   size_t budget;
+  /* Above 0: forwards are at most those given, and series counted-1, a table of one row, has how
+   * many the item's samples took. */
+  size_t counted;
   double flop; /* of its matrix products, at most */
   uint64_t forwards, reverses, hvps;
   uint64_t fixed_hvps; /* those of them that any one sample needs; the others are one a sample */
@@ -60,6 +64,8 @@ typedef struct heta_i_method {
   heta_component_info components[HETA_MAX_COMPONENTS]; /* estimator: filled in by `describe` */
   /* Checks options against input; NULL: nothing to check. */
   heta_status (*check)(const heta_i_session *session, heta_error *error);
+  /* What has to be known before any plan; may be NULL. Called once. */
+  heta_status (*prepare)(heta_i_session *session, heta_error *error);
   /* Declares series and items (heta_i_add_series, heta_i_add_item). */
   heta_status (*plan)(heta_i_session *session, heta_error *error);
   heta_status (*run)(heta_i_session *session, const heta_i_item *item, heta_error *error);
@@ -91,9 +97,25 @@ struct heta_i_session {
   bool contrast;       /* the targets have foils */
   bool *chosen; /* [length]: tokens that items with a budget are about; NULL: not known yet */
   int threads;
-  /* What plan says beside items: memory the method itself takes, and how few probes will do. */
+  /* Kinds and places of the tokens known so far: at least those of the prompt. */
+  const heta_token *spans;
+  size_t known;
+  const char *text; /* prompt and known continuation, not NUL-terminated */
+  size_t text_size, prompt_end;
+  heta_bos bos;
+  const heta_i_control *control; /* where names of control tokens are read */
+  const heta_segment *segments;  /* of the prompt, which they tile */
+  size_t segment_count;
+  /* What `prepare` says: rows of the longest lane (0: those of the context), runs kept beside the
+   * clean one, and what it keeps for itself, in `memory`. */
+  size_t longest, runs;
+  void *own;
+  /* What plan says beside items: memory the method itself takes, how few probes will do, and the
+   * passes that --passes left out. */
   uint64_t bytes;
   size_t least_probes;
+  uint64_t left_out;
+  double item_done; /* share of the running item, for progress; the method may set it */
   /* Known when running: */
   const int32_t *tokens; /* [length + 1] */
   const heta_i_target *targets;
@@ -175,11 +197,14 @@ heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_err
 /* Gradient of a target's objective, [length × width]. */
 heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
 /* Runs with one token of the item masked at a time, those whose number in series `kl` is due, all
- * targets at once. Fills series `kl` and `change`; entries without effect (token after the target's
- * row) become 0. */
+ * targets at once. Fills series `kl`, `change` (of the log-probability) and `prob` (the change of
+ * the probability; SIZE_MAX: not wanted); entries without effect (token after the target's row)
+ * become 0. */
 heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
-                               size_t change, heta_error *error);
+                               size_t change, size_t prob, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
+/* The embedding [width] that --mask puts in place of a token's. */
+heta_status heta_i_mask_row(heta_i_session *session, size_t token, double *out, heta_error *error);
 /* The end of the tokens from `from` on whose lanes, each from its token's row on, fill a batch;
  * *rows are theirs together. */
 size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows);
@@ -215,6 +240,8 @@ double heta_i_l1(const double *x, size_t size); /* ‖x‖₁ */
 /* Mean and standard error over the finished samples of one token; returns their number. */
 size_t heta_i_estimate(const double *samples, size_t count, double *mean, double *error);
 
+/* --objective; log-probability where there is no such option. */
+heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session);
 /* "logprob", "logit_difference", …: what heta_i_objective differentiates. Static. */
 const char *heta_i_objective_name(const heta_i_session *session);
 /* "nat", "logit" or "probability": its unit. Static. */
@@ -229,6 +256,15 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   METHOD(attention_rollout)                                                                        \
   /* of perturbed inputs */                                                                        \
   METHOD(occlusion)                                                                                \
+  METHOD(kernel_shap)                                                                              \
+  METHOD(lime)                                                                                     \
+  METHOD(contextcite)                                                                              \
+  METHOD(progressive_mp)                                                                           \
+  METHOD(reagent)                                                                                  \
+  METHOD(greedy_rationale)                                                                         \
+  METHOD(gilot)                                                                                    \
+  METHOD(causal_tracing)                                                                           \
+  METHOD(attributive_mask)                                                                         \
   /* controls */                                                                                   \
   METHOD(random)                                                                                   \
   METHOD(uniform)                                                                                  \

@@ -17,7 +17,7 @@ static const struct {
                   {"prob", "prob", "prob_difference", "probability"},
                   {"logit-prob", "logit_prob", "logit_prob_difference", "nat"}};
 
-static heta_i_seed_kind objective_kind(const heta_i_session *session) {
+heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session) {
   const heta_i_value *value = heta_i_option(session, "objective");
   size_t kind = 0;
   while (value && strcmp(OBJECTIVES[kind].option, value->text)) kind++;
@@ -26,7 +26,7 @@ static heta_i_seed_kind objective_kind(const heta_i_session *session) {
 
 size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]) {
   const heta_i_target *t = &session->targets[target];
-  heta_i_seed_kind kind = objective_kind(session);
+  heta_i_seed_kind kind = heta_i_objective_kind(session);
   seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, kind};
   if (t->foil < 0) return 1;
   seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, kind};
@@ -34,12 +34,12 @@ size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_see
 }
 
 const char *heta_i_objective_name(const heta_i_session *session) {
-  heta_i_seed_kind kind = objective_kind(session);
+  heta_i_seed_kind kind = heta_i_objective_kind(session);
   return session->contrast ? OBJECTIVES[kind].difference : OBJECTIVES[kind].name;
 }
 
 const char *heta_i_objective_unit(const heta_i_session *session) {
-  return OBJECTIVES[objective_kind(session)].unit;
+  return OBJECTIVES[heta_i_objective_kind(session)].unit;
 }
 
 static heta_status reverse(heta_i_session *session, size_t target, heta_i_adjoint **adjoint,
@@ -121,15 +121,22 @@ static heta_status mean_embedding(heta_i_session *session, double *out, heta_err
   return HETA_OK;
 }
 
-/* Log-probability of a target (minus its foil's) in the clean run. */
-static heta_status clean_objective(heta_i_session *session, double *out, heta_error *error) {
+heta_status heta_i_mask_row(heta_i_session *session, size_t token, double *out, heta_error *error) {
+  if (heta_i_option_is(session, "mask", "mean")) return mean_embedding(session, out, error);
+  mask_embedding(session, token, out);
+  return HETA_OK;
+}
+
+/* Log-probabilities of the targets and of their foils in the clean run. */
+static heta_status clean_logprobs(heta_i_session *session, double *out, double *foils,
+                                  heta_error *error) {
   size_t vocabulary = session->model->hyper.vocabulary;
   double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
   if (!logprobs) return heta_i_no_memory(error, "log-probabilities", vocabulary * sizeof *logprobs);
   for (size_t t = 0; t < session->target_count; t++) {
     session->engine->api->logprobs(session->run, t, logprobs);
     out[t] = logprobs[session->targets[t].id];
-    if (session->targets[t].foil >= 0) out[t] -= logprobs[session->targets[t].foil];
+    foils[t] = session->targets[t].foil >= 0 ? logprobs[session->targets[t].foil] : 0;
   }
   heta_i_free(logprobs);
   return HETA_OK;
@@ -137,7 +144,7 @@ static heta_status clean_objective(heta_i_session *session, double *out, heta_er
 
 typedef struct masked {
   heta_i_lane *lanes;
-  double *edits, *logprob, *foil, *kl, *clean;
+  double *edits, *logprob, *foil, *kl, *clean, *clean_foil;
   size_t *rows, *tokens; /* of the targets; masked in each lane */
   int32_t *ids, *foils;
 } masked;
@@ -149,6 +156,7 @@ static void masked_free(masked *m) {
   heta_i_free(m->foil);
   heta_i_free(m->kl);
   heta_i_free(m->clean);
+  heta_i_free(m->clean_foil);
   heta_i_free(m->rows);
   heta_i_free(m->tokens);
   heta_i_free(m->ids);
@@ -164,12 +172,13 @@ static heta_status masked_open(const heta_i_session *session, size_t count, mask
   m->foil = heta_i_allocate(count * targets, sizeof *m->foil);
   m->kl = heta_i_allocate(count * targets, sizeof *m->kl);
   m->clean = heta_i_allocate(targets, sizeof *m->clean);
+  m->clean_foil = heta_i_allocate(targets, sizeof *m->clean_foil);
   m->rows = heta_i_allocate(targets, sizeof *m->rows);
   m->tokens = heta_i_allocate(count, sizeof *m->tokens);
   m->ids = heta_i_allocate(targets, sizeof *m->ids);
   m->foils = heta_i_allocate(targets, sizeof *m->foils);
-  if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->rows && m->tokens &&
-      m->ids && m->foils)
+  if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->clean_foil &&
+      m->rows && m->tokens && m->ids && m->foils)
     return HETA_OK;
   return heta_i_no_memory(error, "masked runs", count * (targets + width) * sizeof(double));
 }
@@ -187,8 +196,13 @@ static size_t due_tokens(const heta_i_session *session, const heta_i_item *item,
   return count;
 }
 
+/* P(target) minus P(foil) in one of the target's distributions. */
+static double probability(const heta_i_target *target, double logprob, double foil) {
+  return exp(logprob) - (target->foil < 0 ? 0 : exp(foil));
+}
+
 heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
-                               size_t change, heta_error *error) {
+                               size_t change, size_t prob, heta_error *error) {
   size_t count = 0, targets = session->target_count;
   size_t width = session->model->hyper.width;
   bool attend = heta_i_option_is(session, "mask", "attend"), foils = false;
@@ -197,19 +211,15 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
   HETA_GO(masked_open(session, item->token_end - item->token, &m, error));
   count = due_tokens(session, item, kl, m.tokens);
   if (!count) goto done;
-  HETA_GO(clean_objective(session, m.clean, error));
+  HETA_GO(clean_logprobs(session, m.clean, m.clean_foil, error));
   for (size_t t = 0; t < targets; t++) {
     m.rows[t] = session->targets[t].position - 1;
     m.ids[t] = session->targets[t].id;
     m.foils[t] = session->targets[t].foil < 0 ? 0 : session->targets[t].foil;
     foils |= session->targets[t].foil >= 0;
   }
-  if (heta_i_option_is(session, "mask", "mean")) {
-    HETA_GO(mean_embedding(session, m.edits, error));
-    for (size_t l = 1; l < count; l++) memcpy(m.edits + l * width, m.edits, width * sizeof(double));
-  } else {
-    for (size_t l = 0; l < count; l++) mask_embedding(session, m.tokens[l], m.edits + l * width);
-  }
+  for (size_t l = 0; l < count && !attend; l++)
+    HETA_GO(heta_i_mask_row(session, m.tokens[l], m.edits + l * width, error));
   for (size_t l = 0; l < count; l++) {
     m.lanes[l] = heta_i_lane_of(session->tokens, session->length);
     m.lanes[l].parent = session->run;
@@ -234,12 +244,21 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
     for (size_t l = 0; l < count; l++) {
       double *lost = heta_i_series_at(session, kl, t, m.tokens[l]);
       double *changed = heta_i_series_at(session, change, t, m.tokens[l]);
-      *lost = *changed = 0;
+      double unread = 0, *fell = prob < session->series_count
+                                     ? heta_i_series_at(session, prob, t, m.tokens[l])
+                                     : &unread;
+      *lost = *changed = *fell = 0;
       if (m.tokens[l] > m.rows[t]) continue;
-      double value = m.logprob[l * targets + t];
-      if (session->targets[t].foil >= 0) value -= m.foil[l * targets + t];
+      const heta_i_target *target = &session->targets[t];
+      double value = m.logprob[l * targets + t], clean = m.clean[t];
+      double foil = foils ? m.foil[l * targets + t] : 0;
+      *fell = probability(target, clean, m.clean_foil[t]) - probability(target, value, foil);
+      if (target->foil >= 0) {
+        value -= foil;
+        clean -= m.clean_foil[t];
+      }
       *lost = m.kl[l * targets + t];
-      *changed = m.clean[t] - value;
+      *changed = clean - value;
     }
 done:
   masked_free(&m);

@@ -59,7 +59,7 @@ bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {
     size_t sample_end = item->sample_end < session->series[s].samples ? item->sample_end
                                                                       : session->series[s].samples;
     for (size_t t = item->target; t < item->target_end; t++)
-      for (size_t i = item->token; i < item->token_end; i++)
+      for (size_t i = item->token; i < item->token_end && i < session->series[s].tokens; i++)
         for (size_t r = item->sample; r < sample_end; r++)
           if (heta_i_wanted(session, item, s, t, i, r)) return false;
   }

@@ -5,7 +5,7 @@ seed's low and high word, so that a probe vector is known from (seed, stream, to
 """
 import numpy as np
 
-BLOCK_PROBE, ROW_PROBE = 1, 2  # stream numbers
+BLOCK_PROBE, ROW_PROBE, COALITION = 1, 2, 16  # stream numbers
 
 _LOW = np.uint64(0xFFFFFFFF)
 
@@ -31,6 +31,17 @@ def rademacher(seed, stream, position, index, count):
     words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32)).reshape(-1)
     bits = (words[:, None] >> np.arange(32, dtype=np.uint32)) & 1
     return np.where(bits.reshape(-1)[:count] == 1, 1.0, -1.0)
+
+
+def uniform(seed, stream, position, index, count):
+    """count numbers in (0, 1): 52 bits of two words each, the first word high."""
+    blocks = -(-count // 2)
+    counter = np.zeros((blocks, 4), dtype=np.uint32)
+    counter[:, 0] = np.arange(blocks)
+    counter[:, 1:] = index, position, stream
+    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32)).reshape(-1, 2).astype(np.uint64)
+    mantissa = ((words[:, 0] << np.uint64(32)) | words[:, 1]) >> np.uint64(12)
+    return (mantissa[:count].astype(np.float64) + 0.5) * 2.0 ** -52
 
 
 def _selftest():

@@ -32,7 +32,7 @@ static const heta_i_engine_api *api_of(const heta_job *job) {
 static void expect_within_plan(const char *what, heta_job *job) {
   const heta_i_session *s = &job->session;
   bool probes = heta_job_get_plan(job)->hvps > 0;
-  heta_i_load load = {s->length, s->target_count, s->target_group, probes};
+  heta_i_load load = {s->length, s->target_count, s->target_group, probes, s->runs};
   uint64_t planned = api_of(job)->bytes(&job->settings, &load);
   size_t peak = api_of(job)->peak_bytes(s->engine);
   if (peak > planned)
@@ -80,7 +80,7 @@ static void every_plan(void **state) {
             fail_msg("%s: other numbers in %s", what, b->components[c].name);
       }
       heta_i_load load = {job->session.length, job->session.target_count, job->session.target_group,
-                          true};
+                          true, job->session.runs};
       uint64_t planned = api_of(job)->bytes(&job->settings, &load);
       size_t peak = api_of(job)->peak_bytes(job->session.engine);
       if (peak > planned)
@@ -108,7 +108,7 @@ static void within_plan(void **state) {
       char what[96];
       snprintf(what, sizeof what, "%s, %s", fixture_models()[m], METHODS[i]);
       heta_i_load load = {job->session.length, job->session.target_count, job->session.target_group,
-                          heta_job_get_plan(job)->hvps > 0};
+                          heta_job_get_plan(job)->hvps > 0, job->session.runs};
       uint64_t planned = api_of(job)->bytes(&job->settings, &load);
       size_t peak = api_of(job)->peak_bytes(job->session.engine);
       if (peak > planned || heta_job_get_plan(job)->bytes < planned)

@@ -78,11 +78,22 @@ HETA_CLONES static void cap_row(float *z, size_t count, float cap) {
   for (size_t j = 0; j < count; j++) z[j] = cap * heta_i_cpu_tanh(z[j] * inverse);
 }
 
+/* The first key in the window of a row. */
+static size_t window_from(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
+                          size_t row) {
+  const uint32_t *position = lane->position;
+  if (!c->window) return 0;
+  if (!position) return row >= c->window ? row + 1 - c->window : 0;
+  size_t from = 0;
+  while (position[row] - position[from] >= c->window) from++;
+  return from;
+}
+
 /* The probabilities of a row from its scaled scores, in place. z: where to leave the capped scores,
  * or NULL. */
 static void probabilities(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                           size_t row, size_t keys, float *a, float *z) {
-  size_t from = c->window && row >= c->window ? row + 1 - c->window : 0;
+  size_t from = window_from(c, lane, row);
   size_t hidden = hidden_from(lane, row), seen = row + 1 - from;
   memset(a, 0, from * sizeof *a);
   if (c->cap > 0) cap_row(a + from, seen, c->cap);

@@ -63,8 +63,9 @@ static double dot(const real *a, const real *b, size_t size) {
 }
 
 static bool visible(const X(attention) *c, const X(attention_lane) *lane, size_t row, size_t key) {
-  return key <= row && !(key == lane->hidden && row > key) &&
-         !(c->window && row - key >= c->window);
+  if (key > row || (key == lane->hidden && row > key)) return false;
+  size_t back = lane->position ? lane->position[row] - lane->position[key] : row - key;
+  return !(c->window && back >= c->window);
 }
 
 static double capped(const X(attention) *c, double score) {

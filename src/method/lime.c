@@ -1,0 +1,134 @@
+/* lime.c: a ridge regression of the objective on who is there, near the whole text.
+ *
+ * The first sample is the whole context. Each other one takes away a number of players uniform on
+ * 1 … n, any as likely. Weights are those of LIME's text explainer: with s of n players there,
+ * d = 100 (1 - sqrt(s/n)), the cosine distance to the whole, and w = sqrt(exp(-d²/25²)). */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "method/linear.h"
+
+static const heta_option_info OPTIONS[] = {
+    {"samples", NULL, HETA_OPTION_INTEGER, 2, 1e7, NULL, "1000",
+     "altered texts, the whole one among them"},
+    {"ridge", NULL, HETA_OPTION_NUMBER, 0, 1e9, NULL, "1", "weight of the squared coefficients"},
+    {"kernel-width", NULL, HETA_OPTION_NUMBER, 0.01, 1e6, NULL, "25",
+     "how far from the whole text samples count, in hundredths of the cosine distance"},
+    HETA_COALITION_MASK_OPTION("attend"),
+    HETA_KEEP_OPTION,
+    HETA_OBJECTIVE_OPTION("logprob"),
+    HETA_MAP_OPTION("positive"),
+    HETA_NORMALISE_OPTION,
+    HETA_PASSES_OPTION,
+};
+
+static size_t samples_of(const heta_i_session *session) {
+  double samples = heta_i_option_number(session, "samples");
+  double cap = heta_i_option_number(session, "passes");
+  return (size_t)(cap > 0 && cap < samples ? cap : samples);
+}
+
+static heta_status check(const heta_i_session *session, heta_error *error) {
+  HETA_TRY(heta_i_coalition_check(session, error));
+  return heta_i_players_check(session, 1, error);
+}
+
+static void draw(heta_i_deck *deck, size_t sample) {
+  size_t n = deck->count, size = 0;
+  heta_i_uniform(deck->session->seed, HETA_STREAM_COALITION, (uint32_t)deck->target,
+                 (uint32_t)sample, n + 1, deck->uniform);
+  if (sample) size = 1 + (size_t)(deck->uniform[n] * (double)n);
+  heta_i_deck_choose(deck, size > n ? n : size, deck->uniform);
+}
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  uint64_t samples = (uint64_t)heta_i_option_number(session, "samples"), allowed;
+  HETA_TRY(heta_i_allowed(session, samples, 2, "the whole text and one without some tokens",
+                          &allowed, error));
+  session->left_out *= session->target_count;
+  HETA_TRY(heta_i_add_table(session, "coalitions", 1, (size_t)allowed, error));
+  for (size_t t = 0; t < session->target_count; t++)
+    HETA_TRY(heta_i_draw_items(session, "coalitions", 0, t, (size_t)allowed, draw, error));
+  session->bytes += heta_i_coalition_bytes(session);
+  return HETA_OK;
+}
+
+static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  return heta_i_draw_run(session, item, 0, draw, error);
+}
+
+static bool fit(const void *context, const heta_i_moments *moments, double *out) {
+  return heta_i_fit_ridge(moments, *(const double *)context, out, NULL);
+}
+
+static double weight_of(double share, double width) {
+  double d = 100 * (1 - sqrt(share));
+  return sqrt(exp(-d * d / (width * width)));
+}
+
+static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+                   double **errors, uint32_t *probes, double *score, double *score_se,
+                   double *signed_score) {
+  (void)score;
+  heta_i_deck deck = {0};
+  heta_i_groups groups = {0};
+  size_t samples = samples_of(session);
+  double ridge = heta_i_option_number(session, "ridge");
+  double width = heta_i_option_number(session, "kernel-width");
+  const double *found = heta_i_series_at(session, 0, target, 0);
+  double *scores = heta_i_allocate(2 * length, sizeof *scores), *se = scores + length;
+  if (scores && !heta_i_deck_open(session, target, &deck, NULL) &&
+      heta_i_groups_open(deck.count, &groups)) {
+    for (size_t s = 0; s < samples; s++) {
+      if (isnan(found[s])) continue;
+      draw(&deck, s);
+      size_t size = heta_i_present(&deck, deck.order);
+      double weight = weight_of((double)size / (double)deck.count, width);
+      heta_i_groups_add(&groups, s, deck.order, size, weight, found[s]);
+    }
+    heta_i_groups_fit(&groups, fit, &ridge, scores, se);
+    heta_i_spread(&deck, scores, signed_score);
+    heta_i_spread(&deck, se, score_se);
+    for (size_t i = 0; i < length; i++) {
+      components[0][i] = signed_score[i];
+      errors[0][i] = score_se[i];
+      probes[i] = (uint32_t)samples;
+    }
+  }
+  heta_i_groups_close(&groups);
+  heta_i_deck_close(&deck);
+  heta_i_free(scores);
+}
+
+static void describe(const heta_i_session *session, heta_component_info *components) {
+  components[0].unit = heta_i_objective_unit(session);
+}
+
+const heta_i_method heta_i_method_lime = {
+    .info =
+        {.name = "lime",
+         .summary = "a linear model of the objective, fitted to texts without some tokens",
+         .about =
+             "Random tokens are taken away (--mask), a number of them uniform on 1 to n, and the "
+             "objective is regressed on who is there, with an intercept, a ridge, and weights that "
+             "fall with the distance from the whole text: d = 100 (1 - sqrt(share of tokens "
+             "there)), "
+             "w = sqrt(exp(-d^2/width^2)), as in LIME's text explainer. The signed score is a "
+             "token's "
+             "coefficient. Decided here: every token is a feature of its own (LIME merges equal "
+             "words), and all are kept (LIME keeps ten, chosen by a first fit). Standard errors "
+             "are "
+             "of the sampling, by a jackknife over ten groups of samples.",
+         .source = "Ribeiro, Singh & Guestrin 2016",
+         .cost = "m forwards per target (m: --samples)",
+         .options = OPTIONS,
+         .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .is_signed = true,
+    .component_count = 1,
+    .components = {{"coefficient", "nat", false, "coalitions"}},
+    .check = check,
+    .plan = plan,
+    .run = run,
+    .finish = finish,
+    .describe = describe};
