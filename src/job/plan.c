@@ -274,6 +274,12 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   session->threads = job->options.threads;
   session->part = job->options.part;
   session->parts = job->options.parts > 1 ? job->options.parts : 1;
+  if (session->contrast && session->method->blind)
+    return heta_i_fail(
+        error, HETA_E_ARGUMENT,
+        "method %s gives the same scores whichever token is explained, so that a foil "
+        "changes nothing; leave --foil away, or choose another method",
+        session->method->info.name);
   if (session->method->check) HETA_TRY(session->method->check(session, error));
   if (session->method->prepare) HETA_TRY(session->method->prepare(session, error));
   const heta_i_value *curvature = heta_i_option(session, "curvature");

@@ -60,6 +60,9 @@ typedef struct heta_i_session heta_i_session;
 typedef struct heta_i_method {
   heta_method_info info;
   bool is_signed;
+  /* Its scores are the same whichever token is explained: a foil is refused. */
+  bool blind;
+  heta_i_seed_kind objective; /* of a method without --objective */
   size_t component_count;
   heta_component_info components[HETA_MAX_COMPONENTS]; /* estimator: filled in by `describe` */
   /* Checks options against input; NULL: nothing to check. */
@@ -240,7 +243,7 @@ double heta_i_l1(const double *x, size_t size); /* ‖x‖₁ */
 /* Mean and standard error over the finished samples of one token; returns their number. */
 size_t heta_i_estimate(const double *samples, size_t count, double *mean, double *error);
 
-/* --objective; log-probability where there is no such option. */
+/* --objective, or the method's own. */
 heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session);
 /* "logprob", "logit_difference", …: what heta_i_objective differentiates. Static. */
 const char *heta_i_objective_name(const heta_i_session *session);
@@ -253,7 +256,16 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   /* of gradients, attention or one forward pass */                                                \
   METHOD(gradient_norm)                                                                            \
   METHOD(input_x_gradient)                                                                         \
+  METHOD(ig)                                                                                       \
+  METHOD(grad_cam)                                                                                 \
+  METHOD(attention_last)                                                                           \
   METHOD(attention_rollout)                                                                        \
+  METHOD(value_norms)                                                                              \
+  METHOD(peering)                                                                                  \
+  METHOD(tdd_forward)                                                                              \
+  METHOD(tdd_backward)                                                                             \
+  METHOD(tdd_both)                                                                                 \
+  METHOD(progressive_sp)                                                                           \
   /* of perturbed inputs */                                                                        \
   METHOD(occlusion)                                                                                \
   METHOD(kernel_shap)                                                                              \
@@ -292,6 +304,13 @@ HETA_METHODS(HETA_DECLARE_METHOD)
   {                                                                                                \
     "normalise", "normalize", HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",                    \
         "divide the score by its sum over the context, or by its maximum"                          \
+  }
+
+/* The input that a path or a difference begins at. */
+#define HETA_BASELINE_OPTION(usual)                                                                \
+  {                                                                                                \
+    "baseline", NULL, HETA_OPTION_CHOICE, 0, 0, "zero|mean|unk|eos|pad|token:", usual,             \
+        "what every context token's embedding is compared with"                                    \
   }
 
 /* What is differentiated or compared. */

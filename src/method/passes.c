@@ -19,7 +19,7 @@ static const struct {
 
 heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session) {
   const heta_i_value *value = heta_i_option(session, "objective");
-  size_t kind = 0;
+  size_t kind = value ? 0 : (size_t)session->method->objective;
   while (value && strcmp(OBJECTIVES[kind].option, value->text)) kind++;
   return (heta_i_seed_kind)kind;
 }
@@ -68,9 +68,16 @@ heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out,
   return HETA_OK;
 }
 
+/* What stands in a token's place: --mask, or of methods that go from one input to another,
+ * --baseline. */
+static const heta_i_value *mask_of(const heta_i_session *session) {
+  const heta_i_value *mask = heta_i_option(session, "mask");
+  return mask ? mask : heta_i_option(session, "baseline");
+}
+
 /* The token a mask puts in place, or -1 when the scheme needs none. */
 static int32_t mask_token(const heta_i_session *session) {
-  const heta_i_value *mask = heta_i_option(session, "mask");
+  const heta_i_value *mask = mask_of(session);
   if (mask->argument >= 0) return (int32_t)mask->argument;
   if (!strcmp(mask->text, "unk")) return session->model->info.unk;
   if (!strcmp(mask->text, "eos")) return session->model->info.eos;
@@ -79,18 +86,18 @@ static int32_t mask_token(const heta_i_session *session) {
 }
 
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error) {
-  const heta_i_value *mask = heta_i_option(session, "mask");
+  const heta_i_value *mask = mask_of(session);
+  const char *name = mask->info->name;
   bool named =
       !strcmp(mask->text, "unk") || !strcmp(mask->text, "eos") || !strcmp(mask->text, "pad");
   if (named && mask_token(session) < 0)
-    return heta_i_fail(
-        error, HETA_E_ARGUMENT,
-        "mask '%s': the model names no such token; choose another mask, or one by its "
-        "id: --mask token:ID",
-        mask->text);
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "%s '%s': the model names no such token; choose another %s, or one by its "
+                       "id: --%s token:ID",
+                       name, mask->text, name, name);
   if (mask->argument >= 0 && (size_t)mask->argument >= session->model->hyper.vocabulary)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "mask 'token:%lld': the vocabulary has %zu tokens",
-                       (long long)mask->argument, session->model->hyper.vocabulary);
+    return heta_i_fail(error, HETA_E_ARGUMENT, "%s 'token:%lld': the vocabulary has %zu tokens",
+                       name, (long long)mask->argument, session->model->hyper.vocabulary);
   return HETA_OK;
 }
 
@@ -101,7 +108,7 @@ static void mask_embedding(heta_i_session *session, size_t token, double *out) {
   memset(out, 0, width * sizeof *out);
   if (id >= 0) {
     session->engine->api->embed(session->engine, &id, 1, out);
-  } else if (heta_i_option_is(session, "mask", "noise")) {
+  } else if (!strcmp(mask_of(session)->text, "noise")) {
     heta_i_normal(session->seed, HETA_STREAM_NOISE_MASK, (uint32_t)token, 0, width, out);
     for (size_t c = 0; c < width; c++) out[c] *= 0.01;
   }
@@ -122,7 +129,7 @@ static heta_status mean_embedding(heta_i_session *session, double *out, heta_err
 }
 
 heta_status heta_i_mask_row(heta_i_session *session, size_t token, double *out, heta_error *error) {
-  if (heta_i_option_is(session, "mask", "mean")) return mean_embedding(session, out, error);
+  if (!strcmp(mask_of(session)->text, "mean")) return mean_embedding(session, out, error);
   mask_embedding(session, token, out);
   return HETA_OK;
 }

@@ -42,6 +42,7 @@ const heta_i_method heta_i_method_attention_rollout = {
          .cost = "one forward, layers × n² operations",
          .options = OPTIONS,
          .option_count = 1},
+    .blind = true,
     .component_count = 1,
     .components = {{"rollout", "fraction", true, NULL}},
     .plan = plan,

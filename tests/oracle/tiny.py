@@ -52,10 +52,10 @@ def fill(model, names, rng, kinds, arrange, grain=F32, norm_shift=0.0):
     return tensors
 
 
-def main(summary, models, make):
+def main(summary, models, make, folder=FOLDER):
     """make(name, folder) for each model named on the command line, default all."""
     parser = argparse.ArgumentParser(description=summary)
-    parser.add_argument('--out', type=pathlib.Path, default=FOLDER, metavar='FOLDER')
+    parser.add_argument('--out', type=pathlib.Path, default=folder, metavar='FOLDER')
     parser.add_argument('names', nargs='*', metavar='NAME', help='of ' + ', '.join(models))
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(models)

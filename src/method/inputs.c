@@ -1,0 +1,82 @@
+/* inputs.c: the context's input, runs at other inputs, states of the clean run; see inputs.h. */
+#include "method/inputs.h"
+
+#include <math.h>
+#include <string.h>
+
+void heta_i_embeddings(heta_i_session *session, double *out) {
+  session->engine->api->embed(session->engine, session->tokens, session->length, out);
+}
+
+heta_status heta_i_baselines(heta_i_session *session, double *out, heta_error *error) {
+  size_t width = session->model->hyper.width;
+  HETA_TRY(heta_i_mask_row(session, 0, out, error));
+  for (size_t i = 1; i < session->length; i++) memcpy(out + i * width, out, width * sizeof *out);
+  return HETA_OK;
+}
+
+heta_status heta_i_run_at(heta_i_session *session, const double *input, size_t begin,
+                          heta_i_run **out, heta_error *error) {
+  size_t *rows = heta_i_allocate(session->target_count, sizeof *rows);
+  if (!rows) return heta_i_no_memory(error, "rows of a run", session->target_count * sizeof *rows);
+  for (size_t t = 0; t < session->target_count; t++) rows[t] = session->targets[t].position - 1;
+  heta_i_lane lane = heta_i_lane_of(session->tokens, session->length);
+  lane.input = input;
+  heta_status status = session->engine->api->run(session->engine, &lane, begin, rows,
+                                                 session->target_count, out, error);
+  heta_i_free(rows);
+  return status;
+}
+
+/* Of one token, in one distribution. */
+static double value_of(heta_i_seed_kind kind, const double *logits, const double *logprobs,
+                       size_t vocabulary, size_t token) {
+  double rest = 0;
+  switch (kind) {
+  case HETA_SEED_LOGIT: return logits[token];
+  case HETA_SEED_PROB: return exp(logprobs[token]);
+  case HETA_SEED_LOGPROB: return logprobs[token];
+  case HETA_SEED_LOGIT_PROB: break;
+  }
+  for (size_t v = 0; v < vocabulary; v++)
+    if (v != token) rest += exp(logprobs[v]);
+  return logprobs[token] - log(rest);
+}
+
+double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t target,
+                           double *scratch) {
+  const heta_i_target *t = &session->targets[target];
+  heta_i_seed_kind kind = heta_i_objective_kind(session);
+  size_t vocabulary = session->model->hyper.vocabulary;
+  if (kind == HETA_SEED_LOGIT)
+    session->engine->api->logits(run, target, scratch);
+  else
+    session->engine->api->logprobs(run, target, scratch);
+  double value = value_of(kind, scratch, scratch, vocabulary, (size_t)t->id);
+  if (t->foil < 0) return value;
+  return value - value_of(kind, scratch, scratch, vocabulary, (size_t)t->foil);
+}
+
+heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
+                               heta_error *error) {
+  heta_i_seed seeds[2];
+  size_t count = heta_i_objective(session, target, seeds);
+  return session->engine->api->reverse(session->engine, run, seeds, count, HETA_RULE_PLAIN, NULL,
+                                       out, NULL, error);
+}
+
+heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error) {
+  size_t layers = session->model->hyper.layers;
+  heta_i_capture wanted = {HETA_SITE_RESIDUAL_BEFORE, layer, out};
+  if (layer == layers) wanted = (heta_i_capture){HETA_SITE_RESIDUAL_AFTER, layers - 1, out};
+  return session->engine->api->inspect(session->engine, session->run, wanted.block, &wanted, 1,
+                                       error);
+}
+
+heta_status heta_i_layer_check(const heta_i_session *session, size_t most, heta_error *error) {
+  double layer = heta_i_option_number(session, "layer"); /* NaN: the name of one */
+  if (!(layer > (double)most)) return HETA_OK;
+  return heta_i_fail(error, HETA_E_ARGUMENT,
+                     "--layer %.0f: the model has %zu layers, and method %s takes 0 to %zu", layer,
+                     session->model->hyper.layers, session->method->info.name, most);
+}

@@ -1,0 +1,27 @@
+/* inputs.h: the context's input as numbers, runs at other inputs, and what is read of a run beside
+ * its gradient: for methods that look at a function along a path, or inside the model. */
+#ifndef HETA_METHOD_INPUTS_H
+#define HETA_METHOD_INPUTS_H
+
+#include "method/method.h"
+
+/* Embedding rows of the context: [length × width]. */
+void heta_i_embeddings(heta_i_session *session, double *out);
+/* What --baseline puts in their place: [length × width]. heta_i_mask_check checks the option. */
+heta_status heta_i_baselines(heta_i_session *session, double *out, heta_error *error);
+/* A run of the blocks from `begin` on over these rows [length × width], with the clean run's target
+ * rows. session->runs says how many there are at a time. */
+heta_status heta_i_run_at(heta_i_session *session, const double *input, size_t begin,
+                          heta_i_run **out, heta_error *error);
+/* A target's objective in a run. scratch: [vocabulary]. */
+double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t target,
+                           double *scratch);
+/* Gradient of a target's objective in a run, with respect to the run's input: [length × width]. */
+heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
+                               heta_error *error);
+/* The residual stream of the context before block `layer`, or after the last: [length × width]. */
+heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error);
+/* Refuses an option --layer that the model does not have; it may be as much as `most`. */
+heta_status heta_i_layer_check(const heta_i_session *session, size_t most, heta_error *error);
+
+#endif
