@@ -266,6 +266,7 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   METHOD(tdd_backward)                                                                             \
   METHOD(tdd_both)                                                                                 \
   METHOD(progressive_sp)                                                                           \
+  METHOD(flashtrace)                                                                               \
   /* of perturbed inputs */                                                                        \
   METHOD(occlusion)                                                                                \
   METHOD(kernel_shap)                                                                              \

@@ -19,7 +19,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   double n = (double)session->length, rows = rolls(session) ? n : (double)session->target_count;
   HETA_TRY(heta_i_add_series(session, "value_norms", 1, error));
-  session->bytes = heta_i_values_bytes(session) +
+  session->bytes = heta_i_values_bytes(session, session->length) +
                    sizeof(double) * session->length * (session->length + session->target_count);
   double projected = 2 * n * rows * (double)(hyper->heads * hyper->head_width * hyper->width);
   return heta_i_add_item(
@@ -42,7 +42,7 @@ static heta_status norms_of_row(heta_i_values *values, size_t row, double *norms
                                 heta_error *error) {
   size_t n = values->session->length, width = values->session->model->hyper.width;
   double sum = 0;
-  HETA_TRY(heta_i_values_sent(values, row, SIZE_MAX, error));
+  HETA_TRY(heta_i_values_sent(values, row, 1, NULL, SIZE_MAX, error));
   for (size_t j = 0; j < n; j++) {
     double squares = 0;
     for (size_t c = 0; c < width; c++)
@@ -87,11 +87,11 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
     status = heta_i_no_memory(error, "norms of values", 2 * targets * n * sizeof *sums);
     goto done;
   }
-  HETA_GO(heta_i_values_open(session, &values, error));
+  HETA_GO(heta_i_values_open(session, session->run, n, &values, error));
   for (size_t t = 0; t < targets && rolls(session); t++)
     sums[t * n + session->targets[t].position - 1] = 1;
   for (size_t block = layers; block-- > 0;) {
-    HETA_GO(heta_i_values_read(&values, block, error));
+    HETA_GO(heta_i_values_read(&values, block, true, error));
     if (rolls(session)) {
       HETA_GO(roll(&values, sums, norms, next, error));
       continue;

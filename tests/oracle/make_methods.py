@@ -25,6 +25,24 @@ CHOSEN = ['llama-gqa', 'gpt2', 'gptj', 'mistral', 'gemma2', 'qwen3']
 FOLDER = pathlib.Path(__file__).parent.parent / 'data' / 'methods'
 
 
+def flows(family, subject, layers, X, y_row):
+    """FlashTrace of the last token, of the last three tokens as a span, and of y read as input."""
+    outs = [layer.get_submodule(family.out) for layer in layers]
+    post = [layer.get_submodule('post_attention_layernorm') for layer in layers
+            if family.block.get('post_attention_layernorm') == 'post_attention_norm']
+    n = len(X)
+    parts = methods.attention_parts(subject, X, layers, outs, post)
+    yield None, 1, methods.flashtrace(*parts, n, [n - 1])
+    rows = [n - 3, n - 2, n - 1]  # rows that predict the targets at n-2, n-1 and n
+    for hops, answer in ((0, 0), (1, 0), (2, 0), (0, 1), (2, 1)):
+        yield f'span=all hops={hops} answer={answer}', 3, \
+            methods.flashtrace(*parts, n - 2, rows, hops, answer)
+    parts = methods.attention_parts(subject, torch.cat([X, y_row[None]]), layers, outs, post)
+    yield 'sink=target', 1, methods.flashtrace(*parts, n, [n])[:n]
+    yield 'span=all sink=target hops=1', 3, \
+        methods.flashtrace(*parts, n - 2, [n - 2, n - 1, n], 1)[:n]
+
+
 def cases(subject, layers, ids, y, foil, eos):
     """(method, options, foil or None, which numbers, values)."""
     X = subject.embedding[torch.tensor(ids)]
@@ -89,6 +107,10 @@ def make(name, target):
                                                          vocabulary.end):
         made.append({'method': method, 'options': options,
                      'foil': -1 if against is None else against, which: values.tolist()})
+    X = subject.embedding[torch.tensor(ids)]
+    for options, targets, values in flows(family, subject, layers, X, subject.embedding[y]):
+        made.append({'method': 'flashtrace', 'options': options, 'foil': -1, 'targets': targets,
+                     'score': values.tolist()})
     fixture.write(target / f'{name}.json', {'model': name, 'id': y, 'cases': made})
 
 

@@ -184,3 +184,68 @@ def tdd_backward(subject, X, y, foil, keep=False):
         R = [share(subject.run(torch.cat([X[:1], X[i:]]) if keep and i else X[i:])[-1], y, foil)
              for i in range(len(X))]
     return torch.tensor([a - b for a, b in zip(R, R[1:])] + [R[-1]], dtype=DOUBLE)
+
+
+# ---- Information flow routes -----------------------------------------------------------------
+
+def route(parts, kept, added, factors, rows, weights):
+    """Scores of all tokens for rows (with weights), summed over the layers. parts: what is sent,
+    with values without bias; added: what attention adds; factors: of a norm behind it, or None."""
+    total = torch.zeros(len(flat(kept[0])), dtype=DOUBLE)
+    w = torch.tensor(weights, dtype=DOUBLE)
+    for part, state, add, factor in zip(parts, kept, added, factors):
+        x = flat(state)[rows]
+        before, middle = w @ x, w @ (x + add[rows])
+        received = part[:, rows]
+        if factor is not None:
+            received = received * factor[rows][None, :, None, :]
+        received = torch.einsum('i,hijd->hjd', w, received)
+
+        def near(c):
+            return (middle.abs().sum() - (middle - c).abs().sum(-1)).clamp(min=0)
+        shares = near(received).sum(0)
+        everything = shares.sum() + near(before)
+        total += shares / everything
+    return total
+
+
+def flashtrace(parts, kept, added, factors, prompt, rows, hops=0, answer=0):
+    """rows: those of the targets; the targets as sources stand from `prompt` on."""
+    n, count = len(flat(kept[0])), answer or len(rows)
+    scores = route(parts, kept, added, factors, rows[-count:], [1.0] * count)
+    if not hops:
+        return scores
+    last, ratio = scores, 1.0
+    scores = scores.clone()
+    for _ in range(hops):
+        ratio *= (last[prompt:].sum() / last.sum()).item()
+        weights = torch.zeros(len(rows), dtype=DOUBLE)
+        weights[:n - prompt] = last[prompt:] / last[prompt:].sum()
+        last = route(parts, kept, added, factors, rows, weights.tolist())
+        scores[:prompt] += ratio * last[:prompt]
+    scores[prompt:] = 0
+    return scores
+
+
+def attention_parts(subject, X, layers, out_modules, post_norms):
+    """For route: (parts, states, what attention adds, factors)."""
+    values, outs, normed = [], [], []
+    hooks = [module.register_forward_hook(lambda m, i, out: values.append(subject.values(
+        (out - m.bias if getattr(m, 'bias', None) is not None else out).detach()[0])))
+             for module in subject.value_modules]
+    hooks += [module.register_forward_hook(lambda m, i, out: outs.append(flat(out)))
+              for module in out_modules]
+    hooks += [module.register_forward_hook(lambda m, i, out: normed.append(flat(out)))
+              for module in post_norms]
+    with torch.no_grad():
+        kept, _, maps = states(subject, X, layers, attentions=True)
+    for hook in hooks:
+        hook.remove()
+    H, K, w = subject.heads, subject.kv_heads, subject.head_width
+    parts = []
+    for A, v, out in zip(maps, values, subject.out_matrices):
+        parts.append(torch.stack([
+            A[h][:, :, None] * (v[:, h * K // H * w:(h * K // H + 1) * w]
+                                @ out[:, h * w:(h + 1) * w].T)[None] for h in range(H)]))
+    factors = [b / a for a, b in zip(outs, normed)] if normed else [None] * len(outs)
+    return parts, kept[:-1], normed or outs, factors
