@@ -39,6 +39,7 @@ typedef struct X(rows) {
   heta_i_activation activation;
   real cap;            /* of a soft cap */
   const real *a, *b;   /* inputs x (b: second input) */
+  const real *a0, *b0; /* those of the reference run, for `rescale` */
   const real *da, *db; /* their tangents */
   const real *gy;      /* adjoint of the output */
   const real *dgy;     /* its tangent */
@@ -96,7 +97,9 @@ typedef struct X(attention) {
   /* forward: q k v of the batch. Derivatives: of the root run, `root` (its only lane). */
   const real *q, *k, *v;
   const X(attention_lane) *root;
-  real *y;             /* forward: mix */
+  const real *q0, *k0, *v0; /* of the reference run, for `rescale` */
+  double *rescale_scratch;  /* [3 × kv_heads × rows], for it too */
+  real *y;                  /* forward: mix */
   real *probabilities; /* forward, one lane: [head_count × rows × (first + rows)] after edits, or
                           NULL */
   const real *gy;      /* adjoint of the root's mix */
@@ -137,6 +140,16 @@ typedef struct X(backend) {
   void (*attention_jvp)(const X(attention) *);
   void (*attention_vjp_tangent)(const X(attention) *);
 } X(backend);
+
+/* DeepLIFT's multipliers in the place of vjp, one implementation for all backends
+ * (reference/rescale.c): from gy those of the inputs, so that Σ ga (a - a0) (+ Σ gb (b - b0)) =
+ * Σ gy (y - y0). */
+typedef struct X(rescale) {
+  void (*rms_norm)(const X(rows) *), (*layer_norm)(const X(rows) *), (*gated)(const X(rows) *),
+      (*activation)(const X(rows) *), (*soft_cap)(const X(rows) *);
+  void (*attention)(const X(attention) *);
+} X(rescale);
+extern const X(rescale) X(rescale_maps);
 
 const X(backend) *X(backend_reference)(void);
 #if HETA_REAL_BITS == 32

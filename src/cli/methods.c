@@ -68,7 +68,11 @@ static int print_list(void) {
     printf("%s%-*s%s  ", cli_bold(stdout), (int)widest, method->name, cli_plain(stdout));
     cli_print_wrapped(stdout, method->summary, widest + 2, widest + 2, columns);
   }
-  printf("\nheta methods NAME tells all about one; heta attribute -a NAME uses it.\n");
+  printf("\nheta methods NAME tells all about one; heta attribute -a NAME uses it.\n\n");
+  cli_print_wrapped(stdout,
+                    "Left out on purpose: layer-wise relevance propagation (LRP). Its authors' own "
+                    "package says that it is patented, and grants no rights.",
+                    0, 0, columns);
   return cli_close_output(CLI_DONE);
 }
 

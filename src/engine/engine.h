@@ -128,8 +128,6 @@ typedef struct heta_i_load {
   size_t runs; /* whole runs beside that one, with one target row each */
 } heta_i_load;
 
-typedef enum heta_i_rule { HETA_RULE_PLAIN } heta_i_rule; /* of the reverse pass */
-
 typedef struct heta_i_engine_api {
   heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out,
                       heta_error *error);
@@ -165,8 +163,14 @@ typedef struct heta_i_engine_api {
   /* Value of the objective, and (unless NULL) its gradient with respect to the run's input:
    * [length × width]. Keeps the adjoints for probes when `out` is not NULL. */
   heta_status (*reverse)(heta_i_engine *engine, heta_i_run *run, const heta_i_seed *seeds,
-                         size_t seed_count, heta_i_rule rule, double *value, double *gradient,
-                         heta_i_adjoint **out, heta_error *error);
+                         size_t seed_count, double *value, double *gradient, heta_i_adjoint **out,
+                         heta_error *error);
+  /* DeepLIFT's multipliers of the run's input [length × width], against a reference run with the
+   * same rows and target rows: Σ multipliers (input - its input) is the objective's difference, but
+   * for rounding. Neither run may hide a key or have overrides. */
+  heta_status (*rescale)(heta_i_engine *engine, heta_i_run *run, heta_i_run *reference,
+                         const heta_i_seed *seeds, size_t seed_count, double *multipliers,
+                         heta_error *error);
   void (*adjoint_free)(heta_i_adjoint *adjoint);
   /* Forward lanes, batched. All lanes have readout rows below their length. */
   heta_status (*lanes)(heta_i_engine *engine, const heta_i_lane *lanes, size_t count,

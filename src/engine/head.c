@@ -71,14 +71,19 @@ void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real 
     memcpy(logits, out, rows * engine->base.model->hyper.vocabulary * sizeof(real));
 }
 
-void X(head_vjp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
-                 real *norm_adjoint, real *residual_adjoint) {
+void X(head_vjp)(X(engine) *engine, const X(run) *run, const X(run) *reference, size_t rows,
+                 const uint32_t *primal, real *norm_adjoint, real *residual_adjoint) {
   X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
-  X(frame) values = frame_of(run->final, NULL, run->logits);
+  X(frame) values = frame_of(run->final, NULL, run->logits), other = {{NULL}};
+  if (reference) other = frame_of(reference->final, NULL, reference->logits);
   X(frame)
   adjoints = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), X(head_logits)(engine));
-  pass(engine, &(X(call)){.batch = &batch, .values = &values, .adjoints = &adjoints}, BACKWARD,
-       vjp);
+  pass(engine,
+       &(X(call)){.batch = &batch,
+                  .values = &values,
+                  .adjoints = &adjoints,
+                  .reference = reference ? &other : NULL},
+       BACKWARD, vjp);
   copy_out(engine, norm_adjoint, NORM_B, rows);
   copy_out(engine, residual_adjoint, RESIDUAL_B, rows);
 }

@@ -116,8 +116,9 @@ typedef struct X(call) {
   const X(frame) *adjoints; /* vjp: being filled; vjp′: the root run's, or NULL for none */
   const X(frame) *tangents; /* jvp: being filled */
   const X(frame) *adjoint_tangents; /* vjp′: being filled */
-  bool accumulate[3]; /* whether the adjoint of input i was written by a later op already */
-  heta_i_rule rule;
+  bool accumulate[3];        /* whether the adjoint of input i was written by a later op already */
+  const X(frame) *reference; /* vjp: values of the reference run, for DeepLIFT's rules; or NULL */
+  double *rescale_scratch;   /* for them */
   const X(attention_lane) *root;
   real *probabilities; /* forward attention: where to leave them, or NULL */
 } X(call);
@@ -197,8 +198,11 @@ void X(scale_overrides)(const X(run) *run, const X(batch) *batch, size_t block, 
 
 /* reverse.c, tangent.c */
 heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *run, const heta_i_seed *seeds,
-                              size_t seed_count, heta_i_rule rule, double *value, double *gradient,
+                              size_t seed_count, double *value, double *gradient,
                               heta_i_adjoint **out, heta_error *error);
+heta_status X(engine_rescale)(heta_i_engine *base, heta_i_run *run, heta_i_run *reference,
+                              const heta_i_seed *seeds, size_t seed_count, double *multipliers,
+                              heta_error *error);
 void X(adjoint_free)(heta_i_adjoint *adjoint);
 heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoint *const *adjoints,
                              size_t adjoint_count, const heta_i_probe *probes, size_t count,
@@ -214,8 +218,9 @@ void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real 
 /* The derivative maps, at target rows of a run: `primal` has the number of each. The logits'
  * adjoint and tangents are in head_logits, where the maps leave theirs. norm_adjoint [rows × width]
  * and the residual's adjoint from the logits' adjoint. */
-void X(head_vjp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
-                 real *norm_adjoint, real *residual_adjoint);
+/* reference: a run, for DeepLIFT's multipliers in the place of adjoints; or NULL. */
+void X(head_vjp)(X(engine) *engine, const X(run) *run, const X(run) *reference, size_t rows,
+                 const uint32_t *primal, real *norm_adjoint, real *residual_adjoint);
 /* Tangents of the logits from the residual's. */
 void X(head_jvp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32_t *primal,
                  const real *tangent);
@@ -233,6 +238,9 @@ double X(objective_value)(const X(run) *run, const heta_i_seed *seeds, size_t co
 /* Adjoint of one row of logits: Σ over the seeds of that row. */
 void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
                       const heta_i_seed *seeds, size_t count, size_t row, real *adjoint);
+/* DeepLIFT's multipliers of one row of logits, against those of the reference run. */
+void X(objective_rescale)(const real *logits, const real *reference, size_t vocabulary,
+                          const heta_i_seed *seeds, size_t count, size_t row, real *multipliers);
 /* In place: the tangent of the logits becomes the tangent of their adjoint. */
 void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabulary,
                               const heta_i_seed *seeds, size_t count, size_t row, real *tangent);

@@ -78,6 +78,50 @@ void X(objective_vjp)(const real *logits, double log_sum, size_t vocabulary,
   }
 }
 
+/* log Σ exp over all tokens but one (SIZE_MAX: over all): adds -weight Δ/Δz of it to every entry.
+ */
+static void rescale_sum(const real *logits, const real *reference, size_t size, size_t without,
+                        double weight, real *multipliers) {
+  double top = -INFINITY, sum = 0, sum0 = 0;
+  for (size_t i = 0; i < size; i++) {
+    if (i == without) continue;
+    if ((double)logits[i] > top) top = (double)logits[i];
+    if ((double)reference[i] > top) top = (double)reference[i];
+  }
+  for (size_t i = 0; i < size; i++) {
+    if (i == without) continue;
+    sum += exp((double)logits[i] - top);
+    sum0 += exp((double)reference[i] - top);
+  }
+  double grown = (sum - sum0) / sum0;
+  double of_log = fabs(grown) > 1e-12 ? log1p(grown) / grown / sum0 : 1 / sum0;
+  for (size_t i = 0; i < size; i++) {
+    if (i == without) continue;
+    double d = (double)logits[i] - (double)reference[i];
+    double of_exp = exp((double)reference[i] - top) * (fabs(d) > 1e-10 ? expm1(d) / d : 1);
+    multipliers[i] -= (real)(weight * of_log * of_exp);
+  }
+}
+
+void X(objective_rescale)(const real *logits, const real *reference, size_t vocabulary,
+                          const heta_i_seed *seeds, size_t count, size_t row, real *multipliers) {
+  for (size_t i = 0; i < vocabulary; i++) multipliers[i] = 0;
+  for (size_t s = 0; s < count; s++) {
+    if (seeds[s].row != row) continue;
+    size_t token = (size_t)seeds[s].token;
+    double weight = seeds[s].weight;
+    if (seeds[s].kind == HETA_SEED_PROB) { /* exp of the log-probability */
+      double before = (double)reference[token] - X(log_sum_exp)(reference, vocabulary);
+      double d = (double)logits[token] - X(log_sum_exp)(logits, vocabulary) - before;
+      weight *= exp(before) * (fabs(d) > 1e-10 ? expm1(d) / d : 1);
+    }
+    multipliers[token] += (real)weight;
+    if (seeds[s].kind == HETA_SEED_LOGIT) continue;
+    size_t without = seeds[s].kind == HETA_SEED_LOGIT_PROB ? token : SIZE_MAX;
+    rescale_sum(logits, reference, vocabulary, without, weight, multipliers);
+  }
+}
+
 /* Each seed adds, entry by entry: a multiple of ṗ, of p, of its token's unit vector, and for
  * logit-prob of q̇. The caller guarantees at most ROW_SEEDS seeds a row. */
 void X(objective_vjp_tangent)(const real *logits, double log_sum, size_t vocabulary,

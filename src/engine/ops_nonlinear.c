@@ -26,6 +26,8 @@ static X(rows) rows_of(const X(call) *c) {
     r.bias = c->weight->bias;
   }
   if (op->in[1]) r.b = get(c->values, op->in[1]);
+  r.a0 = get(c->reference, op->in[0]);
+  if (op->in[1]) r.b0 = get(c->reference, op->in[1]);
   if (c->tangents) {
     r.da = c->tangents->b[op->in[0]];
     r.dy = c->tangents->b[op->out];
@@ -56,14 +58,17 @@ static bool is_rms(const X(call) *c) {
   return c->engine->base.model->architecture->norm == HETA_NORM_RMS;
 }
 
-#define ROW_OP(name, arguments, kernels)                                                           \
+#define ROW_OP(name, arguments, kernels, rescaled)                                                 \
   static void forward_##name(const X(call) *c) {                                                   \
     X(rows) r = arguments(c);                                                                      \
     (kernels).forward(&r);                                                                         \
   }                                                                                                \
   static void vjp_##name(const X(call) *c) {                                                       \
     X(rows) r = arguments(c);                                                                      \
-    (kernels).vjp(&r);                                                                             \
+    if (c->reference)                                                                              \
+      (rescaled)(&r);                                                                              \
+    else                                                                                           \
+      (kernels).vjp(&r);                                                                           \
   }                                                                                                \
   static void jvp_##name(const X(call) *c) {                                                       \
     X(rows) r = arguments(c);                                                                      \
@@ -76,12 +81,13 @@ static bool is_rms(const X(call) *c) {
   const X(op_maps)                                                                                 \
       X(name##_maps) = {forward_##name, vjp_##name, jvp_##name, vjp_tangent_##name, true, true};
 
-ROW_OP(norm, rows_of, is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm)
-ROW_OP(head_norm, heads_of,
-       is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm)
-ROW_OP(gated, rows_of, c->engine->backend->gated)
-ROW_OP(activation, rows_of, c->engine->backend->activation)
-ROW_OP(soft_cap, rows_of, c->engine->backend->soft_cap)
+#define NORM is_rms(c) ? c->engine->backend->rms_norm : c->engine->backend->layer_norm
+#define NORM_RESCALED is_rms(c) ? X(rescale_maps).rms_norm : X(rescale_maps).layer_norm
+ROW_OP(norm, rows_of, NORM, NORM_RESCALED)
+ROW_OP(head_norm, heads_of, NORM, NORM_RESCALED)
+ROW_OP(gated, rows_of, c->engine->backend->gated, X(rescale_maps).gated)
+ROW_OP(activation, rows_of, c->engine->backend->activation, X(rescale_maps).activation)
+ROW_OP(soft_cap, rows_of, c->engine->backend->soft_cap, X(rescale_maps).soft_cap)
 
 static X(attention) attention_of(const X(call) *c) {
   const heta_i_hyper *hyper = &c->engine->base.model->hyper;
@@ -128,7 +134,15 @@ static void vjp_attention(const X(call) *c) {
   a.gq = c->adjoints->b[c->op->in[0]];
   a.gk = c->adjoints->b[c->op->in[1]];
   a.gv = c->adjoints->b[c->op->in[2]];
-  c->engine->backend->attention_vjp(&a);
+  if (!c->reference) {
+    c->engine->backend->attention_vjp(&a);
+    return;
+  }
+  a.q0 = c->reference->b[c->op->in[0]];
+  a.k0 = c->reference->b[c->op->in[1]];
+  a.v0 = c->reference->b[c->op->in[2]];
+  a.rescale_scratch = c->rescale_scratch;
+  X(rescale_maps).attention(&a);
 }
 
 static void set_tangents(const X(call) *c, X(attention) *a) {

@@ -74,7 +74,8 @@ void X(adjoint_free)(heta_i_adjoint *base) {
 }
 
 /* Back from the logits to the last residual, for the rows that have seeds. */
-static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
+static void reverse_head(const X(adjoint) *adjoint, const X(run) *reference,
+                         real *residual_adjoint) {
   X(run) *run = adjoint->run;
   X(engine) *engine = run->engine;
   const heta_model *model = engine->base.model;
@@ -87,14 +88,17 @@ static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
     for (size_t i = 0; i < count; i++) {
       size_t target = adjoint->rows[from + i];
       primal[i] = (uint32_t)target;
-      X(objective_vjp)
-      (run->logits + target * vocabulary, run->log_sum[target], vocabulary, adjoint->seeds,
-       adjoint->seed_count, run->target_rows[target], logits + i * vocabulary);
+      const real *z = run->logits + target * vocabulary;
+      if (reference) X(objective_rescale)
+      (z, reference->logits + target * vocabulary, vocabulary, adjoint->seeds, adjoint->seed_count,
+       run->target_rows[target], logits + i * vocabulary);
+      else X(objective_vjp)(z, run->log_sum[target], vocabulary, adjoint->seeds,
+                            adjoint->seed_count, run->target_rows[target], logits + i * vocabulary);
       if (adjoint->logits)
         memcpy(adjoint->logits + target * vocabulary, logits + i * vocabulary,
                vocabulary * sizeof(real));
     }
-    X(head_vjp)(engine, run, count, primal, gathered, back);
+    X(head_vjp)(engine, run, reference, count, primal, gathered, back);
     for (size_t i = 0; i < count; i++) {
       size_t target = adjoint->rows[from + i];
       memcpy(adjoint->norm + target * width, gathered + i * width, width * sizeof(real));
@@ -104,24 +108,33 @@ static void reverse_head(const X(adjoint) *adjoint, real *residual_adjoint) {
   }
 }
 
-heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const heta_i_seed *seeds,
-                              size_t seed_count, heta_i_rule rule, double *value, double *gradient,
-                              heta_i_adjoint **out, heta_error *error) {
-  X(engine) *engine = (X(engine) *)base;
-  X(run) *run = (X(run) *)base_run;
-  const heta_model *model = base->model;
+/* reference: DeepLIFT's multipliers in the place of the gradient; or NULL. */
+static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
+                             const heta_i_seed *seeds, size_t seed_count, double *value,
+                             double *gradient, heta_i_adjoint **out, heta_error *error) {
+  const heta_model *model = engine->base.model;
   heta_status status = HETA_OK;
   X(adjoint) *adjoint = NULL;
+  double *scratch = NULL;
   HETA_TRY(check_seeds(run, seeds, seed_count, out, error));
   HETA_TRY(adjoint_open(run, seeds, seed_count, &adjoint, error));
   size_t last = model->hyper.layers - 1, width = model->hyper.width;
   double scale = X(input_scale)(engine, run->begin);
   X(frame) adjoints = X(tape_frame)(engine, adjoint->tape, last);
   memset(adjoints.b[HETA_SITE_RESIDUAL_AFTER], 0, adjoint->tape->rows * width * sizeof(real));
-  reverse_head(adjoint, adjoints.b[HETA_SITE_RESIDUAL_AFTER]);
+  if (reference) {
+    size_t numbers = 3 * model->hyper.kv_heads * run->length;
+    scratch = heta_i_allocate(numbers, sizeof *scratch);
+    if (!scratch) {
+      status = heta_i_no_memory(error, "a row of attention", numbers * sizeof *scratch);
+      goto done;
+    }
+  }
+  reverse_head(adjoint, reference, adjoints.b[HETA_SITE_RESIDUAL_AFTER]);
   for (size_t block = model->hyper.layers; block-- > run->begin;) {
     HETA_GO(X(check_stop)(engine, error));
-    X(frame) values = X(run_frame)(run, block);
+    X(frame) values = X(run_frame)(run, block), other = {{NULL}};
+    if (reference) other = X(run_frame)(reference, block);
     adjoints = X(tape_frame)(engine, adjoint->tape, block);
     X(attention_lane) root = X(run_attention)(run, block);
     for (size_t i = model->block_ops; i-- > 0;) {
@@ -136,7 +149,8 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
               .block = block,
               .values = &values,
               .adjoints = &adjoints,
-              .rule = rule,
+              .reference = reference ? &other : NULL,
+              .rescale_scratch = scratch,
               .root = &root};
       for (size_t k = 0; k < 3; k++)
         call.accumulate[k] =
@@ -153,9 +167,34 @@ heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *base_run, const h
       gradient[e] = scale * (double)adjoints.b[HETA_SITE_RESIDUAL_BEFORE][e];
   if (out) {
     *out = (heta_i_adjoint *)adjoint;
-    return HETA_OK;
+    adjoint = NULL;
   }
 done:
+  heta_i_free(scratch);
   X(adjoint_free)((heta_i_adjoint *)adjoint);
   return status;
+}
+
+heta_status X(engine_reverse)(heta_i_engine *base, heta_i_run *run, const heta_i_seed *seeds,
+                              size_t seed_count, double *value, double *gradient,
+                              heta_i_adjoint **out, heta_error *error) {
+  return pull_back((X(engine) *)base, (X(run) *)run, NULL, seeds, seed_count, value, gradient, out,
+                   error);
+}
+
+heta_status X(engine_rescale)(heta_i_engine *base, heta_i_run *base_run, heta_i_run *base_reference,
+                              const heta_i_seed *seeds, size_t seed_count, double *multipliers,
+                              heta_error *error) {
+  X(run) *run = (X(run) *)base_run, *reference = (X(run) *)base_reference;
+  bool alike = run->length == reference->length && run->begin == reference->begin &&
+               run->target_count == reference->target_count && !run->lane.override_count &&
+               !reference->lane.override_count && run->lane.hidden_key == SIZE_MAX &&
+               reference->lane.hidden_key == SIZE_MAX;
+  for (size_t t = 0; alike && t < run->target_count; t++)
+    alike = run->target_rows[t] == reference->target_rows[t];
+  if (!alike)
+    return heta_i_fail(error, HETA_E_INTERNAL,
+                       "a run and its reference have the same rows and targets, and no changes");
+  return pull_back((X(engine) *)base, run, reference, seeds, seed_count, NULL, multipliers, NULL,
+                   error);
 }

@@ -62,8 +62,7 @@ static heta_status evaluate(checker *c, const double *direction, double step, do
   heta_i_seed seed = {row, c->target, 1, HETA_SEED_LOGPROB};
   heta_i_run *run = NULL;
   HETA_TRY(c->api->run(c->engine, &lane, 0, &row, 1, &run, error));
-  heta_status status =
-      c->api->reverse(c->engine, run, &seed, 1, HETA_RULE_PLAIN, value, gradient, NULL, error);
+  heta_status status = c->api->reverse(c->engine, run, &seed, 1, value, gradient, NULL, error);
   c->api->run_free(run);
   return status;
 }
@@ -152,8 +151,7 @@ static heta_status check_fast(checker *c, const heta_i_engine_settings *settings
   heta_i_seed seed = {row, c->target, 1, HETA_SEED_LOGPROB};
   heta_i_adjoint *adjoint = NULL;
   heta_status status = api->run(engine, &lane, 0, &row, 1, &run, error);
-  if (!status)
-    status = api->reverse(engine, run, &seed, 1, HETA_RULE_PLAIN, NULL, c->mirror, &adjoint, error);
+  if (!status) status = api->reverse(engine, run, &seed, 1, NULL, c->mirror, &adjoint, error);
   if (!status) {
     tell(c, "float32 gradient", "the default float32 backend against float64",
          difference(c->mirror, c->gradient, size_of(c)), 1e-3);
@@ -192,8 +190,7 @@ static heta_status prepare(checker *c, uint64_t seed, heta_error *error) {
     if (logits[i] > logits[c->target]) c->target = (int32_t)i;
   heta_i_free(logits);
   heta_i_seed objective = {row, c->target, 1, HETA_SEED_LOGPROB};
-  return c->api->reverse(c->engine, c->run, &objective, 1, HETA_RULE_PLAIN, NULL, c->gradient,
-                         &c->adjoint, error);
+  return c->api->reverse(c->engine, c->run, &objective, 1, NULL, c->gradient, &c->adjoint, error);
 }
 
 heta_status heta_check(const heta_model *model, const char *text, size_t size, uint64_t seed,

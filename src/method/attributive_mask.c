@@ -138,8 +138,8 @@ static heta_status blend(work *w, bool complement, const heta_i_seed *seeds, siz
   lane.input = w->input;
   heta_i_run *run = NULL;
   HETA_TRY(api->run(session->engine, &lane, 0, &row, 1, &run, error));
-  heta_status status = api->reverse(session->engine, run, seeds, count, HETA_RULE_PLAIN, value,
-                                    w->gradient, NULL, error);
+  heta_status status =
+      api->reverse(session->engine, run, seeds, count, value, w->gradient, NULL, error);
   api->run_free(run);
   for (size_t i = 0; i < w->length && !status; i++)
     for (size_t e = i * w->width; e < (i + 1) * w->width; e++)

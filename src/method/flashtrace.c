@@ -11,19 +11,19 @@ enum {
 }; /* series; the second: share of the residual stream, a layer a sample */
 
 static const heta_option_info OPTIONS[] = {
-    {"span", NULL, HETA_OPTION_CHOICE, 0, 0, "each|all", "each",
+    {"flow", NULL, HETA_OPTION_CHOICE, 0, 0, "each|span", "each",
      "every target by itself, or all targets as one span"},
     {"hops", NULL, HETA_OPTION_INTEGER, 0, 16, NULL, "0",
-     "--span all: how often what targets received is passed on to the prompt"},
+     "--flow span: how often what targets received is passed on to the prompt"},
     {"answer", NULL, HETA_OPTION_INTEGER, 0, 100000, NULL, "0",
-     "--span all: begin at the last N targets (0: at all of them)"},
+     "--flow span: begin at the last N targets (0: at all of them)"},
     {"sink", NULL, HETA_OPTION_CHOICE, 0, 0, "predicting|target", "predicting",
      "the row that predicts a target, or that of the target itself, read as input"},
     HETA_NORMALISE_OPTION,
 };
 
 static bool is_span(const heta_i_session *session) {
-  return heta_i_option_is(session, "span", "all");
+  return heta_i_option_is(session, "flow", "span");
 }
 
 static bool reads_target(const heta_i_session *session) {
@@ -38,7 +38,7 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
   size_t answer = (size_t)heta_i_option_number(session, "answer");
   if (!is_span(session) && (hops_of(session) || answer))
     return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "options hops and answer need --span all: one token by itself has nothing "
+                       "options hops and answer need --flow span: one token by itself has nothing "
                        "to pass on");
   if (answer > session->target_count)
     return heta_i_fail(error, HETA_E_ARGUMENT, "--answer %zu: there are only %zu targets", answer,
@@ -312,7 +312,7 @@ const heta_i_method heta_i_method_flashtrace = {
              "over the layers. The MLP is left out, and values are those that attention uses, "
              "without their bias; a norm behind the attention is a factor. Does not depend on "
              "which token the target is.\n"
-             "--span all takes all targets as one span: rows, streams and attention are summed "
+             "--flow span takes all targets as one span: rows, streams and attention are summed "
              "first, so that a span costs one pass; every target's row then shows the span's "
              "scores. "
              "--hops passes on what the targets themselves received, as weights of their rows, "
@@ -323,7 +323,7 @@ const heta_i_method heta_i_method_flashtrace = {
          .source = "FlashTrace, Pan et al. 2026; IFR: Ferrando & Voita, Information Flow Routes, "
                    "EMNLP 2024",
          .cost = "one forward, n × heads values through the output projection a layer and target "
-                 "(--span all: and hop)",
+                 "(--flow span: and hop)",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .blind = true,

@@ -17,6 +17,9 @@ enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
 enum { LEAST = 8, RANK = 5, SKETCH_LEAST = 4 };
 
 static const heta_option_info OPTIONS[] = {
+    {"config", NULL, HETA_OPTION_CHOICE, 0, 0,
+     "full|gate|curvature|information|no-gate|uniform-gate", "full",
+     "an ablation by name: the gate alone; --gamma 0; --beta 0; --gate none; --gate uniform"},
     {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
     {"gamma", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the information"},
     {"probes", "hvp-samples", HETA_OPTION_INTEGER, 1, 100000, "auto", "10",
@@ -69,6 +72,44 @@ static size_t budget_of(const heta_i_session *session) {
   return (size_t)heta_i_option_number(session, "information");
 }
 
+/* What a configuration sets: one option, or with `gate` the score itself. */
+static const struct {
+  const char *config, *option, *value;
+} CONFIGS[] = {{"curvature", "gamma", "0"},
+               {"information", "beta", "0"},
+               {"no-gate", "gate", "none"},
+               {"uniform-gate", "gate", "uniform"}};
+
+static bool gate_alone(const heta_i_session *session) {
+  return heta_i_option_is(session, "config", "gate");
+}
+
+/* Options that a configuration decides are left to it. */
+static heta_status check_config(const heta_i_session *session, heta_error *error) {
+  static const char *const DECIDED[] = {"beta", "gamma", "gate", "scale"};
+  if (heta_i_option_is(session, "config", "full")) return HETA_OK;
+  for (size_t i = 0; i < sizeof DECIDED / sizeof *DECIDED; i++) {
+    const heta_i_value *value = heta_i_option(session, DECIDED[i]);
+    if (strcmp(value->text, value->info->default_value))
+      return heta_i_fail(
+          error, HETA_E_ARGUMENT,
+          "--config %s decides what the score is made of; leave --%s away, or --config",
+          heta_i_option(session, "config")->text, DECIDED[i]);
+  }
+  return HETA_OK;
+}
+
+static heta_status prepare(heta_i_session *session, heta_error *error) {
+  (void)error;
+  for (size_t i = 0; i < sizeof CONFIGS / sizeof *CONFIGS; i++) {
+    if (!heta_i_option_is(session, "config", CONFIGS[i].config)) continue;
+    heta_i_value *value = (heta_i_value *)heta_i_option(session, CONFIGS[i].option);
+    value->text = CONFIGS[i].value;
+    value->number = 0;
+  }
+  return HETA_OK;
+}
+
 static heta_status check_sketch(const heta_i_session *session, heta_error *error) {
   const char *kind = heta_i_option(session, "curvature")->text;
   if (!sketched(session)) return HETA_OK;
@@ -97,11 +138,15 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
   if (!probed(session) && heta_i_option_is(session, "probes", "auto"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--curvature gradsq is exact and takes no probes; leave --probes away");
-  if (budget_of(session) && !heta_i_option_is(session, "gate", "flow"))
+  HETA_TRY(check_config(session, error));
+  if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||
+                             heta_i_option_is(session, "config", "no-gate") ||
+                             heta_i_option_is(session, "config", "uniform-gate")))
     return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--information %zu masks the tokens of the largest gate, and --gate %s has "
-                       "none: leave one of the two away",
-                       budget_of(session), heta_i_option(session, "gate")->text);
+                       "--information %zu masks the tokens of the largest gate, and --gate %s or "
+                       "--config %s has none: leave one of the two away",
+                       budget_of(session), heta_i_option(session, "gate")->text,
+                       heta_i_option(session, "config")->text);
   HETA_TRY(check_sketch(session, error));
   return heta_i_mask_check(session, error);
 }
@@ -263,12 +308,13 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
                                                    : NAN) /
                                       by_information
                                 : 0;
-    score[i] = components[C_GATE][i] * (s + kept);
+    score[i] = components[C_GATE][i] * (gate_alone(session) ? 1 : s + kept);
     components[C_ENVELOPE][i] = components[C_GATE][i] * (s + envelope);
     double error = beta > 0 && probed(session)
                        ? components[C_GATE][i] * beta * errors[C_CURVATURE][i] / by_curvature
                        : 0;
-    score_se[i] = errors[C_ENVELOPE][i] = error;
+    errors[C_ENVELOPE][i] = error;
+    score_se[i] = gate_alone(session) ? 0 : error;
   }
 }
 
@@ -305,8 +351,10 @@ const heta_i_method heta_i_method_heta = {
              "S and I have different units, and S is often much the larger: with the paper's beta "
              "= "
              "gamma = 0.5 the score is then nearly gate × curvature; --scale sum balances them.\n"
-             "Ablations: gate only (--gate flow, the gate component), curvature only (--gamma 0), "
-             "information only (--beta 0), no gate (--gate none), uniform gate (--gate uniform).\n"
+             "Ablations, by --config: gate (the score is M alone), curvature (gamma 0), "
+             "information "
+             "(beta 0), no-gate (M = 1), uniform-gate (M = 1/n); all parts are still computed and "
+             "reported.\n"
              "Also reported: the signed log-probability change when i is masked, the envelope "
              "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
              "curvature and change are those of log P(target) - log P(foil).",
@@ -326,6 +374,7 @@ const heta_i_method heta_i_method_heta = {
                    {"envelope", "gate × (curvature + nat)", true, NULL},
                    {"gradient", "nat per embedding unit", true, NULL}},
     .check = check,
+    .prepare = prepare,
     .plan = plan,
     .run = run,
     .finish = finish,

@@ -233,19 +233,10 @@ static void describe(const heta_i_session *session, heta_component_info *compone
   components[0].unit = heta_i_objective_unit(session);
 }
 
-/* The largest of all targets: how far the scores' sum is from f(input) - f(baseline), relative to
- * it. */
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
-  double most = 0;
   if (norms(session)) return 0;
-  for (size_t t = 0; t < session->target_count; t++) {
-    const double *ends = heta_i_series_at(session, OBJECTIVE, t, 0);
-    double sum = 0, way = ends[0] - ends[1];
-    for (size_t i = 0; i < session->targets[t].position; i++) sum += total(session, t, i);
-    double gap = fabs(sum - way) / fabs(way);
-    if (!(gap <= most)) most = gap;
-  }
-  checks[0] = (heta_check_value){"completeness_gap", most};
+  checks[0] = (heta_check_value){"completeness_gap",
+                                 heta_i_completeness_gap(session, CONTRIBUTION, OBJECTIVE)};
   return 1;
 }
 

@@ -57,12 +57,25 @@ double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run,
   return value - value_of(kind, scratch, scratch, vocabulary, (size_t)t->foil);
 }
 
+double heta_i_completeness_gap(const heta_i_session *session, size_t series, size_t ends) {
+  double most = 0;
+  for (size_t t = 0; t < session->target_count; t++) {
+    const double *f = heta_i_series_at(session, ends, t, 0);
+    double sum = 0, way = f[0] - f[1];
+    for (size_t i = 0; i < session->targets[t].position; i++)
+      for (size_t k = 0; k < session->series[series].samples; k++)
+        sum += heta_i_series_at(session, series, t, i)[k];
+    double gap = fabs(sum - way) / fabs(way);
+    if (!(gap <= most)) most = gap;
+  }
+  return most;
+}
+
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
                                heta_error *error) {
   heta_i_seed seeds[2];
   size_t count = heta_i_objective(session, target, seeds);
-  return session->engine->api->reverse(session->engine, run, seeds, count, HETA_RULE_PLAIN, NULL,
-                                       out, NULL, error);
+  return session->engine->api->reverse(session->engine, run, seeds, count, NULL, out, NULL, error);
 }
 
 heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error) {

@@ -16,6 +16,9 @@ heta_status heta_i_run_at(heta_i_session *session, const double *input, size_t b
 /* A target's objective in a run. scratch: [vocabulary]. */
 double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t target,
                            double *scratch);
+/* How far the sums of a series over the context are from f(input) - f(baseline), relative to it:
+ * the largest of all targets. `ends`: a series with these two values. */
+double heta_i_completeness_gap(const heta_i_session *session, size_t series, size_t ends);
 /* Gradient of a target's objective in a run, with respect to the run's input: [length × width]. */
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
                                heta_error *error);

@@ -257,6 +257,7 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   METHOD(gradient_norm)                                                                            \
   METHOD(input_x_gradient)                                                                         \
   METHOD(ig)                                                                                       \
+  METHOD(deeplift)                                                                                 \
   METHOD(grad_cam)                                                                                 \
   METHOD(attention_last)                                                                           \
   METHOD(attention_rollout)                                                                        \

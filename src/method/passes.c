@@ -46,8 +46,8 @@ static heta_status reverse(heta_i_session *session, size_t target, heta_i_adjoin
                            heta_error *error) {
   heta_i_seed seeds[2];
   size_t count = heta_i_objective(session, target, seeds);
-  return session->engine->api->reverse(session->engine, session->run, seeds, count, HETA_RULE_PLAIN,
-                                       NULL, session->gradient, adjoint, error);
+  return session->engine->api->reverse(session->engine, session->run, seeds, count, NULL,
+                                       session->gradient, adjoint, error);
 }
 
 heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error) {

@@ -3,8 +3,8 @@
 
     python tests/oracle/make_methods.py [--out tests/data/methods] [NAME ...]
 
-The models are those of make_families.py; methods.py has the definitions. tests/data/methods/README.md
-explains the keys.
+The models are those of make_families.py; methods.py has the definitions; the keys are explained in
+tests/data/methods/README.md.
 """
 import pathlib
 
@@ -35,11 +35,11 @@ def flows(family, subject, layers, X, y_row):
     yield None, 1, methods.flashtrace(*parts, n, [n - 1])
     rows = [n - 3, n - 2, n - 1]  # rows that predict the targets at n-2, n-1 and n
     for hops, answer in ((0, 0), (1, 0), (2, 0), (0, 1), (2, 1)):
-        yield f'span=all hops={hops} answer={answer}', 3, \
+        yield f'flow=span hops={hops} answer={answer}', 3, \
             methods.flashtrace(*parts, n - 2, rows, hops, answer)
     parts = methods.attention_parts(subject, torch.cat([X, y_row[None]]), layers, outs, post)
     yield 'sink=target', 1, methods.flashtrace(*parts, n, [n])[:n]
-    yield 'span=all sink=target hops=1', 3, \
+    yield 'flow=span sink=target hops=1', 3, \
         methods.flashtrace(*parts, n - 2, [n - 2, n - 1, n], 1)[:n]
 
 

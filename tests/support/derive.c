@@ -30,8 +30,8 @@ heta_i_run *derive_run(const derive *d, const double *input) {
 static heta_i_adjoint *reverse(const derive *d, heta_i_run *run, double *value, double *gradient) {
   heta_i_adjoint *adjoint = NULL;
   heta_error error = {0};
-  derive_ok(d->engine->api->reverse(d->engine, run, d->seeds, d->seed_count, HETA_RULE_PLAIN, value,
-                                    gradient, &adjoint, &error),
+  derive_ok(d->engine->api->reverse(d->engine, run, d->seeds, d->seed_count, value, gradient,
+                                    &adjoint, &error),
             &error);
   return adjoint;
 }

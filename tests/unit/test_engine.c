@@ -162,8 +162,8 @@ static void check_objective(subject *s, heta_i_run *run, size_t n, const heta_i_
   heta_error error = {0};
   double value, *gradient = heta_i_allocate(n * s->width, sizeof *gradient);
   heta_i_adjoint *adjoint = NULL;
-  if (s->engine->api->reverse(s->engine, run, seeds, seed_count, HETA_RULE_PLAIN, &value, gradient,
-                              &adjoint, &error))
+  if (s->engine->api->reverse(s->engine, run, seeds, seed_count, &value, gradient, &adjoint,
+                              &error))
     fail_msg("%s", error.message);
   double expected = json_number_value(json_object_get(wanted, value_key));
   fixture_close(label_of(s, "objective"), &value, &expected, 1, s->kind->tolerance);

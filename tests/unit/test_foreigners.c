@@ -128,8 +128,8 @@ static void check_objective(subject *s, heta_i_run *run, size_t n, const heta_i_
   double value, *gradient = dice_zeros(&s->d, n * s->width);
   heta_i_adjoint *adjoint = NULL;
   heta_error error = {0};
-  derive_ok(s->engine->api->reverse(s->engine, run, seeds, seed_count, HETA_RULE_PLAIN, &value,
-                                    gradient, &adjoint, &error),
+  derive_ok(s->engine->api->reverse(s->engine, run, seeds, seed_count, &value, gradient, &adjoint,
+                                    &error),
             &error);
   expect_fixture(s, value_key, &value, json_object_get(wanted, value_key), 1);
   expect_fixture(s, "gradient", gradient, json_object_get(wanted, "gradient"), n * s->width);

@@ -104,19 +104,16 @@ static void objectives_refused(void **state) {
   heta_i_run *run = derive_run(&f, s.input);
   heta_error error = {0};
   const heta_i_engine_api *api = s.engine->api;
-  assert_int_equal(
-      api->reverse(s.engine, run, seeds, 16, HETA_RULE_PLAIN, NULL, NULL, NULL, &error), HETA_OK);
-  assert_int_equal(
-      api->reverse(s.engine, run, seeds, 17, HETA_RULE_PLAIN, NULL, NULL, NULL, &error),
-      HETA_E_ARGUMENT);
+  assert_int_equal(api->reverse(s.engine, run, seeds, 16, NULL, NULL, NULL, &error), HETA_OK);
+  assert_int_equal(api->reverse(s.engine, run, seeds, 17, NULL, NULL, NULL, &error),
+                   HETA_E_ARGUMENT);
   assert_string_equal(error.message, "an objective has 17 seeds at row 3; at most 16");
   const heta_i_seed wrong[] = {{4, 0, 1, HETA_SEED_LOGPROB},
                                {3, -1, 1, HETA_SEED_LOGPROB},
                                {3, (int32_t)s.vocabulary, 1, HETA_SEED_LOGPROB}};
   for (size_t i = 0; i < 3; i++)
-    assert_int_equal(
-        api->reverse(s.engine, run, &wrong[i], 1, HETA_RULE_PLAIN, NULL, NULL, NULL, &error),
-        HETA_E_INTERNAL);
+    assert_int_equal(api->reverse(s.engine, run, &wrong[i], 1, NULL, NULL, NULL, &error),
+                     HETA_E_INTERNAL);
   api->run_free(run);
   close_subject(&s);
 }
@@ -297,9 +294,7 @@ static void runs_own_their_overrides(void **state) {
     heta_i_free(add);
     heta_i_free(changes);
     heta_error error = {0};
-    derive_ok(
-        s.engine->api->reverse(s.engine, run, &seed, 1, HETA_RULE_PLAIN, NULL, found, NULL, &error),
-        &error);
+    derive_ok(s.engine->api->reverse(s.engine, run, &seed, 1, NULL, found, NULL, &error), &error);
     fixture_close("gradient after the caller's arrays went", found, wanted, size, 0);
     s.engine->api->run_free(run);
     close_subject(&s);
@@ -368,8 +363,8 @@ static void several_targets(void **state) {
     heta_i_seed seeds[3];
     for (size_t t = 0; t < 3; t++) {
       seeds[t] = (heta_i_seed){rows[t], token(&s), 1, HETA_SEED_LOGPROB};
-      derive_ok(api->reverse(s.engine, shared, &seeds[t], 1, HETA_RULE_PLAIN, &values[t],
-                             gradients + t * size, &adjoints[t], &error),
+      derive_ok(api->reverse(s.engine, shared, &seeds[t], 1, &values[t], gradients + t * size,
+                             &adjoints[t], &error),
                 &error);
     }
     heta_i_probe probe = {0, s.n, direction, s.n, products};

@@ -233,8 +233,7 @@ static void probes_are_products(void **state) {
         heta_error error = {0};
         for (size_t t = 0; t < TARGETS; t++) {
           heta_i_seed objective = {s.rows[t], s.token[t], 1, HETA_SEED_LOGPROB};
-          derive_ok(api->reverse(s.engine, s.run, &objective, 1, HETA_RULE_PLAIN, NULL, NULL,
-                                 &adjoints[t], &error),
+          derive_ok(api->reverse(s.engine, s.run, &objective, 1, NULL, NULL, &adjoints[t], &error),
                     &error);
         }
         enum { N = 10 };
@@ -303,8 +302,7 @@ static double *everything(subject *s, const settings *o, bool reversed, size_t *
     heta_i_seed objective[2] = {{s->rows[t], s->token[t], 1, HETA_SEED_LOGPROB},
                                 {s->rows[t], s->foil[t], -0.5, HETA_SEED_LOGIT_PROB}};
     api->logits(s->run, t, at), at += s->vocabulary;
-    derive_ok(api->reverse(s->engine, s->run, objective, 2, HETA_RULE_PLAIN, NULL, at, &adjoints[t],
-                           &error),
+    derive_ok(api->reverse(s->engine, s->run, objective, 2, NULL, at, &adjoints[t], &error),
               &error);
     at += size;
   }
@@ -431,9 +429,7 @@ static double *derivatives(subject *s, const settings *o, size_t *count) {
   dice same = {.seed = 3};
   heta_i_probe probe = {0, s->length, dice_normal(&same, size), s->length, at + size};
   api->logits(s->run, 1, out);
-  derive_ok(
-      api->reverse(s->engine, s->run, &objective, 1, HETA_RULE_PLAIN, NULL, at, &adjoint, &error),
-      &error);
+  derive_ok(api->reverse(s->engine, s->run, &objective, 1, NULL, at, &adjoint, &error), &error);
   derive_ok(api->probes(s->engine, s->run, &adjoint, 1, &probe, 1, false, &error), &error);
   api->adjoint_free(adjoint);
   close_engine(s);
@@ -495,9 +491,7 @@ static void refused(void **state) {
       fail_msg("lane %d was taken", i);
   heta_i_seed objective = {s.rows[1], 1, 1, HETA_SEED_LOGPROB};
   heta_i_adjoint *adjoint = NULL;
-  derive_ok(
-      api->reverse(s.engine, s.run, &objective, 1, HETA_RULE_PLAIN, NULL, NULL, &adjoint, &error),
-      &error);
+  derive_ok(api->reverse(s.engine, s.run, &objective, 1, NULL, NULL, &adjoint, &error), &error);
   double *numbers = dice_zeros(&s.d, 20 * s.width);
   const heta_i_probe late[] = {
       {9, 1, numbers, 1, numbers}, {3, 7, numbers, 1, numbers}, {3, 1, numbers, 7, numbers}};

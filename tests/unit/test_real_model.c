@@ -129,7 +129,7 @@ static void gradient(const fixture_kind *kind) {
   heta_i_run *run = NULL;
   heta_error error = {0};
   if (engine->api->run(engine, &lane, 0, &row, 1, &run, &error) ||
-      engine->api->reverse(engine, run, &seed, 1, HETA_RULE_PLAIN, &value, found, NULL, &error))
+      engine->api->reverse(engine, run, &seed, 1, &value, found, NULL, &error))
     fail_msg("%s", error.message);
   double logprob = json_number_value(json_object_get(target, "logprob"));
   fixture_close("log-probability", &value, &logprob, 1, TOLERANCE);

@@ -30,6 +30,12 @@ static slopes evaluate(heta_i_activation kind, double x) {
   return (slopes){0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * t1, t1 + 0.5 * x * t2};
 }
 
+double X(activate)(heta_i_activation kind, double x, double *slope) {
+  slopes s = evaluate(kind, x);
+  *slope = s.f1;
+  return s.f;
+}
+
 static void store(real *out, double value, bool accumulate) {
   *out = accumulate ? *out + (real)value : (real)value;
 }

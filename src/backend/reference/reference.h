@@ -19,6 +19,8 @@ void X(layer_norm_vjp)(const X(rows) *r);
 void X(layer_norm_jvp)(const X(rows) *r);
 void X(layer_norm_vjp_tangent)(const X(rows) *r);
 
+/* f(x), and in *slope f'(x). */
+double X(activate)(heta_i_activation kind, double x, double *slope);
 void X(gated_forward)(const X(rows) *r);
 void X(gated_vjp)(const X(rows) *r);
 void X(gated_jvp)(const X(rows) *r);

@@ -1,0 +1,139 @@
+/* deeplift.c: DeepLIFT: the difference of two runs shared out among the tokens, op by op. */
+#include <math.h>
+
+#include "method/inputs.h"
+
+enum { CONTRIBUTION, OBJECTIVE }; /* series; of the second: at the input, at the baseline */
+
+static const heta_option_info OPTIONS[] = {
+    HETA_BASELINE_OPTION("mean"),
+    HETA_OBJECTIVE_OPTION("logit"),
+    HETA_MAP_OPTION("absolute"),
+    HETA_NORMALISE_OPTION,
+};
+
+static heta_status prepare(heta_i_session *session, heta_error *error) {
+  (void)error;
+  session->runs = 1;
+  return HETA_OK;
+}
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  double n = (double)session->length, targets = (double)session->target_count;
+  HETA_TRY(heta_i_add_series(session, "contribution", 1, error));
+  HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
+  session->bytes = sizeof(double) * (3 * session->length * session->model->hyper.width +
+                                     session->model->hyper.vocabulary +
+                                     3 * session->length * session->model->hyper.kv_heads);
+  return heta_i_add_item(
+      session,
+      (heta_i_item){.name = "multipliers",
+                    .target_end = session->target_count,
+                    .token_end = session->length,
+                    .sample_end = 2,
+                    .fills = 1u << CONTRIBUTION | 1u << OBJECTIVE,
+                    .whole = true,
+                    .forwards = 1,
+                    .reverses = session->target_count,
+                    .flop = heta_i_flop(session, n * (1 + targets), 2 * targets)},
+      error);
+}
+
+static heta_status one_target(heta_i_session *session, heta_i_run *reference, size_t target,
+                              const double *from, const double *input, double *multipliers,
+                              double *scratch, heta_error *error) {
+  size_t width = session->model->hyper.width;
+  heta_i_seed seeds[2];
+  size_t count = heta_i_objective(session, target, seeds);
+  double *ends = heta_i_series_at(session, OBJECTIVE, target, 0);
+  HETA_TRY(session->engine->api->rescale(session->engine, session->run, reference, seeds, count,
+                                         multipliers, error));
+  ends[0] = heta_i_objective_at(session, session->run, target, scratch);
+  ends[1] = heta_i_objective_at(session, reference, target, scratch);
+  for (size_t i = 0; i < session->length; i++) {
+    double sum = 0;
+    for (size_t e = i * width; e < (i + 1) * width; e++)
+      sum += multipliers[e] * (input[e] - from[e]);
+    *heta_i_series_at(session, CONTRIBUTION, target, i) = sum;
+  }
+  return HETA_OK;
+}
+
+static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  (void)item;
+  size_t size = session->length * session->model->hyper.width;
+  double *from = heta_i_allocate(size, sizeof *from), *input = heta_i_allocate(size, sizeof *input);
+  double *multipliers = heta_i_allocate(size, sizeof *multipliers);
+  double *scratch = heta_i_allocate(session->model->hyper.vocabulary, sizeof *scratch);
+  heta_i_run *reference = NULL;
+  heta_status status = HETA_OK;
+  if (!from || !input || !multipliers || !scratch) {
+    status = heta_i_no_memory(error, "multipliers", 3 * size * sizeof *from);
+    goto done;
+  }
+  HETA_GO(heta_i_baselines(session, from, error));
+  heta_i_embeddings(session, input);
+  HETA_GO(heta_i_run_at(session, from, 0, &reference, error));
+  for (size_t t = 0; t < session->target_count; t++)
+    HETA_GO(one_target(session, reference, t, from, input, multipliers, scratch, error));
+done:
+  session->engine->api->run_free(reference);
+  heta_i_free(from);
+  heta_i_free(input);
+  heta_i_free(multipliers);
+  heta_i_free(scratch);
+  return status;
+}
+
+static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+                   double **errors, uint32_t *probes, double *score, double *score_se,
+                   double *signed_score) {
+  (void)errors, (void)probes, (void)score, (void)score_se;
+  for (size_t i = 0; i < length; i++)
+    signed_score[i] = components[0][i] = *heta_i_series_at(session, CONTRIBUTION, target, i);
+}
+
+static void describe(const heta_i_session *session, heta_component_info *components) {
+  components[0].unit = heta_i_objective_unit(session);
+}
+
+static size_t checks(const heta_i_session *session, heta_check_value *checks) {
+  checks[0] = (heta_check_value){"completeness_gap",
+                                 heta_i_completeness_gap(session, CONTRIBUTION, OBJECTIVE)};
+  return 1;
+}
+
+const heta_i_method heta_i_method_deeplift = {
+    .info =
+        {.name = "deeplift",
+         .summary = "DeepLIFT: the difference to a baseline, shared out op by op",
+         .about =
+             "The input and a baseline are both run, and what the target's objective differs by is "
+             "handed back through the model: through an activation by the ratio of differences "
+             "(the rescale rule), through linear maps as they are. Transformers multiply "
+             "activations "
+             "with each other, in norms, attention and gated MLPs, of which the rescale rule says "
+             "nothing and other packages take the plain gradient; here a product shares its "
+             "difference half and half between its factors, norms and softmax being products of "
+             "these kinds. So the signed scores sum to f(input) - f(baseline), but for rounding; "
+             "the "
+             "check completeness_gap says how well. The default baseline is the mean embedding of "
+             "the context: at --baseline zero a model with RMS norms scales by 1/sqrt(epsilon), "
+             "and "
+             "scores become huge.",
+         .source =
+             "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating "
+             "Activation Differences, ICML 2017; rules for products decided here",
+         .cost = "two forwards, one reverse pass a target",
+         .options = OPTIONS,
+         .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .is_signed = true,
+    .component_count = 1,
+    .components = {{"deeplift", "logit", true, NULL}},
+    .check = heta_i_mask_check,
+    .prepare = prepare,
+    .plan = plan,
+    .run = run,
+    .finish = finish,
+    .describe = describe,
+    .checks = checks};
