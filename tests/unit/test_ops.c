@@ -388,6 +388,17 @@ static void attentions(void **state) {
                                .hidden = hidden == 0   ? SIZE_MAX
                                          : hidden == 1 ? 0
                                                        : ROWS[r] / 2});
+  /* Of more rows than the cpu backend takes at a time. */
+  for (size_t rows = 128; rows < 140; rows += 11)
+    check_op("long attention", seed++,
+             (kernel_case){.kind = HETA_OP_ATTENTION,
+                           .rows = rows,
+                           .heads = 4,
+                           .kv_heads = 2,
+                           .head_width = 3,
+                           .window = rows == 128 ? 0 : 50,
+                           .cap = rows == 128 ? 0 : 0.75,
+                           .hidden = rows == 128 ? SIZE_MAX : 20});
 }
 
 /* Windows and caps, each alone and both, with and without a hidden key and an edit. */
@@ -543,7 +554,7 @@ static void forward_lanes(void **state) {
   enum { LANES = 5 };
   for (uint64_t seed = 800; seed < 830; seed++) {
     subject s = {.d = {.seed = seed}, .name = "forward lanes"};
-    size_t shape = seed % HEAD_SHAPES, n = ROWS[1 + seed % 3];
+    size_t shape = seed % HEAD_SHAPES, n = seed == 829 ? 150 : ROWS[1 + seed % 3];
     kernel_edit edit = {dice_below(&s.d, HEADS[shape].heads), SIZE_MAX, 0.5, NULL};
     s.c = (kernel_case){.kind = HETA_OP_ATTENTION,
                         .rows = n,

@@ -16,6 +16,14 @@
  * numbers, unless one key/value head alone needs more. */
 enum { TABLE_NUMBERS = 1 << 22 };
 
+/* Rows of a lane are taken so many at a time, each stripe against the keys that its last row sees:
+ * keys that no row of it sees cost nothing. */
+enum { STRIPE = 64 };
+
+static size_t stripe_end(size_t from, size_t rows) {
+  return rows - from < STRIPE ? rows : from + STRIPE;
+}
+
 /* n × n matrices of a head and of a thread; with a cap, z and ż besides. */
 static size_t tables_each(bool capped) { return capped ? 4 : 3; }
 static size_t thread_matrices_each(bool capped) { return capped ? 3 : 2; }
@@ -119,20 +127,23 @@ static void forward_plain(const heta_i_attention_f32 *c) {
       const float *k = c->k + lane->offset * kw + at, *v = c->v + lane->offset * kw + at;
       float *y = c->y + lane->offset * qw + head * hw;
       float *a = c->scratch + (size_t)thread_index() * most * most;
-      if (lane->first)
-        heta_i_cpu_product('N', 'T', lane->rows, lane->first, hw, c->scale, q, qw,
-                           lane->parent_k + at, kw, false, a, keys);
-      heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale, q, qw, k, kw, false,
-                         a + lane->first, keys);
-      for (size_t i = 0; i < lane->rows; i++)
-        probabilities(c, lane, lane->first + i, keys, a + i * keys, NULL);
-      if (c->probabilities)
-        memcpy(c->probabilities + index * lane->rows * keys, a, lane->rows * keys * sizeof *a);
-      heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f, a + lane->first, keys, v, kw,
-                         false, y, qw);
-      if (lane->first)
-        heta_i_cpu_product('N', 'N', lane->rows, hw, lane->first, 1.0f, a, keys,
-                           lane->parent_v + at, kw, true, y, qw);
+      for (size_t s = 0, e; s < lane->rows; s = e) {
+        e = stripe_end(s, lane->rows);
+        if (lane->first)
+          heta_i_cpu_product('N', 'T', e - s, lane->first, hw, c->scale, q + s * qw, qw,
+                             lane->parent_k + at, kw, false, a, keys);
+        heta_i_cpu_product('N', 'T', e - s, e, hw, c->scale, q + s * qw, qw, k, kw, false,
+                           a + lane->first, keys);
+        for (size_t i = s; i < e; i++)
+          probabilities(c, lane, lane->first + i, keys, a + (i - s) * keys, NULL);
+        if (c->probabilities)
+          memcpy(c->probabilities + (index * lane->rows + s) * keys, a, (e - s) * keys * sizeof *a);
+        heta_i_cpu_product('N', 'N', e - s, hw, e, 1.0f, a + lane->first, keys, v, kw, false,
+                           y + s * qw, qw);
+        if (lane->first)
+          heta_i_cpu_product('N', 'N', e - s, hw, lane->first, 1.0f, a, keys, lane->parent_v + at,
+                             kw, true, y + s * qw, qw);
+      }
     }
 }
 
@@ -196,6 +207,41 @@ HETA_CLONES static void slope_row(const float *z, size_t count, float cap, float
   }
 }
 
+/* Rows × keys: S (+)= scale X Yᵀ; row i meets the keys before before + i + 1, and some more. */
+static void stripes_nt(size_t rows, size_t before, size_t inner, float scale, const float *x,
+                       size_t ldx, const float *y, size_t ldy, bool accumulate, float *s,
+                       size_t lds) {
+  for (size_t i = 0, e; i < rows; i = e) {
+    e = stripe_end(i, rows);
+    heta_i_cpu_product('N', 'T', e - i, before + e, inner, scale, x + i * ldx, ldx, y, ldy,
+                       accumulate, s + i * lds, lds);
+  }
+}
+
+/* Y (+)= scale S X, of a matrix S of rows × keys whose row i is 0 from key before + i + 1 on. */
+static void stripes_nn(size_t rows, size_t before, size_t columns, float scale, const float *s,
+                       size_t lds, const float *x, size_t ldx, bool accumulate, float *y,
+                       size_t ldy) {
+  for (size_t i = 0, e; i < rows; i = e) {
+    e = stripe_end(i, rows);
+    heta_i_cpu_product('N', 'N', e - i, columns, before + e, scale, s + i * lds, lds, x, ldx,
+                       accumulate, y + i * ldy, ldy);
+  }
+}
+
+/* Y (+)= scale Sᵀ X, of a square S below its diagonal. */
+static void stripes_tn(size_t rows, size_t columns, float scale, const float *s, size_t lds,
+                       const float *x, size_t ldx, bool accumulate, float *y, size_t ldy) {
+  for (size_t i = 0, e; i < rows; i = e) {
+    e = stripe_end(i, rows);
+    if (i)
+      heta_i_cpu_product('T', 'N', i, columns, e - i, scale, s + i * lds, lds, x + i * ldx, ldx,
+                         true, y, ldy);
+    heta_i_cpu_product('T', 'N', e - i, columns, e - i, scale, s + i * lds + i, lds, x + i * ldx,
+                       ldx, accumulate, y + i * ldy, ldy);
+  }
+}
+
 /* Fills the tables of key/value heads [kv, kv + count); Ā and s̄ only when there is an adjoint. */
 static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, bool adjoint) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw,
@@ -205,8 +251,7 @@ static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, 
   for (size_t index = 0; index < count * group; index++) {
     size_t head = kv * group + index, at = (head / group) * hw;
     table t = table_of(c, index);
-    heta_i_cpu_product('N', 'T', n, n, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false,
-                       t.a, n);
+    stripes_nt(n, 0, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false, t.a, n);
     for (size_t i = 0; i < n; i++)
       probabilities(c, c->root, i, n, t.a + i * n, t.z ? t.z + i * n : NULL);
     if (!adjoint) continue;
@@ -215,8 +260,7 @@ static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, 
       memset(t.sbar, 0, n * n * sizeof(float));
       continue;
     }
-    heta_i_cpu_product('N', 'T', n, n, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false,
-                       t.centered, n);
+    stripes_nt(n, 0, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false, t.centered, n);
     for (size_t i = 0; i < n; i++) {
       center_row(t.a + i * n, t.centered + i * n, t.sbar + i * n, i + 1, n);
       if (t.z) slope_row(t.z + i * n, i + 1, c->cap, t.sbar + i * n);
@@ -240,12 +284,12 @@ void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c) {
       for (size_t g = 0; g < group; g++) {
         size_t head = (kv + index) * group + g, at = (kv + index) * hw;
         table t = table_of(c, index * group + g);
-        heta_i_cpu_product('N', 'N', n, hw, n, c->scale, t.sbar, n, c->k + at, kw, c->accumulate[0],
-                           c->gq + head * hw, qw);
-        heta_i_cpu_product('T', 'N', n, hw, n, c->scale, t.sbar, n, c->q + head * hw, qw,
-                           g || c->accumulate[1], c->gk + at, kw);
-        heta_i_cpu_product('T', 'N', n, hw, n, 1.0f, t.a, n, c->gy + head * hw, qw,
-                           g || c->accumulate[2], c->gv + at, kw);
+        stripes_nn(n, 0, hw, c->scale, t.sbar, n, c->k + at, kw, c->accumulate[0],
+                   c->gq + head * hw, qw);
+        stripes_tn(n, hw, c->scale, t.sbar, n, c->q + head * hw, qw, g || c->accumulate[1],
+                   c->gk + at, kw);
+        stripes_tn(n, hw, 1.0f, t.a, n, c->gy + head * hw, qw, g || c->accumulate[2], c->gv + at,
+                   kw);
       }
   }
 }
@@ -263,11 +307,10 @@ HETA_CLONES static void tangent_row(const float *a, float *ds, size_t visible, s
 static void tangent_matrix(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                            size_t head, size_t at, const table *t, float *da, float *dz) {
   size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
-  heta_i_cpu_product('N', 'T', lane->rows, n, hw, c->scale, c->dq + lane->offset * qw + head * hw,
-                     qw, c->k + at, kw, false, da, n);
-  heta_i_cpu_product('N', 'T', lane->rows, lane->rows, hw, c->scale,
-                     c->q + lane->first * qw + head * hw, qw, c->dk + lane->offset * kw + at, kw,
-                     true, da + lane->first, n);
+  stripes_nt(lane->rows, lane->first, hw, c->scale, c->dq + lane->offset * qw + head * hw, qw,
+             c->k + at, kw, false, da, n);
+  stripes_nt(lane->rows, 0, hw, c->scale, c->q + lane->first * qw + head * hw, qw,
+             c->dk + lane->offset * kw + at, kw, true, da + lane->first, n);
   for (size_t i = 0; i < lane->rows; i++) {
     size_t row = lane->first + i;
     if (t->z) slope_row(t->z + row * n, row + 1, c->cap, da + i * n);
@@ -295,10 +338,9 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
         table t = table_of(c, index);
         float *da = thread_matrices(c), *dy = c->dy + lane->offset * qw + head * hw;
         tangent_matrix(c, lane, head, at, &t, da, NULL);
-        heta_i_cpu_product('N', 'N', lane->rows, hw, n, 1.0f, da, n, c->v + at, kw, false, dy, qw);
-        heta_i_cpu_product('N', 'N', lane->rows, hw, lane->rows, 1.0f,
-                           t.a + lane->first * n + lane->first, n, c->dv + lane->offset * kw + at,
-                           kw, true, dy, qw);
+        stripes_nn(lane->rows, lane->first, hw, 1.0f, da, n, c->v + at, kw, false, dy, qw);
+        stripes_nn(lane->rows, 0, hw, 1.0f, t.a + lane->first * n + lane->first, n,
+                   c->dv + lane->offset * kw + at, kw, true, dy, qw);
       }
   }
 }
@@ -336,26 +378,23 @@ static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attenti
   float *dgq = c->dgq + lane->offset * qw + head * hw;
   float *dgk = c->dgk + lane->offset * kw + at, *dgv = c->dgv + lane->offset * kw + at;
   tangent_matrix(c, lane, head, at, t, da, dz);
-  heta_i_cpu_product('N', 'T', rows, n, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
-  if (gy) heta_i_cpu_product('N', 'T', rows, rows, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
+  stripes_nt(rows, first, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
+  if (gy) stripes_nt(rows, 0, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
   for (size_t i = 0; i < rows; i++) {
     size_t row = first + i;
     const float *a = t->a + row * n, *centered = t->centered + row * n;
     adjoint_tangent_row(a, centered, da + i * n, ds + i * n, row + 1, n);
     if (dz) bend_row(t->z + row * n, a, centered, dz + i * n, row + 1, c->cap, ds + i * n);
   }
-  heta_i_cpu_product('N', 'N', rows, hw, n, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq,
-                     qw);
-  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, ds + first, n, q, qw,
-                     !first_of_group || c->accumulate[1], dgk, kw);
-  heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, t->a + corner, n, dgy, qw,
-                     !first_of_group || c->accumulate[2], dgv, kw);
+  stripes_nn(rows, first, hw, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq, qw);
+  stripes_tn(rows, hw, c->scale, ds + first, n, q, qw, !first_of_group || c->accumulate[1], dgk,
+             kw);
+  stripes_tn(rows, hw, 1.0f, t->a + corner, n, dgy, qw, !first_of_group || c->accumulate[2], dgv,
+             kw);
   if (!gy) return; /* without adjoints s̄ is 0 too */
-  heta_i_cpu_product('N', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dk, kw, true, dgq,
-                     qw);
-  heta_i_cpu_product('T', 'N', rows, hw, rows, c->scale, t->sbar + corner, n, dq, qw, true, dgk,
-                     kw);
-  heta_i_cpu_product('T', 'N', rows, hw, rows, 1.0f, da + first, n, gy, qw, true, dgv, kw);
+  stripes_nn(rows, 0, hw, c->scale, t->sbar + corner, n, dk, kw, true, dgq, qw);
+  stripes_tn(rows, hw, c->scale, t->sbar + corner, n, dq, qw, true, dgk, kw);
+  stripes_tn(rows, hw, 1.0f, da + first, n, gy, qw, true, dgv, kw);
 }
 
 void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c) {
