@@ -172,13 +172,39 @@ static void enter(heta_job *job, const char *name) {
   if (name) job->phase = name;
 }
 
+static bool mine(const heta_job *job, size_t index);
+
+/* Operations per second of a phase: as measured, once it ran for a moment; else as planned. */
+static double phase_rate(const heta_job *job, const char *name) {
+  for (size_t i = 0; i < job->phase_count; i++) {
+    const heta_phase *phase = &job->phases[i];
+    if (!strcmp(phase->name, name) && phase->flop > 0 && phase->seconds > 0.2)
+      return phase->flop / phase->seconds;
+  }
+  return job->plan.flop / job->plan.seconds;
+}
+
+/* Of the items from the running one on, each at its own phase's rate: a probe takes longer than a
+ * masked run of as many operations. */
+static double seconds_left(const heta_job *job, double time) {
+  double left = 0;
+  for (size_t i = job->item; i < job->session.item_count; i++) {
+    const heta_i_item *item = &job->session.items[i];
+    if (!mine(job, i)) continue;
+    double share = heta_i_shared(item) && job->options.parts > 1 ? (double)job->options.parts : 1;
+    double seconds = item->flop / share / phase_rate(job, item->name);
+    if (i == job->item) seconds -= time - job->phase_started;
+    if (seconds > 0) left += seconds;
+  }
+  return left;
+}
+
 static void report_progress(heta_job *job, double time) {
   heta_progress progress = {.phase = job->phase, .seconds = time - job->started, .remaining = -1};
   double done = job->flop_done + job->item_flop * job->session.item_done;
   progress.done = job->plan.flop > 0 ? done / job->plan.flop : 0;
   if (progress.done > 1) progress.done = 1;
-  if (progress.done > 0.02)
-    progress.remaining = progress.seconds * (1 - progress.done) / progress.done;
+  if (job->session.run && progress.done > 0.02) progress.remaining = seconds_left(job, time);
   job->last_progress = time;
   if (!job->options.progress(job->options.context, &progress)) heta_job_cancel(job);
 }
@@ -409,6 +435,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
   double shown = heta_i_now();
   for (size_t i = 0; i < s->item_count; i++) {
     const heta_i_item *item = &s->items[i];
+    job->item = i;
     if (!mine(job, i)) continue;
     if (heta_i_item_done(s, item)) {
       if (heta_i_shared(item)) job->flop_done += item->flop; /* needless: nothing is left of it */
@@ -424,6 +451,7 @@ static heta_status run_items(heta_job *job, heta_error *error) {
     did(job, item->flop);
     last = item;
   }
+  job->item = s->item_count;
   return HETA_OK;
 }
 

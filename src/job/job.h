@@ -50,6 +50,7 @@ struct heta_job {
   size_t written;      /* tokens the model wrote, each by a run of its own */
   double written_flop; /* of those runs */
   const char *phase;   /* the newest, for progress */
+  size_t item;         /* the one that runs, or the next */
   heta_phase phases[HETA_MAX_PHASES], *running;
   size_t phase_count;
   double phase_started;
