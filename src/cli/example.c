@@ -178,6 +178,11 @@ static bool take_key(cli_example *e, const char *key, json_t *value) {
     e->text = json_string_value(value);
     return true;
   }
+  if (strcmp(key, "messages") == 0) {
+    return refuse(e, key,
+                  "a batch does not read \"messages\" yet: give the conversation as the model's "
+                  "template renders it, as \"text\", with \"special\": true");
+  }
   size_t length = strlen(key);
   const cli_option *option = cli_find_option(&cli_attribute, key, length);
   if (option && is_one_of(ASKABLE, ASKABLES, option->name)) {

@@ -119,6 +119,7 @@ class Batch(Case):
                ({"text": 5}, "text", "a string"), ({"text": "a", "id": ""}, "id", "not empty"),
                ({"text": "a", "traget": "x"}, "traget", 'did you mean "target"?'),
                ({"text": "a", "output": "x"}, "output", "an example has no"),
+               ({"messages": []}, "messages", 'as "text", with "special": true'),
                ({"text": "a", "predict": 0}, "predict", "from 1 to 1000000"),
                ({"text": "a", "predict": [1]}, "predict", "a string or a number"),
                ({"text": "a", "last": 1}, "last", "true or false"),
