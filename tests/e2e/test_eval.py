@@ -90,7 +90,7 @@ class Keeping(Eval):
         together = self.path("together.sqlite")
         self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", together, "-q",
                               *way, ",".join(names)))
-        sql = "SELECT item, options, hex(score) FROM score ORDER BY item, options"
+        sql = "SELECT item, options, hex(score), hex(score_se) FROM score ORDER BY item, options"
         self.assertEqual(self.query(sql), self.query(sql, together))
 
     def test_kills_lose_nothing(self):

@@ -34,9 +34,11 @@ bool eval_derivable(const eval_method *from, const eval_method *to) {
   return !strcmp(value_of(from, "gate"), "flow");
 }
 
-static const double *part(const heta_attribution *a, const char *name) {
+/* A part's values, or with `errors` their standard errors; NULL when there are none. */
+static const double *part(const heta_attribution *a, const char *name, bool errors) {
   for (size_t i = 0; i < a->component_count; i++) {
-    if (!strcmp(a->components[i].name, name)) return a->rows[0].components[i];
+    if (strcmp(a->components[i].name, name) != 0) continue;
+    return errors ? a->rows[0].component_se[i] : a->rows[0].components[i];
   }
   return NULL;
 }
@@ -53,8 +55,9 @@ static double divisor(const char *scale, const double *values, size_t length) {
 
 int eval_derive(const heta_attribution *a, const eval_method *to, const eval_score *from,
                 eval_score *out) {
-  const double *gate = part(a, "gate"), *curvature = part(a, "curvature");
-  const double *information = part(a, "information");
+  const double *gate = part(a, "gate", false), *curvature = part(a, "curvature", false);
+  const double *information = part(a, "information", false);
+  const double *error = from->score_se ? part(a, "curvature", true) : NULL;
   const char *scale = value_of(to, "scale"), *kind = value_of(to, "gate");
   double beta = strtod(value_of(to, "beta"), NULL), gamma = strtod(value_of(to, "gamma"), NULL);
   size_t n = from->length;
@@ -63,7 +66,8 @@ int eval_derive(const heta_attribution *a, const eval_method *to, const eval_sco
   out->problem = NULL;
   out->signed_score = out->score_se = NULL;
   out->score = calloc(n + 1, sizeof *out->score);
-  if (!out->score || !gate || !curvature || !information) {
+  if (error) out->score_se = calloc(n + 1, sizeof *out->score_se);
+  if (!out->score || !gate || !curvature || !information || (error && !out->score_se)) {
     return cli_fail(CLI_FAILED, "out of memory");
   }
   double by_curvature = divisor(scale, curvature, n),
@@ -72,6 +76,7 @@ int eval_derive(const heta_attribution *a, const eval_method *to, const eval_sco
     double m = !strcmp(kind, "none") ? 1 : !strcmp(kind, "uniform") ? 1.0 / (double)n : gate[i];
     double s = beta > 0 ? beta * curvature[i] / by_curvature : 0;
     out->score[i] = m * (s + (gamma > 0 ? gamma * information[i] / by_information : 0));
+    if (error) out->score_se[i] = beta > 0 ? m * beta * error[i] / by_curvature : 0;
     if (!isfinite(out->score[i])) return cli_fail(CLI_FAILED, "a part of HETA is not finite");
   }
   return CLI_DONE;
