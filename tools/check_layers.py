@@ -9,9 +9,9 @@ import pathlib
 import re
 import sys
 
-ROW = ["base", "result", "format", "text", "model", "backend", "engine", "method", "metric", "job",
-       "report", "store", "pull", "cli"]
-LESS = {"result": {"base"}, "report": {"base", "result"},
+ROW = ["base", "result", "format", "text", "model", "chat", "backend", "engine", "method", "metric",
+       "job", "report", "store", "pull", "cli"]
+LESS = {"result": {"base"}, "chat": {"base"}, "report": {"base", "result"},
         "store": {"base", "format", "text", "model"}, "pull": {"base", "format"}, "cli": {"pull"}}
 # The name mangling that lets engine and reference kernels be compiled once per precision.
 MORE = {"backend": {"engine/real.h"}}

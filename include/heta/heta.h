@@ -287,6 +287,79 @@ typedef struct heta_segment {
   size_t message;    /* which message it belongs to, counted from 1; 0: none */
 } heta_segment;
 
+/* One message of a conversation. */
+typedef struct heta_message {
+  const char *role; /* "system", "user", "assistant" or "tool" */
+  const char *text; /* size bytes of UTF-8, at least one */
+  size_t size;
+} heta_message;
+
+typedef struct heta_messages heta_messages; /* owned list */
+
+/* Reads messages from JSON: a list of objects with "role" and "content", or an object that has the
+ * list as "messages"; other keys are ignored. A content is a string, or a list of parts {"type":
+ * "text", "text": …}, which are joined. The caller owns *out.
+ * Errors: HETA_E_FORMAT (no JSON, with line and column; or a field that is missing or wrong, by its
+ * path and line), HETA_E_UNSUPPORTED (images, calls of tools), HETA_E_MEMORY. */
+HETA_API heta_status heta_messages_read(const char *json, size_t size, heta_messages **out,
+                                        heta_error *error);
+HETA_API size_t heta_messages_count(const heta_messages *messages);
+HETA_API const heta_message *heta_messages_data(const heta_messages *messages);
+HETA_API void heta_messages_free(heta_messages *messages); /* NULL is accepted */
+
+/* A text that was looked up for a question. */
+typedef struct heta_document {
+  const char *name; /* unique; UTF-8 without line breaks */
+  const char *text; /* size bytes of UTF-8, not only white space */
+  size_t size;
+} heta_document;
+
+/* What becomes a prompt. Borrowed. */
+typedef struct heta_chat {
+  size_t struct_size;
+  const heta_message *messages;
+  size_t message_count;
+  const heta_document *documents; /* put before the text of the last user message */
+  size_t document_count;
+  /* A name of heta_chat_template_at; NULL: the model's own template, which must be known. */
+  const char *chat_template;
+} heta_chat;
+
+HETA_API heta_chat heta_chat_default(void);
+
+/* How a family of models writes conversations. Static. */
+typedef struct heta_chat_template_info {
+  const char *name;    /* "chatml" */
+  const char *summary; /* one line: whose it is */
+} heta_chat_template_info;
+
+HETA_API size_t heta_chat_template_count(void);
+HETA_API const heta_chat_template_info *heta_chat_template_at(size_t index); /* NULL beyond */
+/* The name of the model's own template; NULL when it has none or one that is not known. */
+HETA_API const char *heta_chat_template_of(const heta_model *model);
+
+/* A conversation as the model reads it, up to where it would answer: for heta_job_create, with
+ * `segments` and `bos` in the options. */
+typedef struct heta_prompt {
+  const char *text; /* size bytes, and a NUL */
+  size_t size;
+  const heta_segment *segments; /* they tile the text */
+  size_t segment_count;
+  heta_bos bos;              /* as the template says */
+  const char *chat_template; /* the name of the one that was used */
+  /* Where the last message is the assistant's: it is not in the text, but here, as the text would
+   * go on with it, NUL-terminated: what the model may have answered. Else NULL. */
+  const char *answer;
+} heta_prompt;
+
+/* Writes the chat with the model's own template, or the named one. The caller owns *out.
+ * Errors: HETA_E_ARGUMENT (messages or documents that are wrong, or that the template has no form
+ * for; the message says which), HETA_E_UNSUPPORTED (the model has no template, or one that is not
+ * known), HETA_E_MEMORY. */
+HETA_API heta_status heta_prompt_create(const heta_model *model, const heta_chat *chat,
+                                        heta_prompt **out, heta_error *error);
+HETA_API void heta_prompt_free(heta_prompt *prompt); /* NULL is accepted */
+
 /* ---- Jobs ---------------------------------------------------------------------------------- */
 
 struct heta_attribution;

@@ -35,3 +35,9 @@ size_t heta_i_utf8_valid(const char *text, size_t size) {
   }
   return size;
 }
+
+bool heta_i_utf8_is_space(uint32_t code) {
+  return (code >= 0x9 && code <= 0xd) || code == 0x20 || code == 0x85 || code == 0xa0 ||
+         code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
+         code == 0x202f || code == 0x205f || code == 0x3000;
+}

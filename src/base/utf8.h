@@ -2,6 +2,7 @@
 #ifndef HETA_BASE_UTF8_H
 #define HETA_BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,5 +12,7 @@ size_t heta_i_utf8_valid(const char *text, size_t size);
 /* Bytes of the well-formed character that starts at text (1 … 4), or 0 when none does. *code may be
  * NULL. */
 size_t heta_i_utf8_decode(const char *text, size_t size, uint32_t *code);
+/* Unicode's property White_Space. */
+bool heta_i_utf8_is_space(uint32_t code);
 
 #endif

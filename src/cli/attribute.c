@@ -165,15 +165,18 @@ static int run_job(heta_job *job, const cli_request *request, run_context *run) 
   return written ? written : judged;
 }
 
-static int explain(const heta_model *model, const cli_text *text, const cli_request *request) {
+static int explain(const heta_model *model, const cli_question *question,
+                   const cli_request *request) {
   run_context run = {.request = request};
   heta_attribute_options options = cli_request_options(request);
   heta_job *job;
   heta_error error = {0};
+  cli_prompt_options(&question->prompt, &options);
   options.context = &run;
   options.progress = on_progress;
   if (cli_output_format(&request->output) == CLI_FORMAT_TERM) options.preview = on_preview;
-  heta_status status = heta_job_create(model, text->bytes, text->size, &options, &job, &error);
+  heta_status status =
+      heta_job_create(model, question->prompt.text, question->prompt.size, &options, &job, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
   cli_interrupt_watch(job);
   int code = continue_from(job, &request->resume);
@@ -196,11 +199,12 @@ static int run(void *arguments) {
   if (request->batch) return cli_batch_run(request);
   heta_model *model;
   if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
+  if (cli_chat_lists(&request->chat)) return cli_chat_list();
   int code = cli_output_check(&request->output);
   if (!code) code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_question_read(request, &question);
-  if (!code) code = explain(model, &question.text, request);
+  code = cli_question_read(request, model, &question);
+  if (!code) code = explain(model, &question, request);
   cli_question_free(&question);
   heta_model_close(model);
   return code;
@@ -254,5 +258,7 @@ const cli_command cli_attribute = {
              "  heta attribute -m model.gguf -p 'The capital is' --target ' Paris' --foil ' Rome'\n"
              "  heta attribute -m model.gguf -f question.txt --target-file answer.txt --span-text "
              "Paris\n"
+             "  heta attribute -m model.gguf --user 'Can I return it?' --document faq=faq.txt "
+             "--level document\n"
              "  heta attribute -m model.gguf -f story.txt -n 20 --max-time 10m -o story.json",
 };

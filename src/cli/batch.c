@@ -29,6 +29,9 @@ typedef struct batch {
 
 static const char *contradiction(const cli_request *r) {
   if (r->input.prompt || r->input.file) return "a text of its own: each line has one";
+  if (r->chat.messages || r->chat.user || r->chat.system) return "a chat: each line has a text";
+  if (r->chat.documents.count) return "--document: each line has a text";
+  if (r->chat.template || r->chat.raw || r->chat.verbose) return "options of chats";
   if (r->span.end || r->span_text) return "a span: each line may have one";
   if (r->part.parts) return "--part: give each machine a file of its own";
   if (r->resume.count) return "--continue: the same command goes on by itself";

@@ -44,8 +44,7 @@ int cli_read_file(const char *path, cli_text *text) {
   return code;
 }
 
-/* Editors and echo end a text with a line break that its author did not mean as a token. */
-static void drop_line_break(cli_text *text) {
+void cli_drop_line_break(cli_text *text) {
   if (text->size && text->bytes[text->size - 1] == '\n') text->size--;
   if (text->size && text->bytes[text->size - 1] == '\r') text->size--;
   text->bytes[text->size] = 0;
@@ -63,7 +62,7 @@ static int copy_text(const char *given, cli_text *text) {
 int cli_read_text_file(const char *path, cli_text *text) {
   int code = cli_read_file(path, text);
   if (code) return code;
-  drop_line_break(text);
+  cli_drop_line_break(text);
   if (text->size) return CLI_DONE;
   free(text->bytes);
   *text = (cli_text){0};

@@ -30,6 +30,8 @@ typedef struct cli_text {
 int cli_read_input(const cli_input *input, const char *fallback, cli_text *text);
 /* Reads a file ("-": standard input) that has to have a text, without one line break at its end. */
 int cli_read_text_file(const char *path, cli_text *text);
+/* Drops one line break at the end, which editors and echo write and no author meant as a token. */
+void cli_drop_line_break(cli_text *text);
 /* Reads a whole file. */
 int cli_read_file(const char *path, cli_text *text);
 /* Reads a stored result, or says why it cannot be read and returns the exit code. */

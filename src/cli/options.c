@@ -1,8 +1,8 @@
 /* options.c: reads a command line by its command's table.
  *
- * Accepted: -m FILE, -mFILE, -qy (flags together), --model FILE, --model=FILE, "--" before words
- * that begin with a dash, "-" as a word. Refused: an option given twice that is no list, two
- * rivals, abbreviations, and everything unknown, with the nearest name. */
+ * Accepted: -m FILE, -mFILE, -qy (flags together), -sys TEXT, --model FILE, --model=FILE, "--"
+ * before words that begin with a dash, "-" as a word. Refused: an option given twice that is no
+ * list, two rivals, abbreviations, and everything unknown, with the nearest name. */
 #include "cli/options.h"
 
 #include <stdarg.h>
@@ -198,7 +198,23 @@ static bool read_long(parser *p, const char *word) {
   return refuse_unknown(p, name, length);
 }
 
+/* A second name of three letters may have one dash: -sys, as llama.cpp has it. */
+static const cli_option *find_short_name(const parser *p, const char *word) {
+  for (size_t i = 0; i < p->command->option_count; i++) {
+    const cli_option *option = &p->command->options[i];
+    if (option->alias && strlen(option->alias) == 3 && strcmp(option->alias, word + 1) == 0) {
+      return option;
+    }
+  }
+  return NULL;
+}
+
 static bool read_letters(parser *p, const char *word) {
+  const cli_option *named = find_short_name(p, word);
+  if (named) {
+    const char *value = take_value(p, word, named->argument);
+    return value && store(p, named, word, value);
+  }
   for (const char *letter = word + 1; *letter; letter++) {
     const char shown[] = {'-', *letter, 0};
     const cli_option *option = NULL;

@@ -40,7 +40,7 @@ static void label_of(const struct way *way, char *room, size_t size) {
 
 /* A job for one way, or NULL after filling in why there is none. */
 static heta_job *job_of(const plan_arguments *arguments, const struct way *way,
-                        const heta_model *model, const cli_text *text, heta_error *error) {
+                        const heta_model *model, const cli_question *question, heta_error *error) {
   const cli_parsed *parsed = &arguments->request.parsed;
   const heta_method_info *method = heta_method_find(way->method);
   heta_attribute_options options = cli_request_options(&arguments->request);
@@ -55,11 +55,13 @@ static heta_job *job_of(const plan_arguments *arguments, const struct way *way,
     if (cli_method_option(method, given->name, strlen(given->name))) list[count++] = *given;
   }
   for (int i = 0; i < MOST_CHANGES && way->changes[i].name; i++) list[count++] = way->changes[i];
+  cli_prompt_options(&question->prompt, &options);
   options.method = way->method;
   options.method_options = list;
   options.method_option_count = count;
   heta_job *job = NULL;
-  if (heta_job_create(model, text->bytes, text->size, &options, &job, error)) job = NULL;
+  if (heta_job_create(model, question->prompt.text, question->prompt.size, &options, &job, error))
+    job = NULL;
   free(list);
   return job;
 }
@@ -98,14 +100,15 @@ static json_t *row_json(const char *label, const heta_plan *plan, const char *pr
 }
 
 /* All ways; fails when the question itself is wrong: then none of them can be planned. */
-static int show(const plan_arguments *arguments, const heta_model *model, const cli_text *text) {
+static int show(const plan_arguments *arguments, const heta_model *model,
+                const cli_question *question) {
   json_t *list = arguments->format ? json_array() : NULL;
   size_t planned = 0;
   heta_error error = {0};
   for (int i = 0; i < WAY_COUNT; i++) {
     char label[128];
     label_of(&WAYS[i], label, sizeof label);
-    heta_job *job = job_of(arguments, &WAYS[i], model, text, &error);
+    heta_job *job = job_of(arguments, &WAYS[i], model, question, &error);
     const heta_plan *plan = job ? heta_job_get_plan(job) : NULL;
     if (!planned && plan && !list) {
       printf("%zu context tokens, %zu target%s; times as measured now: a busy machine shows longer "
@@ -135,10 +138,11 @@ static int run(void *untyped) {
   cli_question question;
   heta_model *model;
   if (!cli_request_check(request, message)) return cli_fail(CLI_USAGE, "%s", message);
+  if (cli_chat_lists(&request->chat)) return cli_chat_list();
   int code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_question_read(request, &question);
-  if (!code) code = show(arguments, model, &question.text);
+  code = cli_question_read(request, model, &question);
+  if (!code) code = show(arguments, model, &question);
   cli_question_free(&question);
   heta_model_close(model);
   return code;

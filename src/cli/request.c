@@ -45,7 +45,9 @@ bool cli_request_check_method(const cli_request *request, char message[CLI_MESSA
 
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
   if (!cli_request_check_method(request, message)) return false;
-  bool answer = request->target || request->target_file || request->predict;
+  if (!cli_chat_check(&request->chat, &request->input, message)) return false;
+  bool answer =
+      request->target || request->target_file || request->predict || request->chat.messages;
   if ((request->span_text || request->span.end) && !answer) {
     snprintf(message, CLI_MESSAGE,
              "a span is a part of an answer: give one with --target, --target-file or --predict N");
@@ -97,7 +99,19 @@ heta_attribute_options cli_request_options(const cli_request *request) {
   return options;
 }
 
-int cli_question_read(cli_request *request, cli_question *question) {
+/* What the assistant answered at the end of a chat is explained, unless something else is. */
+static int take_answer(cli_request *request, const cli_prompt *prompt) {
+  if (!prompt->prompt || !prompt->prompt->answer) return CLI_DONE;
+  if (request->target || request->target_file || request->predict || request->last) {
+    return cli_fail(CLI_USAGE,
+                    "the conversation ends with an answer of the assistant, which is what is "
+                    "explained: leave the answer or the other target out");
+  }
+  request->target = prompt->prompt->answer;
+  return CLI_DONE;
+}
+
+int cli_question_read(cli_request *request, const heta_model *model, cli_question *question) {
   const char *file = request->target_file;
   *question = (cli_question){0};
   if (file && strcmp(file, "-") == 0 && !request->input.prompt &&
@@ -105,7 +119,8 @@ int cli_question_read(cli_request *request, cli_question *question) {
     return cli_fail(CLI_USAGE, "--target-file -: standard input cannot be both the text and the "
                                "answer: give the text with -p TEXT or -f FILE");
   }
-  int code = cli_read_input(&request->input, NULL, &question->text);
+  int code = cli_prompt_read(&request->chat, &request->input, model, &question->prompt);
+  if (!code) code = take_answer(request, &question->prompt);
   return code ? code : cli_answer_read(request, &question->answer);
 }
 
@@ -123,7 +138,7 @@ int cli_answer_read(cli_request *request, cli_text *answer) {
 }
 
 void cli_question_free(cli_question *question) {
-  free(question->text.bytes);
+  cli_prompt_release(&question->prompt);
   free(question->answer.bytes);
   *question = (cli_question){0};
 }

@@ -3,13 +3,14 @@
 #ifndef HETA_CLI_REQUEST_H
 #define HETA_CLI_REQUEST_H
 
-#include "cli/input.h"
+#include "cli/chat.h"
 #include "cli/output.h"
 
 typedef struct cli_request {
   cli_parsed parsed; /* must be first */
   const char *model;
   cli_input input;
+  cli_chat chat;
   const char *target; /* --target, or what --target-file holds once it is read */
   const char *target_file;
   const char *batch; /* --batch: the file of examples */
@@ -45,6 +46,7 @@ enum { CLI_RIVAL_TARGET = 2, CLI_RIVAL_SPAN = 3 };
    "begin with the BOS token (auto: as the model says)"},                                          \
   {0, "special", NULL, CLI_FLAG, CLI_ASKED(special), NULL, 0, 0, 0, NULL,                          \
    "read names such as <|im_end|> as special tokens"},                                             \
+  CLI_CHAT_OPTIONS(cli_request, chat),                                                             \
   {0, "target", NULL, CLI_TEXT, CLI_ASKED(target), "TEXT", 0, 0, CLI_RIVAL_TARGET,                 \
    "Target (default: the token the model would write next)",                                       \
    "this continuation, each token of it"},                                                         \
@@ -78,12 +80,14 @@ void cli_request_defaults(void *arguments);
 /* Checks what concerns several options at once, and that the method exists and has the options that
  * were given. Returns false after writing a sentence into `message`. */
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]);
-/* Reads the text that is asked about and, from --target-file, the answer, which the request
- * borrows. Returns CLI_DONE or an exit code after saying why. cli_question_free releases both. */
+/* Reads the text that is asked about and, from --target-file or a chat that ends with it, the
+ * answer, which the request borrows. Returns CLI_DONE or an exit code after saying why.
+ * cli_question_free releases both. */
 typedef struct cli_question {
-  cli_text text, answer;
+  cli_prompt prompt;
+  cli_text answer; /* of --target-file */
 } cli_question;
-int cli_question_read(cli_request *request, cli_question *question);
+int cli_question_read(cli_request *request, const heta_model *model, cli_question *question);
 void cli_question_free(cli_question *question);
 /* The answer alone; nothing without --target-file. The caller frees answer->bytes. */
 int cli_answer_read(cli_request *request, cli_text *answer);

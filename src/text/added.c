@@ -118,19 +118,13 @@ static const heta_i_added_name *match(const heta_i_added *added, const char *tex
   return best;
 }
 
-static bool is_space(uint32_t code) {
-  return (code >= 0x9 && code <= 0xd) || code == 0x20 || code == 0x85 || code == 0xa0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
-         code == 0x202f || code == 0x205f || code == 0x3000;
-}
-
 static size_t strip_left(const char *text, size_t from, size_t start) {
   for (size_t at = start; at > from;) {
     uint32_t code = 'x';
     at--;
     while (at > from && ((unsigned char)text[at] & 0xc0) == 0x80) at--;
     heta_i_utf8_decode(text + at, start - at, &code);
-    if (!is_space(code)) break;
+    if (!heta_i_utf8_is_space(code)) break;
     start = at;
   }
   return start;
@@ -140,7 +134,7 @@ static size_t strip_right(const char *text, size_t size, size_t end) {
   while (end < size) {
     uint32_t code;
     size_t length = heta_i_utf8_decode(text + end, size - end, &code);
-    if (!length || !is_space(code)) break;
+    if (!length || !heta_i_utf8_is_space(code)) break;
     end += length;
   }
   return end;

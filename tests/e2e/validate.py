@@ -83,7 +83,7 @@ def check_input(given):
         segment = segments.get(token["segment"])
         if segment is None:
             yield f"{where} is of an unknown segment {token['segment']!r}"
-        elif not segment["start"] <= token["start"] <= token["end"] <= segment["end"]:
+        elif not (segment["start"] <= token["end"] and token["start"] <= segment["end"]):
             yield f"{where} lies outside its segment"
         if "bytes" in token:
             try:
