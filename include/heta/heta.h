@@ -279,9 +279,9 @@ HETA_API const heta_method_info *heta_method_find(const char *name); /* NULL if 
 
 /* A part of a text that is known by a name of its own. */
 typedef struct heta_segment {
-  const char *id;   /* unique among the text's segments */
-  const char *role; /* "prompt", "system", "user", "assistant", "tool", "document", "template" (what
-                       neither people nor model wrote) or, in results, "target" */
+  const char *id;    /* unique among the text's segments */
+  const char *role;  /* "prompt", "system", "user", "assistant", "tool", "document", "template", or,
+                        in results, "target" */
   size_t start, end; /* bytes of the text */
   const char *name;  /* of a document or tool, or NULL */
   size_t message;    /* which message it belongs to, counted from 1; 0: none */
@@ -295,67 +295,53 @@ typedef struct heta_message {
 } heta_message;
 
 typedef struct heta_messages heta_messages; /* owned list */
-
-/* Reads messages from JSON: a list of objects with "role" and "content", or an object that has the
- * list as "messages"; other keys are ignored. A content is a string, or a list of parts {"type":
- * "text", "text": …}, which are joined. The caller owns *out.
- * Errors: HETA_E_FORMAT (no JSON, with line and column; or a field that is missing or wrong, by its
- * path and line), HETA_E_UNSUPPORTED (images, calls of tools), HETA_E_MEMORY. */
+/* Reads messages from JSON: a list of {"role", "content"}, or an object that has it as "messages".
+ * A content is a string or a list of parts {"type": "text", "text"}. The caller owns *out. Errors:
+ * HETA_E_FORMAT (with line and path), HETA_E_UNSUPPORTED (images, calls of tools). */
 HETA_API heta_status heta_messages_read(const char *json, size_t size, heta_messages **out,
                                         heta_error *error);
 HETA_API size_t heta_messages_count(const heta_messages *messages);
 HETA_API const heta_message *heta_messages_data(const heta_messages *messages);
 HETA_API void heta_messages_free(heta_messages *messages); /* NULL is accepted */
 
-/* A text that was looked up for a question. */
+/* A text that was looked up for a question. Names are unique, without line breaks. */
 typedef struct heta_document {
-  const char *name; /* unique; UTF-8 without line breaks */
-  const char *text; /* size bytes of UTF-8, not only white space */
+  const char *name, *text; /* text: size bytes of UTF-8, not only white space */
   size_t size;
 } heta_document;
 
-/* What becomes a prompt. Borrowed. */
+/* What becomes a prompt. Borrowed. Documents go before the text of the last user message. */
 typedef struct heta_chat {
   size_t struct_size;
   const heta_message *messages;
-  size_t message_count;
-  const heta_document *documents; /* put before the text of the last user message */
-  size_t document_count;
-  /* A name of heta_chat_template_at; NULL: the model's own template, which must be known. */
-  const char *chat_template;
+  const heta_document *documents;
+  size_t message_count, document_count;
+  const char *chat_template; /* a name of heta_chat_template_at; NULL: the model's own */
 } heta_chat;
-
 HETA_API heta_chat heta_chat_default(void);
 
-/* How a family of models writes conversations. Static. */
+/* How a family of models writes conversations: "chatml", and whose it is. Static. */
 typedef struct heta_chat_template_info {
-  const char *name;    /* "chatml" */
-  const char *summary; /* one line: whose it is */
+  const char *name, *summary;
 } heta_chat_template_info;
-
 HETA_API size_t heta_chat_template_count(void);
 HETA_API const heta_chat_template_info *heta_chat_template_at(size_t index); /* NULL beyond */
 /* The name of the model's own template; NULL when it has none or one that is not known. */
 HETA_API const char *heta_chat_template_of(const heta_model *model);
 
-/* A conversation as the model reads it, up to where it would answer: for heta_job_create, with
- * `segments` and `bos` in the options. */
+/* A chat as the model reads it: for heta_job_create, with segments and bos in the options. */
 typedef struct heta_prompt {
   const char *text; /* size bytes, and a NUL */
   size_t size;
   const heta_segment *segments; /* they tile the text */
   size_t segment_count;
-  heta_bos bos;              /* as the template says */
-  const char *chat_template; /* the name of the one that was used */
-  /* Where the last message is the assistant's: it is not in the text, but here, as the text would
-   * go on with it, NUL-terminated: what the model may have answered. Else NULL. */
-  const char *answer;
+  heta_bos bos; /* as the template says, whose name is */
+  const char *chat_template;
+  const char *answer; /* a last message of the assistant, as it would follow the text, or NULL */
 } heta_prompt;
 
-/* Writes the chat with the model's own template, or the named one. The caller owns *out.
- * Errors: HETA_E_ARGUMENT (messages or documents that are wrong, or that the template has no form
- * for; the message says which), HETA_E_UNSUPPORTED (the model has no template, or one that is not
- * known), HETA_E_MEMORY. */
+/* Writes the chat. The caller owns *out. Errors: HETA_E_ARGUMENT (a message or document is wrong,
+ * or has no place in the template), HETA_E_UNSUPPORTED (the model's template is not known). */
 HETA_API heta_status heta_prompt_create(const heta_model *model, const heta_chat *chat,
                                         heta_prompt **out, heta_error *error);
 HETA_API void heta_prompt_free(heta_prompt *prompt); /* NULL is accepted */
@@ -586,7 +572,8 @@ typedef struct heta_unit {
 
 /* Rows summed over units. Units tile the tokens. A token that lies in two words belongs to the one
  * its first character that is no space lies in; the first token and special ones, on which every
- * target leans, are units of their own; no unit lies in two segments. */
+ * target leans, are units of their own; no unit lies in two segments, but a message is all that it
+ * says, its documents and what stands between them. */
 typedef struct heta_rollup {
   heta_level level;
   size_t unit_count;

@@ -80,8 +80,9 @@ heta_i_glyph heta_i_glyph_at(const char *bytes, size_t at, size_t size) {
   return glyph;
 }
 
-heta_i_label heta_i_label_make(const char *bytes, size_t size, size_t width) {
-  heta_i_label label = {.text = "“", .width = 2}; /* both quotation marks */
+static heta_i_label make_label(const char *bytes, size_t size, size_t width, bool quoted) {
+  heta_i_label label = {.text = ""};
+  if (quoted) label = (heta_i_label){.text = "“", .width = 2}; /* both quotation marks */
   size_t used = strlen(label.text);
   const size_t room = sizeof label.text - sizeof "…”";
   for (size_t at = 0; at < size;) {
@@ -102,8 +103,16 @@ heta_i_label heta_i_label_make(const char *bytes, size_t size, size_t width) {
     label.width += glyph.width;
     at = glyph.end;
   }
-  memcpy(label.text + used, "”", sizeof "”");
+  memcpy(label.text + used, quoted ? "”" : "", quoted ? sizeof "”" : 1);
   return label;
+}
+
+heta_i_label heta_i_label_make(const char *bytes, size_t size, size_t width) {
+  return make_label(bytes, size, width, true);
+}
+
+heta_i_label heta_i_label_plain(const char *name, size_t width) {
+  return make_label(name, strlen(name), width, false);
 }
 
 heta_i_label heta_i_label_word(const char *bytes, size_t size, int32_t id) {

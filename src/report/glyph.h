@@ -27,6 +27,8 @@ typedef struct heta_i_label {
   size_t width;
 } heta_i_label;
 heta_i_label heta_i_label_make(const char *bytes, size_t size, size_t width);
+/* The same without quotation marks: a name of our own for something. */
+heta_i_label heta_i_label_plain(const char *name, size_t width);
 /* Stands for a space inside a word that is not to be broken. */
 #define HETA_WORD_SPACE '\x1f'
 /* The name of a token as one word of a paragraph; NULL bytes: "token 42". */

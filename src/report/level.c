@@ -40,6 +40,25 @@ static size_t stretch_of(const heta_attribution *a, const heta_i_unit *piece, he
   return *next;
 }
 
+/* Whether what the template wrote divides two parts of one message, such as two documents. */
+static bool divides(const heta_attribution *a, size_t segment) {
+  size_t message = a->segments[segment].message;
+  bool before = false, after = false;
+  if (!message || strcmp(a->segments[segment].role, "template")) return false;
+  for (size_t i = 0; i < a->segment_count; i++) {
+    if (a->segments[i].message != message || !strcmp(a->segments[i].role, "template")) continue;
+    before |= i < segment;
+    after |= i > segment;
+  }
+  return before && after;
+}
+
+/* Whether a piece is a row of its own, beside what is said. */
+static bool stands_apart(const heta_attribution *a, heta_level level, const heta_i_unit *piece) {
+  if (!heta_i_level_apart(a, piece)) return false;
+  return level != HETA_LEVEL_MESSAGE || !divides(a, a->tokens[piece->first].segment);
+}
+
 /* Joins neighbouring pieces of one stretch, in place. */
 static void join(const heta_attribution *a, heta_level level, const heta_i_breaks *e,
                  heta_i_units *units) {
@@ -47,8 +66,9 @@ static void join(const heta_attribution *a, heta_level level, const heta_i_break
   for (size_t i = 0; i < units->count; i++) {
     heta_i_unit piece = units->units[i], *before = count ? &units->units[count - 1] : NULL;
     size_t stretch = stretch_of(a, &piece, level, e, &next);
-    bool apart = heta_i_level_apart(a, &piece), joined = false;
-    if (before && apart == heta_i_level_apart(a, before)) {
+    bool apart = stands_apart(a, level, &piece), joined = false;
+    bool sink = before && before->first == 0 && apart;
+    if (before && !sink && apart == stands_apart(a, level, before)) {
       size_t segment = a->tokens[piece.first].segment, own = a->tokens[before->first].segment;
       bool together = segment == own || level == HETA_LEVEL_MESSAGE;
       joined = apart ? level > HETA_LEVEL_WORD && together : stretch == last && together;

@@ -4,6 +4,7 @@
 #include "report/rollup.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -220,6 +221,34 @@ const char *heta_i_rollup_text(const heta_attribution *attribution, const heta_u
   if (unit->start == unit->end) return heta_i_token_text(attribution, unit->first, size);
   *size = unit->end - unit->start;
   return attribution->text + unit->start;
+}
+
+/* Who says the message that a segment belongs to: the role of its own text, not of a document. */
+static const char *speaker(const heta_attribution *a, const heta_segment *segment) {
+  for (size_t i = 0; i < a->segment_count; i++) {
+    const heta_segment *other = &a->segments[i];
+    if (other->message == segment->message && strcmp(other->role, "template") &&
+        strcmp(other->role, "document"))
+      return other->role;
+  }
+  return segment->role;
+}
+
+heta_i_unit_name heta_i_rollup_name(const heta_attribution *attribution, const heta_rollup *rollup,
+                                    size_t unit) {
+  const heta_unit *u = &rollup->units[unit];
+  const heta_segment *segment = &attribution->segments[u->segment];
+  heta_i_unit_name name = {""};
+  if (rollup->level < HETA_LEVEL_MESSAGE || heta_i_set_apart(attribution, u->first)) return name;
+  bool whole = rollup->level == HETA_LEVEL_MESSAGE && segment->message;
+  const char *role = whole ? speaker(attribution, segment) : segment->role;
+  if (!strcmp(role, "target"))
+    snprintf(name.text, sizeof name.text, "answer");
+  else if (!whole && segment->name)
+    snprintf(name.text, sizeof name.text, "%s %.140s", role, segment->name);
+  else if (segment->message)
+    snprintf(name.text, sizeof name.text, "%s %zu", role, segment->message);
+  return name;
 }
 
 size_t heta_i_rollup_best(const heta_attribution *attribution, const heta_rollup *rollup,

@@ -23,6 +23,13 @@ const heta_series *heta_i_samples_of(const heta_attribution *attribution, const 
 /* A unit's part of the text; of one that covers none, its first token's name. Borrowed. */
 const char *heta_i_rollup_text(const heta_attribution *attribution, const heta_unit *unit,
                                size_t *size);
+/* What a unit of messages or documents is called: "document faq", "user 2", "answer". Empty for
+ * other levels, for what is set apart, and for a text without named parts. */
+typedef struct heta_i_unit_name {
+  char text[160];
+} heta_i_unit_name;
+heta_i_unit_name heta_i_rollup_name(const heta_attribution *attribution, const heta_rollup *rollup,
+                                    size_t unit);
 
 /* Fills `best` with the row's units of largest |value|, descending (equal: the earlier one first),
  * set apart ones only or others only; returns how many, at most `limit`. */

@@ -16,11 +16,39 @@ enum { COLUMNS_DEFAULT = 80, COLUMNS_LEAST = 60, TOP = 8, APART = 6, NAME = 22, 
 
 /* ---- Tables --------------------------------------------------------------------------------- */
 
-static void put_unit(heta_i_screen *s, size_t unit, size_t width) {
+/* A unit's name where it has one, else its text. */
+static heta_i_label unit_label(const heta_i_screen *s, size_t unit, size_t width) {
+  heta_i_unit_name name = heta_i_rollup_name(s->a, s->rollup, unit);
+  if (name.text[0]) return heta_i_label_plain(name.text, width);
   size_t size;
   const char *bytes = heta_i_rollup_text(s->a, &s->rollup->units[unit], &size);
-  heta_i_putf(s->w, " %6zu  ", unit);
-  heta_i_screen_label(s, bytes, size, width);
+  return heta_i_label_make(bytes, size, width);
+}
+
+static void put_unit(heta_i_screen *s, size_t unit, size_t width) {
+  heta_i_label label = unit_label(s, unit, width);
+  heta_i_putf(s->w, " %6zu  %s", unit, label.text);
+  if (label.width < width) heta_i_put_repeat(s->w, " ", width - label.width);
+}
+
+/* Above sentences, one row for all that was set apart for the same reason. */
+static void table_apart_kinds(heta_i_screen *s, const heta_row *row, heta_i_scale scale) {
+  for (int kind = HETA_TOKEN_BOS; kind <= HETA_TOKEN_TEMPLATE; kind++) {
+    double sum = 0;
+    size_t tokens = 0;
+    for (size_t i = 0; i < row->length; i++) {
+      const heta_unit *unit = &s->rollup->units[i];
+      if (!unit->first || (int)s->a->tokens[unit->first].kind != kind) continue;
+      double value = heta_i_row_value(row, i);
+      if (isfinite(value)) sum += value;
+      tokens += unit->last - unit->first;
+    }
+    if (!tokens) continue;
+    const char *name = heta_i_kind_name((heta_token_kind)kind);
+    heta_i_putf(s->w, " %6s  %-*s", "", NAME, name);
+    heta_i_screen_share(s, sum, scale);
+    heta_i_putf(s->w, "  %zu token%s\n", tokens, tokens == 1 ? "" : "s");
+  }
 }
 
 /* Units set apart, strongest first, and their part of the whole. */
@@ -34,7 +62,9 @@ static void table_apart(heta_i_screen *s, const heta_row *row, heta_i_scale scal
     count++;
   }
   if (!count) return;
-  size_t shown = heta_i_rollup_best(s->a, s->rollup, row, true, APART, best);
+  bool kinds = s->rollup->level >= HETA_LEVEL_MESSAGE;
+  size_t shown = heta_i_rollup_best(s->a, s->rollup, row, true, kinds ? 0 : APART, best);
+  if (kinds) best[shown++] = 0; /* the first token; the others by kind */
   heta_i_puts(s->w, s->color == HETA_COLOR_NONE ? "\n Set apart: "
                                                 : "\n Set apart, not in the colour scale: ");
   heta_i_screen_number(s, "%.2f", 100 * heta_i_share(sum, scale.sum));
@@ -48,7 +78,9 @@ static void table_apart(heta_i_screen *s, const heta_row *row, heta_i_scale scal
     heta_i_putf(s->w, "  %s\n", unit->first == 0 ? "first token (sink)" : kind);
     sum -= fabs(value);
   }
-  if (count > shown) {
+  if (kinds) {
+    table_apart_kinds(s, row, scale);
+  } else if (count > shown) {
     heta_i_putf(s->w, " %6s  %-*s", "", NAME, "others");
     heta_i_screen_share(s, fmax(sum, 0), scale);
     heta_i_putf(s->w, "  %zu more\n", count - shown);
@@ -88,7 +120,8 @@ static void table_strongest(heta_i_screen *s, const heta_row *row, heta_i_scale 
   bool tied = false;
   if (!count) return;
   const char *level = heta_level_name(s->rollup->level);
-  heta_i_putf(s->w, "\n %6.6s  %-*s%9s%9s  ", level, SHORT, "strongest", "share", "± se");
+  heta_i_putf(s->w, "\n %6s  %-*s%9s%9s  ", strlen(level) > 6 ? "unit" : level, SHORT, "strongest",
+              "share", "± se");
   for (; components < s->a->component_count && components < COMPONENTS; components++) {
     const char *name = s->a->components[components].name;
     size_t room = strlen(name) < 10 ? 11 : strlen(name) + 1;
@@ -248,11 +281,10 @@ static void header(heta_i_screen *s) {
 
 /* The strongest units of a row, as many as the line holds after `column` cells. */
 static void leaned_on(heta_i_screen *s, const heta_row *units, double sum, size_t column) {
-  size_t best[3], size;
+  size_t best[3];
   size_t count = heta_i_rollup_best(s->a, s->rollup, units, false, 3, best);
   for (size_t j = 0; j < count; j++) {
-    const char *name = heta_i_rollup_text(s->a, &s->rollup->units[best[j]], &size);
-    heta_i_label label = heta_i_label_make(name, size, 14);
+    heta_i_label label = unit_label(s, best[j], 16);
     column += 2 + label.width + sizeof "-100.0 %";
     if (column > s->columns) break;
     heta_i_putf(s->w, "  %s ", label.text);

@@ -66,7 +66,8 @@ double heta_i_unit_value(const heta_attribution *attribution, const heta_row *ro
   double sum = NAN;
   for (size_t i = unit->first; i < unit->last && i < row->length; i++) {
     double value = heta_i_row_value(row, i);
-    if (!isfinite(value) || heta_i_set_apart(attribution, i)) continue;
+    bool apart = heta_i_set_apart(attribution, i) && heta_i_set_apart(attribution, unit->first);
+    if (!isfinite(value) || apart) continue;
     sum = isnan(sum) ? value : sum + value;
   }
   return sum;

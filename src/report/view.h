@@ -33,8 +33,8 @@ bool heta_i_set_apart(const heta_attribution *attribution, size_t token);
 /* The number a row stands for at a token: its signed score if it has one, else its score. NaN when
  * not computed. */
 double heta_i_row_value(const heta_row *row, size_t token);
-/* The sum of a unit's tokens before the target, those set apart left out; NaN when none is
- * computed. */
+/* The sum of a unit's tokens before the target, those set apart left out where it begins with one;
+ * NaN when none is computed. */
 double heta_i_unit_value(const heta_attribution *attribution, const heta_row *row,
                          const heta_i_unit *unit);
 

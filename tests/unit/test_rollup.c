@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "report/headline.h"
+#include "report/rollup.h"
 #include "support/sample.h"
 
 /* An attribution without rows whose tokens are the pieces, all in one segment. */
@@ -255,8 +256,58 @@ static void refuses_what_is_no_level(void **state) {
   sample_free(s);
 }
 
+/* A chat: what the template writes stands apart, the first token alone; a message is its documents,
+ * its text and what divides them. */
+static void parts_of_a_chat(void **state) {
+  (void)state;
+  static const struct {
+    const char *piece, *role, *name;
+    size_t message;
+  } parts[] = {
+      {"<s>", "template", NULL, 1}, {"sys", "template", NULL, 1}, {"Be", "system", NULL, 1},
+      {" brief.", NULL, NULL, 0},   {"<e>", "template", NULL, 1}, {"<u>", "template", NULL, 2},
+      {"nine", "document", "a", 2}, {"--", "template", NULL, 2},  {"ten", "document", "b", 2},
+      {"--", "template", NULL, 2},  {"When?", "user", NULL, 2},   {"<e>", "template", NULL, 2},
+      {"At", "target", NULL, 0}};
+  enum { COUNT = sizeof parts / sizeof *parts };
+  const char *pieces[COUNT + 1] = {NULL}, *const * names;
+  heta_segment segments[COUNT];
+  size_t count = 0;
+  cut c;
+  for (size_t i = 0; i < COUNT; i++) pieces[i] = parts[i].piece;
+  make(&c, pieces);
+  for (size_t i = 0; i < COUNT; i++) {
+    if (parts[i].role && (!count || strcmp(parts[i].role, segments[count - 1].role) ||
+                          parts[i].message != segments[count - 1].message))
+      segments[count++] = (heta_segment){.id = pieces[i],
+                                         .role = parts[i].role,
+                                         .name = parts[i].name,
+                                         .message = parts[i].message};
+    c.tokens[i].segment = count - 1;
+    bool template = !strcmp(segments[count - 1].role, "template");
+    c.tokens[i].kind = template ? HETA_TOKEN_TEMPLATE : HETA_TOKEN_TEXT;
+  }
+  c.a.segments = segments;
+  c.a.segment_count = count;
+  expect_units(&c, HETA_LEVEL_DOCUMENT, "<s>|sys|Be brief.|<e>|<u>|nine|--|ten|--|When?|<e>|At");
+  expect_units(&c, HETA_LEVEL_MESSAGE, "<s>|sys|Be brief.|<e><u>|nine--ten--When?|<e>|At");
+  static const char *const DOCUMENTS[] = {"", "",           "system 1", "",       "", "document a",
+                                          "", "document b", "",         "user 2", "", "answer"};
+  static const char *const MESSAGES[] = {"", "", "system 1", "", "user 2", "", "answer"};
+  for (int level = HETA_LEVEL_SENTENCE; level <= HETA_LEVEL_DOCUMENT; level++) {
+    heta_rollup *rollup = NULL;
+    assert_int_equal(heta_rollup_create(&c.a, (heta_level)level, &rollup, NULL), HETA_OK);
+    names = level == HETA_LEVEL_MESSAGE ? MESSAGES : DOCUMENTS;
+    for (size_t i = 0; i < rollup->unit_count; i++)
+      assert_string_equal(heta_i_rollup_name(&c.a, rollup, i).text,
+                          level < HETA_LEVEL_MESSAGE ? "" : names[i]);
+    heta_rollup_free(rollup);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(words),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(parts_of_a_chat),
+                                     cmocka_unit_test(words),
                                      cmocka_unit_test(sentences_and_lines),
                                      cmocka_unit_test(segments),
                                      cmocka_unit_test(sums_are_kept),
