@@ -186,7 +186,8 @@ static int print_info(const heta_model *model) {
   label("prompts");
   printf("begin %s bos\n", info->add_bos ? "with" : "without");
   label("chat template");
-  printf("%s\n", info->chat_template ? "yes" : "none");
+  const char *style = heta_chat_template_of(model);
+  printf("%s\n", style ? style : info->chat_template ? "one that heta does not know" : "none");
   label("fingerprint");
   printf("%s %s\n", info->fingerprint_kind, info->fingerprint);
   return cli_close_output(CLI_DONE);
