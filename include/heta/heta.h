@@ -287,10 +287,9 @@ typedef struct heta_segment {
   size_t message;    /* which message it belongs to, counted from 1; 0: none */
 } heta_segment;
 
-/* One message of a conversation. */
+/* One message of a conversation: "system", "user", "assistant" or "tool" says size bytes, not 0. */
 typedef struct heta_message {
-  const char *role; /* "system", "user", "assistant" or "tool" */
-  const char *text; /* size bytes of UTF-8, at least one */
+  const char *role, *text;
   size_t size;
 } heta_message;
 
@@ -303,13 +302,11 @@ HETA_API heta_status heta_messages_read(const char *json, size_t size, heta_mess
 HETA_API size_t heta_messages_count(const heta_messages *messages);
 HETA_API const heta_message *heta_messages_data(const heta_messages *messages);
 HETA_API void heta_messages_free(heta_messages *messages); /* NULL is accepted */
-
 /* A text that was looked up for a question. Names are unique, without line breaks. */
 typedef struct heta_document {
   const char *name, *text; /* text: size bytes of UTF-8, not only white space */
   size_t size;
 } heta_document;
-
 /* What becomes a prompt. Borrowed. Documents go before the text of the last user message. */
 typedef struct heta_chat {
   size_t struct_size;
@@ -403,10 +400,9 @@ typedef struct heta_attribute_options {
    * each value in it is the one that the whole job computes. Borrowed during heta_job_create. */
   const size_t *only_tokens;
   size_t only_token_count;
-  /* What the parts of the text are: segments that tile it, in order, none empty; NULL: it is one,
-   * the prompt. Names of special tokens are read in those of role "template", whose tokens have the
-   * kind HETA_TOKEN_TEMPLATE, and elsewhere with parse_special only. A token belongs to the segment
-   * of its first byte that is no white space. Borrowed during heta_job_create. */
+  /* Segments that tile the text, none empty; NULL: one, the prompt. Special tokens are read in
+   * those of role "template", elsewhere with parse_special only. A token belongs to the segment of
+   * its first byte that is no white space. Borrowed during heta_job_create. */
   const heta_segment *segments;
   size_t segment_count;
   /* Of a continuation (HETA_TARGET_TEXT, HETA_TARGET_GENERATE) explain only the tokens that a span
