@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/padding.h"
 #include "engine/real.h"
 #include "model/architecture.h"
 
@@ -114,9 +115,9 @@ typedef struct X(attention) {
 
 typedef struct X(backend) {
   const char *name;
-  bool whole_tiles; /* wants m padded to 32 rows; else products of the rows there are */
+  bool whole_tiles; /* wants m padded (padding.h); else products of the rows there are */
   /* C [m × n] = A [m × k] · Bᵀ (B is n × k), or · B (B is k × n); accumulate: C += …. With
-   * whole_tiles m is a multiple of 32. */
+   * whole_tiles m is a multiple of HETA_ROW_PAD. */
   void (*gemm_nt)(int threads, size_t m, size_t n, size_t k, const real *a, size_t lda,
                   const real *b, size_t ldb, bool accumulate, real *c, size_t ldc);
   void (*gemm_nn)(int threads, size_t m, size_t n, size_t k, const real *a, size_t lda,

@@ -1,7 +1,6 @@
 /* bench.c: `heta bench` measures what the passes take beside bare matrix products in their shapes.
  */
 #define _DEFAULT_SOURCE /* getloadavg */
-
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"

@@ -69,7 +69,8 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   const heta_model *model = engine->base.model;
   const heta_i_engine_settings *s = &engine->settings;
   size_t width = model->hyper.width;
-  size_t rows = s->lane_rows > pad_rows(s->positions) ? s->lane_rows : pad_rows(s->positions);
+  size_t rows =
+      s->lane_rows > heta_i_pad_rows(s->positions) ? s->lane_rows : heta_i_pad_rows(s->positions);
   size_t attention = engine->backend->attention_scratch(
       model->hyper.heads, model->hyper.kv_heads, model->hyper.head_width, s->positions,
       s->lane_rows, model->hyper.attention_cap > 0, s->threads);
@@ -88,7 +89,7 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
 
 static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_engine **out,
                                heta_error *error) {
-  if (settings->threads < 1 || !settings->positions || settings->lane_rows % ROW_PAD ||
+  if (settings->threads < 1 || !settings->positions || settings->lane_rows % HETA_ROW_PAD ||
       !settings->lane_rows)
     return heta_i_fail(error, HETA_E_INTERNAL, "engine settings are out of range");
 #if HETA_REAL_BITS == 64
@@ -126,7 +127,7 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
 #endif
   uint32_t values, adjoints;
   find_kept(model, &values, &adjoints);
-  size_t layers = hyper->layers, rows = pad_rows(load->length), width = hyper->width;
+  size_t layers = hyper->layers, rows = heta_i_pad_rows(load->length), width = hyper->width;
   size_t angles = 0;
   for (int i = 0; i < HETA_ROTARY_TABLES; i++) angles += hyper->rotary[i].dims;
   uint64_t numbers =
@@ -189,7 +190,7 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
     return heta_i_fail(error, HETA_E_INTERNAL, "site '%s' is not a projection of this size",
                        heta_i_site_name(site));
   size_t n = weight->source->rows, k = weight->source->cols;
-  size_t padded = engine->backend->whole_tiles ? pad_rows(rows) : rows;
+  size_t padded = engine->backend->whole_tiles ? heta_i_pad_rows(rows) : rows;
   real *in = X(take)(engine, padded * columns, sizeof(real));
   real *product = X(take)(engine, padded * n, sizeof(real));
   if (in && product) {

@@ -11,6 +11,7 @@
 #ifndef HETA_ENGINE_ENGINE_H
 #define HETA_ENGINE_ENGINE_H
 
+#include "backend/padding.h"
 #include "model/model.h"
 
 typedef struct heta_i_engine heta_i_engine;
@@ -22,7 +23,7 @@ typedef struct heta_i_engine_settings {
   heta_backend backend;
   int threads;      /* at least 1 */
   size_t positions; /* longest sequence of any run or lane */
-  size_t lane_rows; /* rows of a batch of lanes; a multiple of 32, at least the longest lane */
+  size_t lane_rows; /* rows of a batch of lanes; a multiple of HETA_ROW_PAD, at least the longest */
   bool expand;      /* expand all weights at open; else panel by panel at every use */
   bool recompute;   /* keep only each block's input; recompute the rest when it is needed */
   bool (*stop)(void *context); /* polled in every pass; true ends it with HETA_E_CANCELLED */

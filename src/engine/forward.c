@@ -365,7 +365,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   run->length = lane->length;
   run->begin = begin;
   run->target_count = target_count;
-  size_t vocabulary = model->hyper.vocabulary, padded = pad_rows(lane->length);
+  size_t vocabulary = model->hyper.vocabulary, padded = heta_i_pad_rows(lane->length);
   HETA_GO(copy_lane(run, lane, error));
   HETA_GO(X(batch_open)(engine, padded, 1, &run->batch, error));
   run->batch.rows = lane->length;
@@ -424,7 +424,7 @@ void X(run_free)(heta_i_run *base) {
   }
   X(tape_close)(engine, run->tape);
   if (run->batch.placed) {
-    run->batch.padded = pad_rows(run->length);
+    run->batch.padded = heta_i_pad_rows(run->length);
     X(batch_close)(engine, &run->batch);
   }
   for (size_t block = 0; block < model->hyper.layers; block++) {
@@ -516,7 +516,7 @@ static size_t pack(X(engine) *engine, const heta_i_lane *lanes, size_t from, siz
   }
   batch->rows = rows;
   batch->count = used;
-  batch->padded = pad_rows(rows);
+  batch->padded = heta_i_pad_rows(rows);
   batch->primal = NULL;
   return used;
 }

@@ -64,7 +64,7 @@ static void copy_out(X(engine) *engine, real *rows, size_t index, size_t count) 
 void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real *logits) {
   copy_in(engine, RESIDUAL, residual, rows);
   real *out = X(head_logits)(engine);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows)};
+  X(batch) batch = {.rows = rows, .padded = heta_i_pad_rows(rows)};
   X(frame) values = frame_of(scratch(engine, RESIDUAL), scratch(engine, NORM), out);
   pass(engine, &(X(call)){.batch = &batch, .values = &values}, FORWARD, forward);
   if (logits != out)
@@ -73,7 +73,7 @@ void X(head_forward)(X(engine) *engine, size_t rows, const real *residual, real 
 
 void X(head_vjp)(X(engine) *engine, const X(run) *run, const X(run) *reference, size_t rows,
                  const uint32_t *primal, real *norm_adjoint, real *residual_adjoint) {
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
+  X(batch) batch = {.rows = rows, .padded = heta_i_pad_rows(rows), .primal = primal};
   X(frame) values = frame_of(run->final, NULL, run->logits), other = {{NULL}};
   if (reference) other = frame_of(reference->final, NULL, reference->logits);
   X(frame)
@@ -92,7 +92,7 @@ void X(head_jvp)(X(engine) *engine, const X(run) *run, size_t rows, const uint32
                  const real *tangent) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
   real *logits = X(head_logits)(engine), *kept = capped_tangents(engine);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
+  X(batch) batch = {.rows = rows, .padded = heta_i_pad_rows(rows), .primal = primal};
   X(frame) values = frame_of(run->final, NULL, run->logits);
   X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), scratch(engine, NORM_B), logits);
   pass(engine, &(X(call)){.batch = &batch, .values = &values, .tangents = &tangents}, FORWARD, jvp);
@@ -103,7 +103,7 @@ void X(head_vjp_tangent)(X(engine) *engine, const X(adjoint) *adjoint, size_t ro
                          const uint32_t *primal, const real *tangent, bool gauss_newton,
                          real *out) {
   copy_in(engine, RESIDUAL_B, tangent, rows);
-  X(batch) batch = {.rows = rows, .padded = pad_rows(rows), .primal = primal};
+  X(batch) batch = {.rows = rows, .padded = heta_i_pad_rows(rows), .primal = primal};
   X(frame) values = frame_of(adjoint->run->final, NULL, adjoint->run->logits);
   X(frame) adjoints = frame_of(NULL, adjoint->norm, adjoint->logits);
   X(frame) tangents = frame_of(scratch(engine, RESIDUAL_B), NULL, capped_tangents(engine));

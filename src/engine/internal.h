@@ -6,9 +6,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 
-enum { ROW_PAD = 32, HEAD_ROWS = 64, PANEL_ELEMENTS = 1 << 20, ROW_SEEDS = 16 };
-
-static inline size_t pad_rows(size_t rows) { return (rows + ROW_PAD - 1) / ROW_PAD * ROW_PAD; }
+enum { HEAD_ROWS = 2 * HETA_ROW_PAD, PANEL_ELEMENTS = 1 << 20, ROW_SEEDS = 16 };
 
 typedef struct X(weight) {
   const heta_i_weight *source;

@@ -43,8 +43,8 @@ static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t co
   bool taken = adjoint->seeds && adjoint->rows && adjoint->norm && (!capped || adjoint->logits);
   heta_status status = taken ? HETA_OK : heta_i_no_memory(error, "a reverse pass", count);
   if (!status)
-    status = X(tape_open)(engine, pad_rows(run->length), run->begin, engine->keep_adjoints, 2,
-                          &adjoint->tape, error);
+    status = X(tape_open)(engine, heta_i_pad_rows(run->length), run->begin, engine->keep_adjoints,
+                          2, &adjoint->tape, error);
   if (status) {
     X(adjoint_free)((heta_i_adjoint *)adjoint);
     return status;

@@ -24,7 +24,7 @@ static size_t pack(X(engine) *engine, const X(run) *run, const heta_i_probe *pro
   }
   batch->rows = rows;
   batch->count = used;
-  batch->padded = pad_rows(rows);
+  batch->padded = heta_i_pad_rows(rows);
   batch->primal = engine->primal;
   return used;
 }

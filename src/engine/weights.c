@@ -6,8 +6,8 @@
 #include "engine/internal.h"
 
 size_t X(panel_rows)(const X(weight) *weight) {
-  size_t rows = PANEL_ELEMENTS / weight->source->cols / ROW_PAD * ROW_PAD;
-  if (rows < ROW_PAD) rows = ROW_PAD;
+  size_t rows = PANEL_ELEMENTS / weight->source->cols / HETA_ROW_PAD * HETA_ROW_PAD;
+  if (rows < HETA_ROW_PAD) rows = HETA_ROW_PAD;
   return rows < weight->source->rows ? rows : weight->source->rows;
 }
 
@@ -16,8 +16,8 @@ static void expand(const heta_i_weight *source, size_t first, size_t rows, int t
                    float *scratch) {
   size_t columns = source->cols, first_row = source->first_row + first;
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (size_t row = 0; row < rows; row += ROW_PAD) {
-    size_t count = rows - row < ROW_PAD ? rows - row : ROW_PAD;
+  for (size_t row = 0; row < rows; row += HETA_ROW_PAD) {
+    size_t count = rows - row < HETA_ROW_PAD ? rows - row : HETA_ROW_PAD;
 #if HETA_REAL_BITS == 32
     (void)scratch;
     heta_i_tensor_rows(source->tensor, first_row + row, count, out + row * columns);
@@ -81,14 +81,14 @@ static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X
   return HETA_OK;
 }
 
-/* Elements of the scratch panel: PANEL_ELEMENTS, or ROW_PAD rows of the widest matrix. */
+/* Elements of the scratch panel: PANEL_ELEMENTS, or HETA_ROW_PAD rows of the widest matrix. */
 static size_t panel_elements(const heta_model *model) {
   size_t columns = 0;
   for (size_t i = 0; i < model->hyper.layers * model->block_ops; i++)
     if (model->block_weights[i].cols > columns) columns = model->block_weights[i].cols;
   for (size_t i = 0; i < model->head_ops; i++)
     if (model->head_weights[i].cols > columns) columns = model->head_weights[i].cols;
-  return columns * ROW_PAD > PANEL_ELEMENTS ? columns * ROW_PAD : PANEL_ELEMENTS;
+  return columns * HETA_ROW_PAD > PANEL_ELEMENTS ? columns * HETA_ROW_PAD : PANEL_ELEMENTS;
 }
 
 static size_t weight_bytes(const heta_i_weight *weight, bool expand) {

@@ -224,7 +224,7 @@ heta_status heta_check(const heta_model *model, const char *text, size_t size, u
                                      .backend = HETA_BACKEND_REFERENCE,
                                      .threads = threads > 0 ? threads : omp_get_num_procs(),
                                      .positions = c.length,
-                                     .lane_rows = (c.length + 31) / 32 * 32};
+                                     .lane_rows = heta_i_pad_rows(c.length)};
   HETA_GO(c.api->open(&settings, &c.engine, error));
   HETA_GO(prepare(&c, seed, error));
   HETA_GO(check_derivatives(&c, error));

@@ -6,14 +6,12 @@
 
 #include "job/job.h"
 
-enum { LANE_ROWS = 512, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
+enum { LANE_ROWS = 20 * HETA_ROW_PAD, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
 
 /* What the process holds beside model file and engine: program, libraries, vocabulary, text. */
 static const uint64_t PROCESS_BYTES = 64u << 20;
 /* Weights are expanded once unless that takes more than this (or the budget is smaller). */
 static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
-
-static size_t pad(size_t rows) { return (rows + 31) / 32 * 32; }
 
 void heta_i_session_input(heta_job *job) {
   heta_i_session *session = &job->session;
@@ -66,9 +64,9 @@ static uint64_t bytes_of(const heta_job *job) {
  * panel, then recomputation, then one target's adjoints at a time. */
 static bool shrink(heta_job *job) {
   heta_i_engine_settings *s = &job->settings;
-  size_t least = pad(s->positions), start = least > LANE_ROWS ? least : LANE_ROWS;
+  size_t least = heta_i_pad_rows(s->positions), start = least > LANE_ROWS ? least : LANE_ROWS;
   if (s->lane_rows / 2 >= least && s->lane_rows > 64) {
-    s->lane_rows = pad(s->lane_rows / 2);
+    s->lane_rows = heta_i_pad_rows(s->lane_rows / 2);
     return true;
   }
   if (s->expand) {
@@ -233,7 +231,8 @@ static void start(heta_job *job) {
   if (job->options.precision == HETA_PRECISION_F64) s->backend = HETA_BACKEND_REFERENCE;
   s->threads = job->options.threads;
   s->positions = (session->longest > session->length ? session->longest : session->length) + 1;
-  s->lane_rows = pad(s->positions) > LANE_ROWS ? pad(s->positions) : LANE_ROWS;
+  s->lane_rows =
+      heta_i_pad_rows(s->positions) > LANE_ROWS ? heta_i_pad_rows(s->positions) : LANE_ROWS;
   s->expand = job->model->info.parameters * element < EXPAND_BELOW;
   s->recompute = false;
 }

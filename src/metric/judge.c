@@ -149,16 +149,16 @@ static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_me
   return HETA_OK;
 }
 
-static size_t pad(size_t rows) { return (rows + 31) / 32 * 32; }
-
 /* An engine for contexts of this length: the one there is, or a new one. */
 static heta_status need_engine(heta_evaluator *e, size_t length, heta_error *error) {
   if (e->engine && e->positions >= length) return HETA_OK;
   forget_context(e);
   if (e->engine) e->api->close(e->engine);
   e->engine = NULL;
-  e->positions = pad(length) < e->model->hyper.context ? pad(length) : e->model->hyper.context;
-  e->lane_rows = pad(e->positions) > LANE_ROWS ? pad(e->positions) : LANE_ROWS;
+  e->positions = heta_i_pad_rows(length) < e->model->hyper.context ? heta_i_pad_rows(length)
+                                                                   : e->model->hyper.context;
+  e->lane_rows =
+      heta_i_pad_rows(e->positions) > LANE_ROWS ? heta_i_pad_rows(e->positions) : LANE_ROWS;
   size_t element = e->options.precision == HETA_PRECISION_F64 ? 8 : 4;
   heta_i_engine_settings settings = {
       .model = e->model,

@@ -127,7 +127,7 @@ heta_i_engine *fixture_engine(const heta_model *model, const fixture_kind *kind,
                                      .backend = kind->backend,
                                      .threads = threads,
                                      .positions = positions,
-                                     .lane_rows = lane_rows,
+                                     .lane_rows = heta_i_pad_rows(lane_rows),
                                      .expand = expand,
                                      .recompute = recompute};
   const heta_i_engine_api *api =

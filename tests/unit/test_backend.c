@@ -23,7 +23,7 @@ static const struct {
 } KINDS[] = {{"f64 reference", kernel_product_f64, HETA_BACKEND_REFERENCE, 1e-13},
              {"f32 reference", kernel_product_f32, HETA_BACKEND_REFERENCE, 2e-6},
              {"f32 cpu", kernel_product_f32, HETA_BACKEND_CPU, 2e-6}};
-enum { KIND_COUNT = 3, ROWS = 576 };
+enum { KIND_COUNT = 3, ROWS = 24 * HETA_ROW_PAD };
 
 static const struct {
   size_t n, k;
@@ -43,7 +43,7 @@ static void products(void **state) {
   for (size_t s = 0; s < SHAPE_COUNT; s++)
     for (int transposed = 0; transposed < 2; transposed++) {
       dice d = {.seed = 1 + s};
-      size_t m = 96, n = SHAPES[s].n, k = SHAPES[s].k;
+      size_t m = 4 * HETA_ROW_PAD, n = SHAPES[s].n, k = SHAPES[s].k;
       double *a = rounded(&d, m * k), *b = rounded(&d, n * k), *c = rounded(&d, m * n);
       for (int accumulate = 0; accumulate < 2; accumulate++) {
         double *wanted = dice_zeros(&d, m * n);
@@ -70,7 +70,7 @@ static void products(void **state) {
 /* Row i of a product of many rows has the bits it has among any other number of rows. */
 static void rows_stand_alone(void **state) {
   (void)state;
-  static const size_t BATCHES[] = {32, 64, 96, 160, 256, 288, 512, ROWS};
+  static const size_t BATCHES[] = {1, 2, 3, 4, 5, 7, 10, 11, 13, 20, 23, 24}; /* paddings */
   for (size_t s = 0; s < SHAPE_COUNT; s++)
     for (int transposed = 0; transposed < 2; transposed++)
       for (int kind = 0; kind < KIND_COUNT; kind++) {
@@ -80,7 +80,8 @@ static void rows_stand_alone(void **state) {
         double *whole = dice_zeros(&d, ROWS * n);
         KINDS[kind].run(KINDS[kind].backend, 1, transposed, ROWS, n, k, a, b, false, whole);
         for (size_t m = 0; m < sizeof BATCHES / sizeof *BATCHES; m++) {
-          size_t rows = BATCHES[m], from = 32 * dice_below(&d, (ROWS - rows) / 32 + 1);
+          size_t rows = BATCHES[m] * HETA_ROW_PAD;
+          size_t from = HETA_ROW_PAD * dice_below(&d, (ROWS - rows) / HETA_ROW_PAD + 1);
           int threads = (int)(m % 2 ? 2 + m % 3 : 1);
           double *part = dice_zeros(&d, rows * n);
           KINDS[kind].run(KINDS[kind].backend, threads, transposed, rows, n, k, a + from * k, b,

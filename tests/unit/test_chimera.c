@@ -423,7 +423,7 @@ static void memory(void **state) {
                                            .backend = kind->backend,
                                            .threads = 2,
                                            .positions = CONTEXT,
-                                           .lane_rows = 64,
+                                           .lane_rows = 3 * HETA_ROW_PAD,
                                            .expand = way & 1,
                                            .recompute = way >> 1};
         double gradient[N * WIDTH], products[2 * N * WIDTH];

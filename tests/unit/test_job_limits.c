@@ -60,7 +60,7 @@ static void every_plan(void **state) {
     for (int plan = 0; plan < 16; plan += kind == CPU ? 1 : 5) {
       heta_job *job = attribute_job(model, TEXT, strlen(TEXT), &options);
       char what[96];
-      job->settings.lane_rows = plan & 1 ? 64 : 160;
+      job->settings.lane_rows = heta_i_pad_rows(plan & 1 ? 64 : 160);
       job->settings.expand = plan & 2;
       job->settings.recompute = plan & 4;
       if (plan & 8) job->session.target_group = 1;

@@ -340,12 +340,12 @@ static void expect_same(subject *s, const settings *base, const settings *other,
 static void check_bits(heta_model *model, const fixture_kind *kind, size_t length, uint64_t seed) {
   subject s;
   open_subject(&s, model, length, seed);
-  size_t least = (s.longest + 31) / 32 * 32;
+  size_t least = heta_i_pad_rows(s.longest);
   const settings base = {kind, least, true, false, 1};
   settings other = base;
-  other.lane_rows = 512;
+  other.lane_rows = heta_i_pad_rows(512);
   expect_same(&s, &base, &other, false, "batches of 512 rows");
-  other.lane_rows = 64;
+  other.lane_rows = heta_i_pad_rows(64);
   other.threads = 2;
   expect_same(&s, &base, &other, true, "lanes in reverse order, 2 threads");
   other = base;

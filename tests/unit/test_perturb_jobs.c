@@ -60,7 +60,7 @@ static void the_same_bytes(void **state) {
                (unsigned long long)planned);
     options.threads = 3;
     heta_job *other = job_of(model, &options);
-    other->settings.lane_rows = 64;
+    other->settings.lane_rows = heta_i_pad_rows(64);
     other->settings.expand = false;
     other->settings.recompute = true;
     heta_error error = {0};

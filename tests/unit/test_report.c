@@ -234,7 +234,7 @@ static void golden(void **state) {
                               .series = &series,
                               .seconds_total = 0.25,
                               .phase_count = 2,
-                              .phases = (heta_phase[]){{"load", 0.125}, {"gate", 0.0625}},
+                              .phases = (heta_phase[]){{"load", 0.125, 0}, {"gate", 0.0625, 0}},
                               .peak_bytes = 7,
                               .threads = 2,
                               .backend = "cpu",

@@ -135,7 +135,7 @@ static void budgets_change_nothing(void **state) {
     options = two_targets(OPTIONS[o]);
     options.threads = 2;
     heta_job *small = attribute_job(model, TEXT, strlen(TEXT), &options);
-    small->settings.lane_rows = 32;
+    small->settings.lane_rows = heta_i_pad_rows(32);
     small->settings.recompute = true;
     small->session.target_group = 1;
     const heta_attribution *a = attribute_run(small);

@@ -1,5 +1,5 @@
-/* cpu.h: the fast float32 backend: matrix products by oneDNN or, without AVX-512, of our own; row
- * kernels the compiler vectorises. */
+/* cpu.h: the fast float32 backend: matrix products by oneDNN, row kernels the compiler vectorises.
+ */
 #ifndef HETA_BACKEND_CPU_CPU_H
 #define HETA_BACKEND_CPU_CPU_H
 
@@ -16,11 +16,6 @@ void heta_i_cpu_gemm_nt(int threads, size_t m, size_t n, size_t k, const float *
                         const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
 void heta_i_cpu_gemm_nn(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
                         const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
-/* The same without a library; any number of rows. */
-void heta_i_cpu_own_nt(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                       const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
-void heta_i_cpu_own_nn(int threads, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                       const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
 /* One product on the calling thread, any size: C = scale op(A) op(B) (+ C). */
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,

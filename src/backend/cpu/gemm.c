@@ -1,15 +1,16 @@
-/* gemm.c (cpu): matrix products by oneDNN: all of attention's, and with AVX-512 those with weights
- * (without: product.c).
+/* gemm.c (cpu): matrix products by oneDNN.
  *
  * The result is cut into tiles of fixed size, each computed by one thread over the whole inner
  * dimension, so that neither the number of threads nor the rows beside a row change a bit of it.
- * (With AVX-512 dnnl_sgemm's rows are bit-identical from 17 rows on; batches are padded to 32.) */
+ * Every row must go through one and the same kernel of dnnl_sgemm: with AVX-512 that is so from 17
+ * rows on; with AVX2 rows are taken six at a time, and those left over by other kernels. So batches
+ * are padded to multiples of HETA_ROW_PAD, and tiles have such a multiple too. */
 #include <dnnl.h>
 #include <omp.h>
 
 #include "backend/cpu/cpu.h"
 
-enum { TILE_ROWS = 256, TILE_COLUMNS = 192 };
+enum { TILE_ROWS = 10 * HETA_ROW_PAD, TILE_COLUMNS = 192 };
 
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
