@@ -8,6 +8,7 @@ const cli_command *const cli_commands[] = {
     &cli_report,
     &cli_merge,
     &cli_diff,
+    &cli_compare,
     &cli_verify,
     &cli_eval_report,
     &cli_eval,

@@ -9,6 +9,7 @@ extern const cli_command cli_plan;
 extern const cli_command cli_report;
 extern const cli_command cli_merge;
 extern const cli_command cli_diff;
+extern const cli_command cli_compare;
 extern const cli_command cli_verify;
 extern const cli_command cli_eval;
 extern const cli_command cli_eval_report;

@@ -1,0 +1,55 @@
+"""`heta compare`: one text, several methods, side by side."""
+import json
+import unittest
+
+from harness import DONE, MODEL, USAGE, run
+
+TEXT = "A cat. A dog. The cat in the"
+
+
+def compare(*arguments):
+    return run("compare", "-q", "-m", MODEL, "-p", TEXT, *arguments)
+
+
+class Compare(unittest.TestCase):
+    def test_numbers_are_those_of_each_method_alone(self):
+        done = compare("--methods", "ig+steps=5,occlusion,uniform", "--format", "json")
+        self.assertEqual(done.code, DONE, done)
+        made = json.loads(done.out)
+        self.assertEqual([m["label"] for m in made["methods"]],
+                         ["ig+steps=5", "occlusion", "uniform"])
+        alone = run("attribute", "-m", MODEL, "-p", TEXT, "-a", "ig", "--steps", "5").json
+        row = alone["attributions"][0]["rows"][0]
+        for a, b in zip(made["methods"][0]["signed_score"], row["signed_score"], strict=True):
+            self.assertAlmostEqual(a, b, delta=1e-14)
+        self.assertEqual(made["target"]["id"], alone["targets"][0]["id"])
+        for method in made["methods"]:
+            curve = method["deletion_curve"]
+            self.assertEqual(len(curve), 21)
+            area = sum((a + b) / 2 for a, b in zip(curve, curve[1:])) / 20
+            self.assertAlmostEqual(method["deletion_auc"], area, places=12)
+            self.assertEqual(method["insertion_curve"][-1], curve[0])  # nothing is removed
+        ranks = made["rank_correlation"]
+        self.assertAlmostEqual(ranks[0][0], 1, places=12)
+        self.assertEqual(ranks[0][1], ranks[1][0])
+        self.assertIsNone(ranks[2][0])  # all the same: no ranks
+
+    def test_other_forms(self):
+        for form, words in (("term", ("deletion", "rank correlation", "ig")),
+                            ("html", ("<svg", "Rank correlation", "occlusion"))):
+            done = compare("--methods", "ig+steps=2,occlusion", "--format", form)
+            self.assertEqual(done.code, DONE, done)
+            for word in words:
+                self.assertIn(word, done.out)
+
+    def test_what_does_not_suit(self):
+        done = compare("--methods", "ig,nothing")
+        self.assertEqual(done.code, USAGE, done)
+        self.assertIn("there is no method 'nothing'", done.err)
+        done = compare("--methods", "ig+steps=2,peering", "--target", "t", "--foil", "h")
+        self.assertEqual(done.code, USAGE, done)
+        self.assertIn("peering: method peering gives the same scores", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
