@@ -245,7 +245,7 @@ HETA_API const char *heta_token_bytes(const heta_model *model, int32_t id, size_
 typedef enum heta_option_type {
   HETA_OPTION_NUMBER = 0,  /* real, minimum <= x <= maximum */
   HETA_OPTION_INTEGER = 1, /* whole, minimum <= x <= maximum; or one of choices, when there are */
-  HETA_OPTION_CHOICE = 2,  /* one of choices; a choice ending in ':' takes an integer, "token:42" */
+  HETA_OPTION_CHOICE = 2,  /* one of choices; "token:" takes an integer, "lowrank[:]" may */
   HETA_OPTION_FLAG = 3     /* "yes" or "no" */
 } heta_option_type;
 

@@ -1,4 +1,5 @@
-/* eigen.c: eigenvectors of a small symmetric matrix, and small positive definite systems. */
+/* eigen.c: eigenvectors of a small symmetric matrix, small positive definite systems, orthonormal
+ * columns. */
 #include "base/eigen.h"
 
 #include <math.h>
@@ -56,5 +57,27 @@ void heta_i_solve(size_t size, double *a, double *b) {
   for (size_t k = size; k-- > 0;) {
     for (size_t j = k + 1; j < size; j++) b[k] -= a[k * size + j] * b[j];
     b[k] = a[k * size + k] > 0 ? b[k] / a[k * size + k] : 0;
+  }
+}
+
+static double dot(const double *x, const double *y, size_t size) {
+  double sum = 0;
+  for (size_t e = 0; e < size; e++) sum += x[e] * y[e];
+  return sum;
+}
+
+/* Gram and Schmidt's method, twice for each column: what the first pass leaves in rounding the
+ * second takes away. */
+void heta_i_orthonormal(double *columns, size_t count, size_t size) {
+  for (size_t j = 0; j < count; j++) {
+    double *x = columns + j * size, before = sqrt(dot(x, x, size));
+    for (int pass = 0; pass < 2; pass++)
+      for (size_t i = 0; i < j; i++) {
+        const double *q = columns + i * size;
+        double along = dot(q, x, size);
+        for (size_t e = 0; e < size; e++) x[e] -= along * q[e];
+      }
+    double norm = sqrt(dot(x, x, size)), by = norm > 1e-12 * before ? 1 / norm : 0;
+    for (size_t e = 0; e < size; e++) x[e] *= by;
   }
 }

@@ -15,10 +15,23 @@ static void heading(FILE *stream, const char *text) {
   fprintf(stream, "\n%s%s%s\n", cli_bold(stream), text, cli_plain(stream));
 }
 
+/* Prints what to type, broken after a '|' where it does not fit. Returns the columns of its last
+ * line. */
+static size_t print_left(FILE *stream, const char *left, size_t columns) {
+  size_t width = 0, indent = strcspn(left, "|") < strlen(left) ? TEXT_COLUMN - 2 : 0;
+  for (const char *at = left; *at;) {
+    size_t piece = strcspn(at, "|");
+    if (at[piece]) piece++;
+    if (width + piece > columns) width = (size_t)fprintf(stream, "\n%*s", (int)indent, "") - 1;
+    width += fwrite(at, 1, piece, stream);
+    at += piece;
+  }
+  return width;
+}
+
 /* One entry: what to type on the left, what it does on the right. */
 static void entry(FILE *stream, const char *left, const char *right) {
-  size_t width = strlen(left);
-  fputs(left, stream);
+  size_t width = print_left(stream, left, page_width(stream));
   if (width + 2 > TEXT_COLUMN) fputc('\n', stream), width = 0;
   cli_print_wrapped(stream, right, width, TEXT_COLUMN, page_width(stream));
 }
@@ -44,7 +57,8 @@ static void range_text(const heta_option_info *option, char *room, size_t size) 
   }
 }
 
-/* How a value is written: "X", "N", "N|auto", or the choices, "zero|mean|token:N". */
+/* How a value is written: "X", "N", "N|auto", or the choices, "zero|mean|token:N". That ":N" may be
+ * left away is for the option's text to say. */
 static void value_text(const heta_option_info *option, char *room, size_t size) {
   size_t used = 0;
   snprintf(room, size, "%s",
@@ -56,7 +70,7 @@ static void value_text(const heta_option_info *option, char *room, size_t size) 
   room[used] = used ? '|' : ' ';
   used++;
   for (const char *c = option->choices; *c && used + 2 < size; c++) {
-    room[used++] = *c;
+    if (*c != '[' && *c != ']') room[used++] = *c;
     if (*c == ':') room[used++] = 'N'; /* "token:" takes an integer */
   }
   room[used] = 0;

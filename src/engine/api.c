@@ -134,9 +134,11 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
       s->positions * angles + X(head_elements)(model) + 3 * HEAD_ROWS * width +
       backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width, s->positions,
                                  s->lane_rows, hyper->attention_cap > 0, s->threads);
-  numbers += (load->targets + load->runs) * (2 * width + hyper->vocabulary + 2); /* of the run */
+  size_t adjoint_count = load->adjoints + load->late_adjoints;
+  size_t rows_out = load->targets * (load->late ? 2 : 1) + load->runs;
+  numbers += rows_out * (2 * width + hyper->vocabulary + 2); /* of the runs */
   numbers +=
-      load->adjoints * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
+      adjoint_count * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
   numbers += rows * (hyper->head_width + width); /* a projection in flight */
   if (s->recompute) numbers += (rows > s->lane_rows ? rows : s->lane_rows) * width;
   uint64_t bytes = numbers * sizeof(real) + X(weights_bytes)(model, s->expand);
@@ -146,10 +148,11 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
   bytes += X(tape_bytes)(model, s->lane_rows, layers, 0, 2);
   if (load->probes)
     bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
-  bytes += (1 + load->runs) * X(tape_bytes)(model, rows, layers,
-                                            (s->recompute ? 0 : values) | X(lane_sites)(model),
-                                            layers + 1);
-  return bytes + load->adjoints * X(tape_bytes)(model, rows, layers, adjoints, 2);
+  uint32_t kept = (s->recompute ? 0 : values) | X(lane_sites)(model);
+  bytes += (1 + load->runs) * X(tape_bytes)(model, rows, layers, kept, layers + 1);
+  bytes += load->adjoints * X(tape_bytes)(model, rows, layers, adjoints, 2);
+  if (load->late) bytes += X(tape_bytes)(model, rows, load->late, kept, load->late + 1);
+  return bytes + load->late_adjoints * X(tape_bytes)(model, rows, load->late, adjoints, 2);
 }
 
 static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }

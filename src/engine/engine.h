@@ -127,6 +127,8 @@ typedef struct heta_i_load {
   size_t adjoints;
   bool probes; /* whether there are any */
   size_t runs; /* whole runs beside that one, with one target row each */
+  size_t late; /* blocks of a second run, of the last ones alone; 0: none */
+  size_t late_adjoints;
 } heta_i_load;
 
 typedef struct heta_i_engine_api {

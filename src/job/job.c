@@ -122,6 +122,7 @@ static void close_engine(heta_job *job) {
   if (!s->engine) return;
   for (size_t t = 0; s->adjoints && t < s->target_count; t++)
     s->engine->api->adjoint_free(s->adjoints[t]);
+  heta_i_products_close(s);
   heta_i_sketch_free(s->sketch);
   s->engine->api->run_free(s->run);
   s->engine->api->close(s->engine);

@@ -29,7 +29,7 @@ void heta_i_session_input(heta_job *job) {
 heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->item_count = session->series_count = 0;
-  session->bytes = 0;
+  session->bytes = session->layers = 0;
   session->least_probes = MINIMUM_PROBES;
   session->lane_rows = job->settings.lane_rows;
   return session->method->plan(session, error);
@@ -44,8 +44,10 @@ static uint64_t bytes_of(const heta_job *job) {
     numbers += session->series[s].samples * session->series[s].tokens * session->target_count;
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
-                      .adjoints = session->target_group,
                       .runs = session->runs,
+                      .adjoints = session->layers ? 1 : session->target_group,
+                      .late = session->layers,
+                      .late_adjoints = session->layers ? session->target_group : 0,
                       .probes = probes};
   const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
                                      ? heta_i_engine_api_f64()
@@ -158,6 +160,7 @@ static void count(heta_job *job) {
 static heta_i_value *probes_of(const heta_job *job) {
   const heta_i_session *session = &job->session;
   const heta_i_value *probes = heta_i_option(session, "probes");
+  if (!session->least_probes) return NULL;
   if (probes && !strcmp(probes->text, "auto")) probes = heta_i_option(session, "max-probes");
   return (heta_i_value *)probes;
 }

@@ -23,23 +23,24 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
         to = n;
         if (!whole_rows && !(tolerance > 0)) to = heta_i_chunk(session, from, &rows);
         uint64_t products = (whole_rows ? 1 : to - from) * (end - t);
-        HETA_TRY(heta_i_add_item(session,
-                                 (heta_i_item){.phase = phase,
-                                               .name = "curvature",
-                                               .target = t,
-                                               .target_end = end,
-                                               .token = from,
-                                               .token_end = to,
-                                               .sample = r,
-                                               .sample_end = r + 1,
-                                               .fills = 1u << series,
-                                               .tolerance = tolerance,
-                                               .least = least,
-                                               .hvps = products,
-                                               .fixed_hvps = whole_rows ? products : 0,
-                                               .flop = heta_i_flop(session, passes * (double)rows,
-                                                                   2.0 * (double)products)},
-                                 error));
+        HETA_TRY(heta_i_add_item(
+            session,
+            (heta_i_item){.phase = phase,
+                          .name = "curvature",
+                          .target = t,
+                          .target_end = end,
+                          .token = from,
+                          .token_end = to,
+                          .sample = r,
+                          .sample_end = r + 1,
+                          .fills = 1u << series,
+                          .tolerance = tolerance,
+                          .least = least,
+                          .hvps = products,
+                          .fixed_hvps = whole_rows ? products : 0,
+                          .flop = heta_i_product_flop(session, passes * (double)rows,
+                                                      2.0 * (double)products)},
+            error));
       }
   }
   return HETA_OK;
@@ -82,11 +83,7 @@ heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *ite
   for (size_t i = 0; i < count && !whole_rows; i++)
     list[i] =
         (heta_i_probe){tokens[i], 1, directions + i * width, 1, results + i * targets * width};
-  for (size_t t = item->target; t < item->target_end; t++)
-    HETA_GO(heta_i_need_adjoint(session, t, error));
-  HETA_GO(session->engine->api->probes(session->engine, session->run,
-                                       session->adjoints + item->target, targets, list, probes,
-                                       gauss_newton, error));
+  HETA_GO(heta_i_products(session, item->target, targets, list, probes, gauss_newton, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t i = 0; i < count; i++) {
       size_t at = whole_rows ? t * count + i : i * targets + t, target = item->target + t;

@@ -4,17 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "method/sketch.h"
+#include "method/sensitivity.h"
 
 enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE }; /* series */
 enum { PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
 enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
-
-/* LEAST: samples before --probes auto may stop a token. RANK: products that make a token's core
- * under
- * --estimator sketch, which come before its samples; one number for all, so that a sample's meaning
- * does not depend on how many are asked for. */
-enum { LEAST = 8, RANK = 5, SKETCH_LEAST = 4 };
 
 static const heta_option_info OPTIONS[] = {
     {"config", NULL, HETA_OPTION_CHOICE, 0, 0,
@@ -22,18 +16,7 @@ static const heta_option_info OPTIONS[] = {
      "an ablation by name: the gate alone; --gamma 0; --beta 0; --gate none; --gate uniform"},
     {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
     {"gamma", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the information"},
-    {"probes", "hvp-samples", HETA_OPTION_INTEGER, 1, 100000, "auto", "10",
-     "Hessian-vector products per token; auto: as many as --tolerance asks for"},
-    {"tolerance", NULL, HETA_OPTION_NUMBER, 1e-4, 1, NULL, "0.05",
-     "--probes auto: stop at this standard error of a token's curvature, relative to it"},
-    {"max-probes", NULL, HETA_OPTION_INTEGER, LEAST, 100000, NULL, "100",
-     "--probes auto: products per token at most"},
-    {"estimator", NULL, HETA_OPTION_CHOICE, 0, 0, "plain|sketch", "plain",
-     "plain: the mean over random probes; sketch: the same quantity with far smaller errors, by "
-     "products along each token's leading directions (block and gauss-newton)"},
-    {"curvature", NULL, HETA_OPTION_CHOICE, 0, 0, "block|row|gradsq|gauss-newton", "block",
-     "block: a token's own block of the Hessian; row: its whole row; gradsq: squared gradient; "
-     "gauss-newton: block of the Gauss-Newton matrix"},
+    HETA_SENSITIVITY_OPTIONS,
     {"gate", NULL, HETA_OPTION_CHOICE, 0, 0, "flow|none|uniform", "flow",
      "attention-value flow, all ones, or 1/n"},
     {"rollout", NULL, HETA_OPTION_CHOICE, 0, 0, "headwise|mean", "headwise",
@@ -45,26 +28,6 @@ static const heta_option_info OPTIONS[] = {
     {"scale", NULL, HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",
      "divide curvature and information by their sum or maximum before they are added"},
 };
-
-static bool probed(const heta_i_session *session) {
-  return !heta_i_option_is(session, "curvature", "gradsq");
-}
-
-static bool adaptive(const heta_i_session *session) {
-  return probed(session) && heta_i_option_is(session, "probes", "auto");
-}
-
-static bool sketched(const heta_i_session *session) {
-  return heta_i_option_is(session, "estimator", "sketch");
-}
-
-/* Products per token at most: samples, and with a sketch the core's. */
-static size_t products_of(const heta_i_session *session) {
-  if (!probed(session)) return 1;
-  return (size_t)heta_i_option_number(session, adaptive(session) ? "max-probes" : "probes");
-}
-
-static size_t rank_of(const heta_i_session *session) { return sketched(session) ? RANK : 0; }
 
 /* How many tokens are masked; 0: all. */
 static size_t budget_of(const heta_i_session *session) {
@@ -110,34 +73,8 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
   return HETA_OK;
 }
 
-static heta_status check_sketch(const heta_i_session *session, heta_error *error) {
-  const char *kind = heta_i_option(session, "curvature")->text;
-  if (!sketched(session)) return HETA_OK;
-  if (strcmp(kind, "block") && strcmp(kind, "gauss-newton"))
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--estimator sketch is for --curvature block and gauss-newton, not %s",
-                       kind);
-  if (products_of(session) < RANK + SKETCH_LEAST)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--estimator sketch needs at least %d probes; %zu were asked for",
-                       RANK + SKETCH_LEAST, products_of(session));
-  return HETA_OK;
-}
-
 static heta_status check(const heta_i_session *session, heta_error *error) {
-  if (session->contrast && heta_i_option_is(session, "curvature", "gauss-newton"))
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "curvature 'gauss-newton' of log P(target) - log P(foil) is zero for every "
-                       "text; use --curvature block with --foil");
-  static const char *const FOR_AUTO[] = {"tolerance", "max-probes"};
-  for (size_t k = 0; k < 2 && !heta_i_option_is(session, "probes", "auto"); k++) {
-    const heta_i_value *value = heta_i_option(session, FOR_AUTO[k]);
-    if (strcmp(value->text, value->info->default_value))
-      return heta_i_fail(error, HETA_E_ARGUMENT, "option %s needs --probes auto", FOR_AUTO[k]);
-  }
-  if (!probed(session) && heta_i_option_is(session, "probes", "auto"))
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--curvature gradsq is exact and takes no probes; leave --probes away");
+  HETA_TRY(heta_i_sensitivity_check(session, error));
   HETA_TRY(check_config(session, error));
   if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||
                              heta_i_option_is(session, "config", "no-gate") ||
@@ -147,17 +84,17 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
                        "--config %s has none: leave one of the two away",
                        budget_of(session), heta_i_option(session, "gate")->text,
                        heta_i_option(session, "config")->text);
-  HETA_TRY(check_sketch(session, error));
   return heta_i_mask_check(session, error);
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
   static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
                                       "gradient", "gradient_squared", "curvature"};
-  size_t rank = rank_of(session), samples = products_of(session) - rank;
   double n = (double)session->length;
+  session->layers = heta_i_sensitivity_layers(session);
   for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
-  HETA_TRY(heta_i_add_series(session, NAMES[CURVATURE], samples, error));
+  HETA_TRY(
+      heta_i_add_series(session, NAMES[CURVATURE], heta_i_sensitivity_samples(session), error));
   heta_i_item all = {
       .target_end = session->target_count, .token_end = session->length, .sample_end = 1};
   heta_i_item gate = all;
@@ -178,25 +115,16 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     gradient.fills = 1u << GRADIENT | 1u << GRADIENT_SQUARED;
     gradient.reverses = 1;
     gradient.flop = heta_i_flop(session, n, 1);
+    if (session->layers) {
+      gradient.reverses = 2; /* of the last layers alone, too */
+      gradient.forwards = t == 0;
+      gradient.flop += heta_i_product_flop(session, n * (1.0 + (double)gradient.forwards), 1);
+    }
     HETA_TRY(heta_i_add_item(session, gradient, error));
   }
   HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE,
                              budget_of(session), error));
-  if (!probed(session)) return HETA_OK;
-  double tolerance = adaptive(session) ? heta_i_option_number(session, "tolerance") : 0;
-  session->least_probes = sketched(session) ? RANK + SKETCH_LEAST : adaptive(session) ? LEAST : 2;
-  if (!sketched(session))
-    return heta_i_curvature_items(session, PHASE_CURVATURE, CURVATURE, samples, tolerance, LEAST,
-                                  heta_i_option_is(session, "curvature", "row"), error);
-  session->bytes = heta_i_sketch_bytes(session, rank, tolerance > 0);
-  return heta_i_sketch_items(session,
-                             &(heta_i_sketch_work){.phase = PHASE_CURVATURE,
-                                                   .series = CURVATURE,
-                                                   .rank = rank,
-                                                   .samples = samples,
-                                                   .tolerance = tolerance,
-                                                   .least = SKETCH_LEAST},
-                             error);
+  return heta_i_sensitivity_plan(session, PHASE_CURVATURE, CURVATURE, error);
 }
 
 static heta_status run_gate(heta_i_session *session, heta_error *error) {
@@ -232,18 +160,27 @@ static heta_status run_information(heta_i_session *session, const heta_i_item *i
   return status ? status : heta_i_mask_tokens(session, item, INFORMATION, CHANGE, SIZE_MAX, error);
 }
 
-static heta_status run_gradient(heta_i_session *session, size_t target, heta_error *error) {
+static double squares(const heta_i_session *session, size_t token) {
   size_t width = session->model->hyper.width;
+  double sum = 0;
+  for (size_t c = 0; c < width; c++)
+    sum += session->gradient[token * width + c] * session->gradient[token * width + c];
+  return sum;
+}
+
+static heta_status run_gradient(heta_i_session *session, size_t target, heta_error *error) {
   session->engine->api->adjoint_free(session->adjoints[target]);
   session->adjoints[target] = NULL;
   HETA_TRY(heta_i_need_adjoint(session, target, error));
-  for (size_t i = 0; i < session->length; i++) {
-    double sum = 0;
-    for (size_t c = 0; c < width; c++)
-      sum += session->gradient[i * width + c] * session->gradient[i * width + c];
-    *heta_i_series_at(session, GRADIENT, target, i) = sqrt(sum);
-    *heta_i_series_at(session, GRADIENT_SQUARED, target, i) = sum;
+  for (size_t i = 0; i < session->length; i++)
+    *heta_i_series_at(session, GRADIENT, target, i) = sqrt(squares(session, i));
+  if (session->layers) { /* curvature has no use for this adjoint, but for its own */
+    session->engine->api->adjoint_free(session->adjoints[target]);
+    session->adjoints[target] = NULL;
+    HETA_TRY(heta_i_product_gradient(session, target, error));
   }
+  for (size_t i = 0; i < session->length; i++)
+    *heta_i_series_at(session, GRADIENT_SQUARED, target, i) = squares(session, i);
   return HETA_OK;
 }
 
@@ -254,11 +191,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   case PHASE_INFORMATION: return run_information(session, item, error);
   default: break;
   }
-  bool gauss_newton = heta_i_option_is(session, "curvature", "gauss-newton");
-  if (sketched(session))
-    return heta_i_sketch_run(session, item, CURVATURE, rank_of(session), gauss_newton, error);
-  return heta_i_curvature_run(session, item, CURVATURE,
-                              heta_i_option_is(session, "curvature", "row"), gauss_newton, error);
+  return heta_i_sensitivity_run(session, item, CURVATURE, error);
 }
 
 /* What a component is divided by under --scale; NaN while a value is missing. */
@@ -280,20 +213,17 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
   (void)signed_score;
   double beta = heta_i_option_number(session, "beta"),
          gamma = heta_i_option_number(session, "gamma");
-  size_t samples = session->series[CURVATURE].samples;
+  bool sampled = heta_i_sensitivity_sampled(session);
   for (size_t i = 0; i < length; i++) {
     components[C_GATE][i] = *heta_i_series_at(session, GATE, target, i);
     components[C_INFORMATION][i] = *heta_i_series_at(session, INFORMATION, target, i);
     components[C_CHANGE][i] = *heta_i_series_at(session, CHANGE, target, i);
     components[C_GRADIENT][i] = *heta_i_series_at(session, GRADIENT, target, i);
-    if (probed(session)) {
-      probes[i] =
-          (uint32_t)heta_i_estimate(heta_i_series_at(session, CURVATURE, target, i), samples,
-                                    &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
-      if (probes[i]) probes[i] += (uint32_t)rank_of(session);
-    } else {
+    if (sampled)
+      probes[i] = heta_i_sensitivity_read(session, CURVATURE, target, i,
+                                          &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
+    else
       components[C_CURVATURE][i] = *heta_i_series_at(session, GRADIENT_SQUARED, target, i);
-    }
   }
   double by_curvature = divisor(session, components[C_CURVATURE], length);
   double by_information = divisor(session, components[C_INFORMATION], length);
@@ -310,7 +240,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
                                 : 0;
     score[i] = components[C_GATE][i] * (gate_alone(session) ? 1 : s + kept);
     components[C_ENVELOPE][i] = components[C_GATE][i] * (s + envelope);
-    double error = beta > 0 && probed(session)
+    double error = beta > 0 && sampled
                        ? components[C_GATE][i] * beta * errors[C_CURVATURE][i] / by_curvature
                        : 0;
     errors[C_ENVELOPE][i] = error;
@@ -319,15 +249,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {
-  const char *kind = heta_i_option(session, "curvature")->text;
-  if (probed(session)) {
-    components[C_CURVATURE].exact = false;
-    components[C_CURVATURE].estimator = kind;
-    components[C_ENVELOPE].exact = false;
-    components[C_ENVELOPE].estimator = kind;
-  } else {
-    components[C_CURVATURE].unit = "squared nat per squared embedding unit";
-  }
+  heta_i_sensitivity_describe(session, &components[C_CURVATURE], &components[C_ENVELOPE]);
 }
 
 const heta_i_method heta_i_method_heta = {

@@ -98,7 +98,8 @@ struct heta_i_session {
   const bool *only;    /* [length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
-  bool *chosen; /* [length]: tokens that items with a budget are about; NULL: not known yet */
+  bool *chosen;  /* [length]: tokens that items with a budget are about; NULL: not known yet */
+  size_t layers; /* curvature is of so many last layers; 0: of all, by the embeddings */
   int threads;
   /* Kinds and places of the tokens known so far: at least those of the prompt. */
   const heta_token *spans;
@@ -113,8 +114,8 @@ struct heta_i_session {
    * clean one, and what it keeps for itself, in `memory`. */
   size_t longest, runs;
   void *own;
-  /* What plan says beside items: memory the method itself takes, how few probes will do, and the
-   * passes that --passes left out. */
+  /* What plan says beside items: memory the method itself takes, how few probes will do (0:
+   * their number cannot be changed), and the passes that --passes left out. */
   uint64_t bytes;
   size_t least_probes;
   uint64_t left_out;
@@ -123,9 +124,11 @@ struct heta_i_session {
   const int32_t *tokens; /* [length + 1] */
   const heta_i_target *targets;
   heta_i_engine *engine;
-  heta_i_run *run;              /* clean run over `length` tokens; target rows: each position - 1 */
-  heta_i_adjoint **adjoints;    /* [target_count]; NULL where not kept */
-  double *gradient;             /* [length × width] of the last reverse pass, when there was one */
+  heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */
+  heta_i_adjoint **adjoints; /* [target_count]; NULL where not kept */
+  double *gradient;          /* [length × width] of the last reverse pass, when there was one */
+  heta_i_run *late;          /* the last `layers` blocks alone (products.c), and its adjoints */
+  heta_i_adjoint **late_adjoints;
   struct heta_i_sketch *sketch; /* sketch.h; NULL when there is none */
   /* The work: */
   heta_i_series series[HETA_MAX_SERIES];
@@ -191,14 +194,6 @@ bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size
 /* passes.c: pieces that several methods share. */
 /* Matrix work of `rows` block rows and `heads` output distributions. */
 double heta_i_flop(const heta_i_session *session, double rows, double heads);
-/* The seeds of a target's objective: log P(target), or what --objective says, minus the same of the
- * foil. Returns their number. */
-size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]);
-/* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the
- * gradient when a reverse pass was needed. */
-heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
-/* Gradient of a target's objective, [length × width]. */
-heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
 /* Runs with one token of the item masked at a time, those whose number in series `kl` is due, all
  * targets at once. Fills series `kl`, `change` (of the log-probability) and `prob` (the change of
  * the probability; SIZE_MAX: not wanted); entries without effect (token after the target's row)
@@ -220,6 +215,28 @@ heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills
  * counts; of equal ones the first. gates: [targets × length]. Once chosen, it stays. */
 heta_status heta_i_choose(heta_i_session *session, const double *gates, size_t budget,
                           heta_error *error);
+
+/* products.c */
+/* The seeds of a target's objective: log P(target), or what --objective says, minus the same of the
+ * foil. Returns their number. */
+size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]);
+/* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the
+ * gradient when a reverse pass was needed. */
+heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
+/* Gradient of a target's objective, [length × width]. */
+heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out, heta_error *error);
+/* Curvature is a second derivative with respect to the embeddings or, with session->layers, to the
+ * hidden states that enter the last blocks; these calls know which. */
+/* Matrix work of `rows` rows of a product's pass and `heads` output distributions. */
+double heta_i_product_flop(const heta_i_session *session, double rows, double heads);
+/* Leaves in session->gradient the target's gradient with respect to what curvature is taken by. */
+heta_status heta_i_product_gradient(heta_i_session *session, size_t target, heta_error *error);
+/* Hessian-vector products of targets [target, target + targets), which lie in one group. */
+heta_status heta_i_products(heta_i_session *session, size_t target, size_t targets,
+                            const heta_i_probe *probes, size_t count, bool gauss_newton,
+                            heta_error *error);
+/* Frees what these calls keep beside the session's run. */
+void heta_i_products_close(heta_i_session *session);
 
 /* gate.c */
 /* M of HETA for every target; rows of `out` [targets × length], zero beyond a target's context. */

@@ -17,22 +17,30 @@ static const heta_option_info *find(const heta_method_info *method, const char *
   return NULL;
 }
 
-/* The length of the choice in "a|b|c:" that text names, 0 for none; *argument is set for "c:42". */
+static bool read_argument(const char *text, int64_t *argument) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  if (end == text || *end || errno || value < 0 || value > INT32_MAX) return false;
+  *argument = value;
+  return true;
+}
+
+/* The length of the choice in "a|b|c:|d[:]" that text names, 0 for none; *argument is set for
+ * "c:42" and "d:42". */
 static size_t match_choice(const char *choices, const char *text, int64_t *argument) {
   for (const char *at = choices; *at;) {
-    size_t length = strcspn(at, "|");
-    if (at[length - 1] == ':' && !strncmp(text, at, length)) {
-      char *end;
-      errno = 0;
-      long long value = strtoll(text + length, &end, 10);
-      if (end != text + length && !*end && !errno && value >= 0 && value <= INT32_MAX) {
-        *argument = value;
-        return length;
-      }
+    size_t length = strcspn(at, "|"), whole = length;
+    bool either = length > 3 && !strncmp(at + length - 3, "[:]", 3);
+    if (either) length -= 3;
+    if (either && !strncmp(text, at, length) && text[length] == ':') {
+      if (read_argument(text + length + 1, argument)) return length + 1;
+    } else if (at[length - 1] == ':' && !strncmp(text, at, length)) {
+      if (read_argument(text + length, argument)) return length;
     } else if (strlen(text) == length && !strncmp(text, at, length)) {
       return length;
     }
-    at += length;
+    at += whole;
     if (*at) at++;
   }
   return 0;

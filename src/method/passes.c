@@ -1,4 +1,4 @@
-/* passes.c: pieces that several methods share: objectives, gradients, masked runs. */
+/* passes.c: pieces that several methods share: what work costs, and masked runs. */
 #include <math.h>
 #include <string.h>
 
@@ -7,65 +7,6 @@
 
 double heta_i_flop(const heta_i_session *session, double rows, double heads) {
   return rows * heta_i_block_flop(session->model) + heads * heta_i_head_flop(session->model);
-}
-
-/* The objectives by the names of --objective, in the order of heta_i_seed_kind. */
-static const struct {
-  const char *option, *name, *difference, *unit;
-} OBJECTIVES[] = {{"logprob", "logprob", "logprob_difference", "nat"},
-                  {"logit", "logit", "logit_difference", "logit"},
-                  {"prob", "prob", "prob_difference", "probability"},
-                  {"logit-prob", "logit_prob", "logit_prob_difference", "nat"}};
-
-heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session) {
-  const heta_i_value *value = heta_i_option(session, "objective");
-  size_t kind = value ? 0 : (size_t)session->method->objective;
-  while (value && strcmp(OBJECTIVES[kind].option, value->text)) kind++;
-  return (heta_i_seed_kind)kind;
-}
-
-size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]) {
-  const heta_i_target *t = &session->targets[target];
-  heta_i_seed_kind kind = heta_i_objective_kind(session);
-  seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, kind};
-  if (t->foil < 0) return 1;
-  seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, kind};
-  return 2;
-}
-
-const char *heta_i_objective_name(const heta_i_session *session) {
-  heta_i_seed_kind kind = heta_i_objective_kind(session);
-  return session->contrast ? OBJECTIVES[kind].difference : OBJECTIVES[kind].name;
-}
-
-const char *heta_i_objective_unit(const heta_i_session *session) {
-  return OBJECTIVES[heta_i_objective_kind(session)].unit;
-}
-
-static heta_status reverse(heta_i_session *session, size_t target, heta_i_adjoint **adjoint,
-                           heta_error *error) {
-  heta_i_seed seeds[2];
-  size_t count = heta_i_objective(session, target, seeds);
-  return session->engine->api->reverse(session->engine, session->run, seeds, count, NULL,
-                                       session->gradient, adjoint, error);
-}
-
-heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error) {
-  if (session->adjoints[target]) return HETA_OK;
-  size_t group = target / session->target_group * session->target_group;
-  for (size_t t = 0; t < session->target_count; t++)
-    if (t < group || t >= group + session->target_group) {
-      session->engine->api->adjoint_free(session->adjoints[t]);
-      session->adjoints[t] = NULL;
-    }
-  return reverse(session, target, &session->adjoints[target], error);
-}
-
-heta_status heta_i_gradient(heta_i_session *session, size_t target, double *out,
-                            heta_error *error) {
-  HETA_TRY(reverse(session, target, NULL, error));
-  memcpy(out, session->gradient, session->length * session->model->hyper.width * sizeof *out);
-  return HETA_OK;
 }
 
 /* What stands in a token's place: --mask, or of methods that go from one input to another,

@@ -50,7 +50,9 @@ static size_t block_numbers(size_t width, size_t rank) {
 uint64_t heta_i_sketch_bytes(const heta_i_session *session, size_t rank, bool all_tokens) {
   uint64_t n = session->length, d = session->model->hyper.width, group = session->target_group;
   uint64_t blocks = group * (all_tokens ? n : session->lane_rows < n ? session->lane_rows : n);
-  return group * SKETCH * n * d * sizeof(float) + blocks * 8 * block_numbers(d, rank) +
+  uint64_t most = session->lane_rows / n ? session->lane_rows / n : 1; /* see fill_columns */
+  return group * SKETCH * n * d * sizeof(float) + most * (group + 1) * n * d * sizeof(double) +
+         blocks * 8 * block_numbers(d, rank) +
          (uint64_t)session->threads * 8 * (d + FREE * (HETA_CORE_MOST + 1) + 2 * SKETCH * SKETCH);
 }
 
@@ -69,9 +71,9 @@ static heta_status add_item(heta_i_session *session, const heta_i_sketch_work *w
   double passes = shared * (double)(sample_end - sample) + (first ? own * (double)work->rank : 0);
   size_t sketch = whole ? SKETCH * group : 0;
   size_t products = tokens * group * (sample_end - sample + (first ? work->rank : 0));
-  double flop = heta_i_flop(session, passes * (double)rows, 2.0 * (double)products);
+  double flop = heta_i_product_flop(session, passes * (double)rows, 2.0 * (double)products);
   if (whole)
-    flop += heta_i_flop(session, shared * SKETCH * (double)n, 2.0 * SKETCH * (double)group);
+    flop += heta_i_product_flop(session, shared * SKETCH * (double)n, 2.0 * SKETCH * (double)group);
   return heta_i_add_item(
       session,
       (heta_i_item){.phase = work->phase,
@@ -134,9 +136,7 @@ static heta_status fill_columns(heta_i_session *session, heta_i_sketch *sketch, 
                           directions + g * size + i * d);
       list[g] = (heta_i_probe){0, n, directions + g * size, n, results + g * group * size};
     }
-    HETA_GO(session->engine->api->probes(session->engine, session->run,
-                                         session->adjoints + sketch->target, group, list, count,
-                                         gauss_newton, error));
+    HETA_GO(heta_i_products(session, sketch->target, group, list, count, gauss_newton, error));
     for (size_t g = 0; g < count; g++)
       for (size_t t = 0; t < group; t++) {
         const double *result = results + (g * group + t) * size;
@@ -168,8 +168,6 @@ static heta_status need_sketch(heta_i_session *session, const heta_i_item *item,
   heta_status status = HETA_OK;
   if (!sketch->columns || !sketch->blocks)
     status = heta_i_no_memory(error, "the sketch", group * SKETCH * n * d * sizeof(float));
-  for (size_t t = item->target; !status && t < item->target_end; t++)
-    status = heta_i_need_adjoint(session, t, error);
   if (!status) status = fill_columns(session, sketch, gauss_newton, error);
   if (!status) return HETA_OK;
   heta_i_sketch_free(sketch); /* half a sketch is none */
@@ -215,10 +213,8 @@ static heta_status multiply(const stint *r, size_t t, size_t targets, heta_error
   for (size_t k = 0; k < r->count; k++)
     r->list[k] = (heta_i_probe){r->tokens[k], 1, r->directions + k * r->width, 1,
                                 r->results + k * targets * r->width};
-  for (size_t i = 0; i < r->group; i++)
-    HETA_TRY(heta_i_need_adjoint(s, r->item->target + i, error));
-  return s->engine->api->probes(s->engine, s->run, s->adjoints + r->item->target + t, targets,
-                                r->list, r->count, r->gauss_newton, error);
+  return heta_i_products(s, r->item->target + t, targets, r->list, r->count, r->gauss_newton,
+                         error);
 }
 
 /* The random directions of sample `sample`: those of the plain estimator. */

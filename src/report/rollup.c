@@ -24,8 +24,7 @@ typedef struct builder {
 } builder;
 
 bool heta_i_moves_jointly(const heta_component_info *component) {
-  if (component->exact || !component->estimator) return false;
-  return strcmp(component->estimator, "block") && strcmp(component->estimator, "gauss-newton");
+  return !component->exact && component->estimator && !strcmp(component->estimator, "row");
 }
 
 const heta_series *heta_i_samples_of(const heta_attribution *attribution, const char *component) {

@@ -32,7 +32,11 @@ static const heta_i_engine_api *api_of(const heta_job *job) {
 static void expect_within_plan(const char *what, heta_job *job) {
   const heta_i_session *s = &job->session;
   bool probes = heta_job_get_plan(job)->hvps > 0;
-  heta_i_load load = {s->length, s->target_count, s->target_group, probes, s->runs};
+  heta_i_load load = {.length = s->length,
+                      .targets = s->target_count,
+                      .adjoints = s->target_group,
+                      .probes = probes,
+                      .runs = s->runs};
   uint64_t planned = api_of(job)->bytes(&job->settings, &load);
   size_t peak = api_of(job)->peak_bytes(s->engine);
   if (peak > planned)
@@ -79,8 +83,11 @@ static void every_plan(void **state) {
           if (memcmp(a->rows[t].components[c], b->rows[t].components[c], size))
             fail_msg("%s: other numbers in %s", what, b->components[c].name);
       }
-      heta_i_load load = {job->session.length, job->session.target_count, job->session.target_group,
-                          true, job->session.runs};
+      heta_i_load load = {.length = job->session.length,
+                          .targets = job->session.target_count,
+                          .adjoints = job->session.target_group,
+                          .probes = true,
+                          .runs = job->session.runs};
       uint64_t planned = api_of(job)->bytes(&job->settings, &load);
       size_t peak = api_of(job)->peak_bytes(job->session.engine);
       if (peak > planned)
@@ -107,8 +114,11 @@ static void within_plan(void **state) {
       attribute_run(job);
       char what[96];
       snprintf(what, sizeof what, "%s, %s", fixture_models()[m], METHODS[i]);
-      heta_i_load load = {job->session.length, job->session.target_count, job->session.target_group,
-                          heta_job_get_plan(job)->hvps > 0, job->session.runs};
+      heta_i_load load = {.length = job->session.length,
+                          .targets = job->session.target_count,
+                          .adjoints = job->session.target_group,
+                          .probes = heta_job_get_plan(job)->hvps > 0,
+                          .runs = job->session.runs};
       uint64_t planned = api_of(job)->bytes(&job->settings, &load);
       size_t peak = api_of(job)->peak_bytes(job->session.engine);
       if (peak > planned || heta_job_get_plan(job)->bytes < planned)
