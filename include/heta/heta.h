@@ -414,6 +414,8 @@ typedef struct heta_attribute_options {
    * first of lowrank, row and gradsq that fits and the method has, and note it; else the job is
    * refused. Fewer probes are tried before in any case. */
   bool may_simplify;
+  /* Explain the sum of log P over all targets as one, by the tokens before the first: one row. */
+  bool joint;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -513,11 +515,13 @@ typedef enum heta_row_status {
   HETA_ROW_COMPLETE = 2
 } heta_row_status;
 
-/* One explained target. Arrays have `length` entries, one per context token; a value not computed
- * is NaN. */
+#define HETA_ALL_TARGETS ((size_t)-1)
+
+/* One explained target, or with a joint objective all as one. Arrays have `length` entries, one per
+ * context token; a value not computed is NaN. */
 typedef struct heta_row {
-  size_t target; /* index into targets */
-  size_t length; /* = targets[target].position */
+  size_t target; /* index into targets, or HETA_ALL_TARGETS */
+  size_t length; /* = targets[target].position; of all, that of the first */
   heta_row_status status;
   const double *score;
   const double *score_se;            /* NULL when the score is exact */
@@ -605,7 +609,7 @@ typedef struct heta_attribution {
   size_t option_count;
   const heta_resolved_option *options;
   uint64_t seed;
-  const char *objective; /* "logprob" or "logprob_difference" */
+  const char *objective; /* "logprob", "logprob_difference" or "logprob_sum" (of all targets) */
   bool is_signed;
   size_t component_count;
   const heta_component_info *components;

@@ -20,6 +20,10 @@ static int read_complete(const char *path, heta_result **result) {
                   path);
 }
 
+static bool explains_all(const heta_attribution *attribution) {
+  return attribution->row_count && attribution->rows[0].target == HETA_ALL_TARGETS;
+}
+
 static int compare(const cli_sides *sides, int format) {
   static int (*const shows[])(const cli_sides *, const cli_difference *, size_t) = {
       cli_difference_term, cli_difference_json, cli_difference_html};
@@ -27,6 +31,13 @@ static int compare(const cli_sides *sides, int format) {
   size_t rows = a->row_count < b->row_count ? a->row_count : b->row_count, made = 0;
   char message[CLI_MESSAGE];
   int code = CLI_DONE;
+  if (explains_all(a) != explains_all(b)) {
+    return cli_fail(CLI_USAGE,
+                    "%s explains all targets as one (--joint) and %s each of them: they have no "
+                    "rows in common",
+                    explains_all(a) ? sides->file_a : sides->file_b,
+                    explains_all(a) ? sides->file_b : sides->file_a);
+  }
   cli_difference *list = calloc(rows + 1, sizeof *list);
   if (!list) return cli_fail(CLI_FAILED, "out of memory");
   while (!code && made < rows) {

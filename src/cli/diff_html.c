@@ -62,11 +62,10 @@ static void put_side(char letter, const char *file, const heta_attribution *attr
   fputs("</span></p>\n", stdout);
 }
 
-static void put_target(const heta_attribution *attribution, size_t target) {
-  const heta_target *t = &attribution->targets[target];
+static void put_target(const heta_attribution *attribution, const heta_row *row) {
   fputs("“", stdout);
-  if (t->position < attribution->token_count) put(cli_token_text(attribution, t->position));
-  printf("” (log-probability %.3f)", t->logprob);
+  put(cli_row_text(attribution, row));
+  printf("” (log-probability %.3f)", cli_row_logprob(attribution, row));
 }
 
 static cli_text_view pair_text(const cli_sides *sides, const cli_pair *pair) {
@@ -145,10 +144,13 @@ int cli_difference_html(const cli_sides *sides, const cli_difference *list, size
       first ? "nothing" : "",
       sides->text_only ? "Shares leave out the tokens that reports set apart." : "");
   for (size_t i = 0; i < count; i++) {
-    printf("<h2>Target %zu</h2>\n<p>A: ", i);
-    put_target(sides->a, list[i].row_a->target);
+    bool all = list[i].row_a->target == HETA_ALL_TARGETS;
+    printf("<h2>%s", all ? "All targets" : "Target ");
+    if (!all) printf("%zu", i);
+    fputs("</h2>\n<p>A: ", stdout);
+    put_target(sides->a, list[i].row_a);
     fputs(", B: ", stdout);
-    put_target(sides->b, list[i].row_b->target);
+    put_target(sides->b, list[i].row_b);
     fputs("</p>\n", stdout);
     put_correlation(&list[i]);
     put_text(sides, &list[i]);

@@ -18,18 +18,19 @@ static json_t *side_json(const char *file, const heta_attribution *attribution) 
   return object;
 }
 
-static json_t *target_json(const heta_attribution *attribution, size_t target) {
-  const heta_target *t = &attribution->targets[target];
+static json_t *target_json(const heta_attribution *attribution, const heta_row *row) {
+  bool all = row->target == HETA_ALL_TARGETS;
   json_t *object = json_object();
-  cli_json_set(object, "index", cli_json_count(target));
-  cli_json_set(object, "id", json_integer(t->id));
+  cli_json_set(object, "index", all ? cli_json_string("all") : cli_json_count(row->target));
+  cli_json_set(object, "id",
+               all ? json_null() : json_integer(attribution->targets[row->target].id));
   json_t *text = json_null();
-  if (t->position < attribution->token_count) {
-    cli_text_view view = cli_token_text(attribution, t->position);
+  if (row->length < attribution->token_count) {
+    cli_text_view view = cli_row_text(attribution, row);
     text = cli_json_text(view.bytes, view.size);
   }
   cli_json_set(object, "text", text);
-  cli_json_set(object, "logprob", cli_json_number(t->logprob));
+  cli_json_set(object, "logprob", cli_json_number(cli_row_logprob(attribution, row)));
   return object;
 }
 
@@ -65,8 +66,8 @@ static json_t *pair_json(const cli_sides *sides, const cli_difference *d, const 
 
 static json_t *row_json(const cli_sides *sides, const cli_difference *d) {
   json_t *object = json_object(), *tokens = json_array();
-  cli_json_set(object, "a", target_json(sides->a, d->row_a->target));
-  cli_json_set(object, "b", target_json(sides->b, d->row_b->target));
+  cli_json_set(object, "a", target_json(sides->a, d->row_a));
+  cli_json_set(object, "b", target_json(sides->b, d->row_b));
   cli_json_set(object, "rank_correlation", correlation_json(d));
   for (size_t i = 0; i < d->pair_count; i++) {
     cli_json_append(tokens, pair_json(sides, d, &d->pairs[i]));

@@ -22,13 +22,11 @@ static void side_line(char letter, const char *file, const heta_attribution *att
   putchar('\n');
 }
 
-static void put_target(char letter, const heta_attribution *attribution, size_t target) {
-  const heta_target *t = &attribution->targets[target];
-  cli_text_view text = {"", 0};
-  if (t->position < attribution->token_count) text = cli_token_text(attribution, t->position);
+static void put_target(char letter, const heta_attribution *attribution, const heta_row *row) {
+  cli_text_view text = cli_row_text(attribution, row);
   printf("%c “", letter);
   cli_print_escaped(stdout, text.bytes, text.size);
-  printf("”, log-probability %.3f", t->logprob);
+  printf("”, log-probability %.3f", cli_row_logprob(attribution, row));
 }
 
 static void put_correlation(const cli_difference *d) {
@@ -104,10 +102,13 @@ int cli_difference_term(const cli_sides *sides, const cli_difference *list, size
   cli_sides_differ(sides, put_name, &first);
   printf("%s\n", first ? "nothing" : "");
   for (size_t i = 0; i < count; i++) {
-    printf("\n%sTarget %zu%s  ", cli_bold(stdout), i, cli_plain(stdout));
-    put_target('A', sides->a, list[i].row_a->target);
+    bool all = list[i].row_a->target == HETA_ALL_TARGETS;
+    printf("\n%s%s", cli_bold(stdout), all ? "All targets" : "Target ");
+    if (!all) printf("%zu", i);
+    printf("%s  ", cli_plain(stdout));
+    put_target('A', sides->a, list[i].row_a);
     printf("; ");
-    put_target('B', sides->b, list[i].row_b->target);
+    put_target('B', sides->b, list[i].row_b);
     putchar('\n');
     put_correlation(&list[i]);
     if (!put_row(sides, &list[i])) return cli_fail(CLI_FAILED, "out of memory");

@@ -11,6 +11,24 @@ cli_text_view cli_token_text(const heta_attribution *attribution, size_t token) 
   return (cli_text_view){attribution->text + t->start, t->end - t->start};
 }
 
+cli_text_view cli_row_text(const heta_attribution *attribution, const heta_row *row) {
+  size_t first = row->length, end = first + 1;
+  if (row->target == HETA_ALL_TARGETS)
+    end = attribution->targets[attribution->target_count - 1].position + 1;
+  if (first >= end || end > attribution->token_count) return (cli_text_view){"", 0};
+  if (end == first + 1) return cli_token_text(attribution, first);
+  const heta_result_token *tokens = attribution->tokens;
+  return (cli_text_view){attribution->text + tokens[first].start,
+                         tokens[end - 1].end - tokens[first].start};
+}
+
+double cli_row_logprob(const heta_attribution *attribution, const heta_row *row) {
+  double sum = 0;
+  if (row->target != HETA_ALL_TARGETS) return attribution->targets[row->target].logprob;
+  for (size_t t = 0; t < attribution->target_count; t++) sum += attribution->targets[t].logprob;
+  return sum;
+}
+
 /* The context tokens that take part, with their texts. */
 typedef struct side {
   size_t *tokens, count;

@@ -22,6 +22,10 @@ typedef struct cli_text_view {
 
 /* What a token stands for; borrowed. */
 cli_text_view cli_token_text(const heta_attribution *attribution, size_t token);
+/* The text of what a row explains, empty when it is not known, and its log-probability: of all
+ * targets, both together. */
+cli_text_view cli_row_text(const heta_attribution *attribution, const heta_row *row);
+double cli_row_logprob(const heta_attribution *attribution, const heta_row *row);
 
 /* The longest common subsequence of two lists of texts: pairs in the order of both, `count` of
  * them, owned by the caller; ties go to the earlier token of b. NULL without memory. align.c */

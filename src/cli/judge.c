@@ -65,6 +65,13 @@ static size_t mark_segments(view *v, const cli_place *place) {
   return found;
 }
 
+/* "target 3", or "all targets". */
+static const char *target_words(const view *v, char words[CLI_SHORT]) {
+  if (v->row->target == HETA_ALL_TARGETS) return "all targets";
+  snprintf(words, CLI_SHORT, "target %zu", v->row->target);
+  return words;
+}
+
 /* Marks the tokens of a place; false after saying that there is no such place. */
 static bool find_place(view *v, const cli_assertion *assertion, const cli_place *place) {
   size_t found = 0;
@@ -90,8 +97,9 @@ static bool find_place(view *v, const cli_assertion *assertion, const cli_place 
                                         "such text",
                                         "such span",
                                         "such token"};
-  cli_fail(0, "--assert '%s': before target %zu there is no %s%s%s", assertion->source,
-           v->row->target, missing[place->kind], place->text ? ": " : "",
+  char words[CLI_SHORT];
+  cli_fail(0, "--assert '%s': before %s there is no %s%s%s", assertion->source,
+           target_words(v, words), missing[place->kind], place->text ? ": " : "",
            place->text ? place->text : "");
   return false;
 }
@@ -150,16 +158,16 @@ static int judge_row(view *v, const cli_assertion *assertion, bool quiet) {
   int code = CLI_DONE;
   for (size_t i = 0; i < assertion->claim_count; i++) {
     const cli_claim *claim = &assertion->claims[i];
-    char found[160];
+    char found[160], target[CLI_SHORT];
     if (!find_place(v, assertion, &claim->place)) return CLI_USAGE;
     bool holds = judge_claim(v, claim, found, sizeof found);
     const char *words = assertion->source + claim->start;
     int length = (int)(claim->end - claim->start);
     if (!holds) {
-      code = cli_fail(CLI_ASSERT, "target %zu: %.*s does not hold: %s", v->row->target, length,
+      code = cli_fail(CLI_ASSERT, "%s: %.*s does not hold: %s", target_words(v, target), length,
                       words, found);
     } else if (!quiet) {
-      cli_say("target %zu: %.*s holds: %s", v->row->target, length, words, found);
+      cli_say("%s: %.*s holds: %s", target_words(v, target), length, words, found);
     }
   }
   return code;
@@ -172,7 +180,7 @@ static int judge(const cli_assertion *assertion, const heta_attribution *attribu
   for (size_t r = 0; r < attribution->row_count; r++) {
     const heta_row *row = &attribution->rows[r];
     if (assertion->one_target && row->target != assertion->target) continue;
-    size_t position = attribution->targets[row->target].position;
+    size_t position = row->length; /* the first token after those that have a share */
     view v = {.attribution = attribution, .row = row, .inside = inside};
     v.bytes = position < attribution->token_count ? attribution->tokens[position].start
                                                   : attribution->text_size;
@@ -182,6 +190,11 @@ static int judge(const cli_assertion *assertion, const heta_attribution *attribu
     if (one) code = one;
   }
   if (judged) return code;
+  if (attribution->row_count && attribution->rows[0].target == HETA_ALL_TARGETS)
+    return cli_fail(CLI_USAGE,
+                    "--assert '%s': the result explains all targets as one (--joint), so it has no "
+                    "target %zu",
+                    assertion->source, assertion->target);
   return cli_fail(CLI_USAGE, "--assert '%s': there is no target %zu; the first is 0, the last %zu",
                   assertion->source, assertion->target,
                   attribution->target_count ? attribution->target_count - 1 : 0);

@@ -57,6 +57,12 @@ bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
     snprintf(message, CLI_MESSAGE, "--join joins the text with --target TEXT, which is not given");
     return false;
   }
+  if (request->joint && request->foil) {
+    snprintf(message, CLI_MESSAGE,
+             "--joint and --foil contradict each other: a foil contrasts one token, and --joint "
+             "sums over all");
+    return false;
+  }
   if (request->asserts.count && request->part.parts) {
     snprintf(
         message, CLI_MESSAGE,
@@ -83,6 +89,7 @@ heta_attribute_options cli_request_options(const cli_request *request) {
   options.target_count = (size_t)request->predict;
   options.foil_text = request->foil;
   options.join = request->join;
+  options.joint = request->joint;
   options.bos = (heta_bos)request->bos;
   options.parse_special = request->special;
   options.seed = request->seed;

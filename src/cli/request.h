@@ -17,7 +17,7 @@ typedef struct cli_request {
   cli_span span;
   const char *span_text;
   uint64_t predict; /* --predict, 0: not given */
-  bool last, join;
+  bool last, join, joint;
   const char *foil;
   const char *method;
   uint64_t seed;
@@ -62,6 +62,8 @@ enum { CLI_RIVAL_TARGET = 2, CLI_RIVAL_SPAN = 3 };
    "the same for bytes A up to, not including, B of the answer"},                                  \
   {0, "foil", "versus", CLI_TEXT, CLI_ASKED(foil), "TEXT", 0, 0, 0, NULL,                          \
    "why the target and not this, where they first differ"},                                        \
+  {0, "joint", NULL, CLI_FLAG, CLI_ASKED(joint), NULL, 0, 0, 0, NULL,                              \
+   "all target tokens as one: the sum of their log-probabilities, by the prompt"},                 \
   {0, "join", NULL, CLI_FLAG, CLI_ASKED(join), NULL, 0, 0, 0, NULL,                                \
    "tokenise the text and --target as one"}
 #define CLI_LIMIT_OPTIONS                                                                          \

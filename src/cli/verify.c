@@ -66,11 +66,9 @@ static void compare_arrays(verdict *v, const char *what, size_t target, size_t l
   }
 }
 
-static void compare_rows(verdict *v, const heta_attribution *stored,
-                         const heta_attribution *computed) {
-  for (size_t r = 0; r < stored->row_count; r++) {
-    const heta_row *old = &stored->rows[r], *new = &computed->rows[r];
-    size_t t = old->target, n = old->length;
+static void compare_targets(verdict *v, const heta_attribution *stored,
+                            const heta_attribution *computed) {
+  for (size_t t = 0; t < stored->target_count; t++) {
     const heta_target *was = &stored->targets[t], *is = &computed->targets[t];
     compare(v, (difference){"logprob", t, 0, false, was->logprob, is->logprob, 0}, 1);
     compare(v, (difference){"entropy", t, 0, false, was->entropy, is->entropy, 0}, 1);
@@ -78,6 +76,14 @@ static void compare_rows(verdict *v, const heta_attribution *stored,
       compare(v, (difference){"foil logprob", t, 0, false, was->foil.logprob, is->foil.logprob, 0},
               1);
     }
+  }
+}
+
+static void compare_rows(verdict *v, const heta_attribution *stored,
+                         const heta_attribution *computed) {
+  for (size_t r = 0; r < stored->row_count; r++) {
+    const heta_row *old = &stored->rows[r], *new = &computed->rows[r];
+    size_t t = old->target, n = old->length;
     compare_arrays(v, "score", t, n, old->score, new->score);
     compare_arrays(v, "score_se", t, n, old->score_se, new->score_se);
     compare_arrays(v, "signed_score", t, n, old->signed_score, new->signed_score);
@@ -163,7 +169,8 @@ static json_t *worst_json(const difference *worst) {
   if (!worst->what) return json_null();
   json_t *object = json_object();
   cli_json_set(object, "what", cli_json_string(worst->what));
-  cli_json_set(object, "target", cli_json_count(worst->target));
+  bool all = worst->target == HETA_ALL_TARGETS;
+  cli_json_set(object, "target", all ? cli_json_string("all") : cli_json_count(worst->target));
   cli_json_set(object, "token", worst->of_token ? cli_json_count(worst->token) : json_null());
   cli_json_set(object, "stored", cli_json_number(worst->stored));
   cli_json_set(object, "computed", cli_json_number(worst->computed));
@@ -189,11 +196,13 @@ static int print_verdict(const verdict *v, const char *file, size_t context) {
          "identical\n",
          cli_bold(stdout), file, cli_plain(stdout), v->tokens, context, v->compared, v->identical);
   if (worst->what) {
-    char token[40] = "";
+    char token[40] = "", target[40] = "all targets";
+    if (worst->target != HETA_ALL_TARGETS)
+      snprintf(target, sizeof target, "target %zu", worst->target);
     if (worst->of_token) snprintf(token, sizeof token, ", token %zu", worst->token);
-    printf("largest difference: %s of target %zu%s: stored %.9g, computed %.9g, %.3g of what the "
+    printf("largest difference: %s of %s%s: stored %.9g, computed %.9g, %.3g of what the "
            "tolerance allows\n",
-           worst->what, worst->target, token, worst->stored, worst->computed, worst->part);
+           worst->what, target, token, worst->stored, worst->computed, worst->part);
   }
   printf("%s\n", v->too_far ? "the result does NOT hold" : "the result holds");
   return cli_close_output(CLI_DONE);
@@ -228,7 +237,7 @@ static int check_model(heta_model *model, const heta_attribution *stored) {
       is->file, is->fingerprint_kind, is->fingerprint, was->fingerprint_kind, was->fingerprint);
 }
 
-/* Context tokens of the last target, which are all there are. */
+/* Tokens of the longest row, which are all that have numbers. */
 static size_t longest(const heta_attribution *attribution) {
   size_t most = 0;
   for (size_t r = 0; r < attribution->row_count; r++) {
@@ -265,7 +274,10 @@ static int compute(heta_model *model, const cli_recorded *recorded, const heta_a
         cli_fail(CLI_CHECK, "%s: the result does not hold: %s are not those that the model gives",
                  arguments->parsed.words.items[0], wrong);
   }
-  if (!code) compare_rows(v, stored, computed);
+  if (!code) {
+    compare_targets(v, stored, computed);
+    compare_rows(v, stored, computed);
+  }
   heta_job_free(job);
   return code;
 }

@@ -45,6 +45,10 @@ static heta_status check_options(heta_job *job, heta_error *error) {
   if ((o->target == HETA_TARGET_TEXT) != (o->target_text != NULL))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "a target text belongs to target mode HETA_TARGET_TEXT, and only to it");
+  if (o->joint && o->foil_text)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--joint and --foil contradict each other: a foil contrasts one token, and "
+                       "a joint objective is the sum of all");
   if (o->join && o->target != HETA_TARGET_TEXT)
     return heta_i_fail(error, HETA_E_ARGUMENT, "--join needs --target");
   if (o->precision == HETA_PRECISION_F64 && o->backend != HETA_BACKEND_REFERENCE)
@@ -66,6 +70,11 @@ static heta_status open_job(heta_job *job, const char *text, size_t size, heta_e
   if (!session->method)
     return heta_i_fail(error, HETA_E_ARGUMENT, "there is no method '%s'; `heta methods` lists them",
                        o->method ? o->method : "");
+  if (o->joint && !session->method->joint)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "the method %s explains one token at a time: leave --joint out, and its "
+                       "result has the mean of all targets besides",
+                       o->method);
   HETA_TRY(heta_i_options_resolve(session->method, o->method_options, o->method_option_count,
                                   &job->memory, &session->values, error));
   o->method_options = NULL;
@@ -120,7 +129,7 @@ void heta_job_cancel(heta_job *job) { atomic_store(&job->cancelled, 1); }
 static void close_engine(heta_job *job) {
   heta_i_session *s = &job->session;
   if (!s->engine) return;
-  for (size_t t = 0; s->adjoints && t < s->target_count; t++)
+  for (size_t t = 0; s->adjoints && t < s->row_count; t++)
     s->engine->api->adjoint_free(s->adjoints[t]);
   heta_i_products_close(s);
   heta_i_sketch_free(s->sketch);
@@ -330,8 +339,8 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   heta_i_session *s = &job->session;
   heta_i_input *input = &job->input;
   s->target_count = input->target_count;
-  s->length = input->first_target + s->target_count - 1;
-  if (s->target_group > s->target_count) s->target_group = s->target_count;
+  heta_i_lay_rows(job);
+  if (s->target_group > s->row_count) s->target_group = s->row_count;
   heta_i_session_input(job);
   HETA_TRY(heta_i_plan_work(job, error));
   int32_t *tokens = heta_i_arena_take(&job->work, s->length + 1, sizeof *tokens);
@@ -366,7 +375,7 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
   size_t vocabulary = job->model->hyper.vocabulary;
   size_t *rows = heta_i_arena_take(&job->work, s->target_count, sizeof *rows);
   double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
-  if (!s->adjoints) s->adjoints = heta_i_allocate(s->target_count, sizeof *s->adjoints);
+  if (!s->adjoints) s->adjoints = heta_i_allocate(s->row_count, sizeof *s->adjoints);
   if (!s->gradient)
     s->gradient = heta_i_allocate(s->length * job->model->hyper.width, sizeof *s->gradient);
   heta_status status = HETA_OK;
@@ -473,8 +482,8 @@ static heta_status note_precision(heta_job *job, heta_error *error) {
   for (size_t k = 0; k < s->series_count; k++) {
     if (!(item->fills >> k & 1)) continue;
     most = s->series[k].samples;
-    for (size_t t = 0; t < s->target_count; t++)
-      for (size_t i = 0; i < s->targets[t].position; i++, all++)
+    for (size_t t = 0; t < s->row_count; t++)
+      for (size_t i = 0; i < heta_i_context(s, t); i++, all++)
         settled += heta_i_settled(s, item, k, t, i);
   }
   return heta_i_note(job, error,

@@ -85,6 +85,8 @@ heta_status heta_i_span_choose(heta_job *job, heta_error *error);
 heta_status heta_i_plan(heta_job *job, heta_error *error);
 /* Shows the session the input as far as it is known. */
 void heta_i_session_input(heta_job *job);
+/* The session's length and rows, from the number of targets as far as it is known. */
+void heta_i_lay_rows(heta_job *job);
 /* The method's series and items for the session as it stands. */
 heta_status heta_i_plan_work(heta_job *job, heta_error *error);
 

@@ -35,6 +35,7 @@ static heta_status check(const heta_job *job, const heta_attribution *a, heta_er
   if (a->prompt_end != job->input.prompt_end || memcmp(a->text, job->input.text, a->prompt_end))
     return refuse(error, "prompt");
   if (!same(a->method->name, s->method->info.name)) return refuse(error, "method");
+  if (!same(a->objective, heta_i_objective_name(s))) return refuse(error, "objective");
   if (a->seed != job->options.seed) return refuse(error, "seed");
   for (size_t i = 0; i < s->method->info.option_count; i++)
     if (strcmp(s->values[i].info->name, "probes") && /* probes are keyed: any number fits */
@@ -61,9 +62,9 @@ static heta_status apply_series(heta_job *job, const heta_attribution *a, heta_i
   for (size_t i = 0; i < a->series_count; i++) {
     const heta_series *theirs = &a->series[i];
     if (strcmp(theirs->name, series->name)) continue;
-    if (!theirs->samples || theirs->targets != s->target_count || theirs->tokens != series->tokens)
+    if (!theirs->samples || theirs->targets != s->row_count || theirs->tokens != series->tokens)
       return refuse(error, "number of targets or tokens");
-    for (size_t row = 0; row < s->target_count * series->tokens; row++)
+    for (size_t row = 0; row < s->row_count * series->tokens; row++)
       for (size_t r = 0; r < theirs->samples && r < series->samples; r++) {
         double value = theirs->values[row * theirs->samples + r];
         if (!isnan(value)) series->values[row * series->samples + r] = value;

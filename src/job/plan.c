@@ -13,6 +13,14 @@ static const uint64_t PROCESS_BYTES = 64u << 20;
 /* Weights are expanded once unless that takes more than this (or the budget is smaller). */
 static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
 
+void heta_i_lay_rows(heta_job *job) {
+  heta_i_session *session = &job->session;
+  session->joint = job->options.joint;
+  session->length = job->input.first_target + session->target_count - 1;
+  session->row_count = session->joint ? 1 : session->target_count;
+  session->row_length = session->joint ? job->input.first_target : session->length;
+}
+
 void heta_i_session_input(heta_job *job) {
   heta_i_session *session = &job->session;
   const heta_i_input *input = &job->input;
@@ -41,7 +49,7 @@ static uint64_t bytes_of(const heta_job *job) {
   for (size_t i = 0; i < session->item_count; i++) probes |= session->items[i].hvps > 0;
   uint64_t numbers = 0; /* of the series, to begin with */
   for (size_t s = 0; s < session->series_count; s++)
-    numbers += session->series[s].samples * session->series[s].tokens * session->target_count;
+    numbers += session->series[s].samples * session->series[s].tokens * session->row_count;
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
                       .runs = session->runs,
@@ -206,7 +214,7 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
 /* The tokens that options.only_tokens asks for, as flags. */
 static heta_status choose_tokens(heta_job *job, heta_error *error) {
   heta_attribute_options *o = &job->options;
-  size_t length = job->session.length;
+  size_t length = job->session.row_length;
   if (!o->only_tokens) return HETA_OK;
   bool *only = heta_i_arena_take(&job->memory, length, sizeof *only);
   if (!only) return heta_i_no_memory(error, "a choice of tokens", length);
@@ -226,8 +234,7 @@ static heta_status choose_tokens(heta_job *job, heta_error *error) {
 static void start(heta_job *job) {
   heta_i_session *session = &job->session;
   heta_i_engine_settings *s = &job->settings;
-  session->target_group =
-      session->target_count < TARGET_GROUP ? session->target_count : TARGET_GROUP;
+  session->target_group = session->row_count < TARGET_GROUP ? session->row_count : TARGET_GROUP;
   size_t element = job->options.precision == HETA_PRECISION_F64 ? 8 : 4;
   s->model = job->model;
   s->backend = job->options.backend;
@@ -268,7 +275,7 @@ static void describe(heta_job *job, double rate) {
 heta_status heta_i_plan(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->target_count = job->input.target_count;
-  session->length = job->input.first_target + session->target_count - 1;
+  heta_i_lay_rows(job);
   session->contrast = job->input.foil >= 0;
   session->bos = job->options.bos;
   heta_i_session_input(job);

@@ -151,7 +151,7 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   heta_job *job = b->job;
   const heta_i_session *s = &job->session;
   const heta_i_method *method = s->method;
-  size_t length = s->targets[target].position, parts = method->component_count;
+  size_t length = heta_i_context(s, target), parts = method->component_count;
   double **components = take(b, parts + 1, sizeof *components);
   double **errors = take(b, parts + 1, sizeof *errors);
   double *score = blank(b, length), *score_se = blank(b, length), *sign = blank(b, length);
@@ -177,7 +177,7 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
     if (target >= s->items[i].target && target < s->items[i].target_end)
       done &= heta_i_item_done(s, &s->items[i]);
   for (size_t c = 0; c < parts; c++) begun |= !empty(components[c], length);
-  *row = (heta_row){.target = target,
+  *row = (heta_row){.target = s->joint ? HETA_ALL_TARGETS : target,
                     .length = length,
                     .status = done && finished(s, score, length) ? HETA_ROW_COMPLETE
                               : begun                            ? HETA_ROW_PARTIAL
@@ -286,9 +286,8 @@ static heta_status add_work(builder *b, heta_attribution *a) {
   heta_series *series = take(b, s->series_count + 1, sizeof *series);
   if (!series) return no_memory(b);
   for (size_t k = 0; job->ready && k < s->series_count; k++)
-    series[a->series_count++] =
-        (heta_series){s->series[k].name, s->target_count, s->series[k].tokens, s->series[k].samples,
-                      s->series[k].values};
+    series[a->series_count++] = (heta_series){s->series[k].name, s->row_count, s->series[k].tokens,
+                                              s->series[k].samples, s->series[k].values};
   a->series = series;
   return HETA_OK;
 }
@@ -342,12 +341,12 @@ heta_status heta_i_result(heta_job *job, heta_error *error) {
   a->components = components;
   a->component_count = s->method->component_count;
   a->complete = job->ready && job->explained > 0;
-  for (size_t t = 0; job->ready && t < job->explained; t++) {
+  a->row_count = s->joint && job->explained ? 1 : job->explained;
+  for (size_t t = 0; job->ready && t < a->row_count; t++) {
     HETA_TRY(add_row(&b, a, t, &rows[t]));
     a->complete &= rows[t].status == HETA_ROW_COMPLETE;
   }
   a->rows = rows;
-  a->row_count = job->explained;
   a->targets = job->facts;
   a->target_count = job->explained;
   HETA_TRY(add_checks(&b, a));

@@ -6,8 +6,8 @@
 /* A token's largest gate; NaN while it is not known for some target. */
 static double largest(const heta_i_session *session, const double *gates, size_t token) {
   double most = 0;
-  for (size_t t = 0; t < session->target_count; t++) {
-    double gate = gates[t * session->length + token];
+  for (size_t t = 0; t < session->row_count; t++) {
+    double gate = gates[t * session->row_length + token];
     if (!(gate <= most)) most = gate;
   }
   return most;
@@ -15,7 +15,7 @@ static double largest(const heta_i_session *session, const double *gates, size_t
 
 heta_status heta_i_choose(heta_i_session *session, const double *gates, size_t budget,
                           heta_error *error) {
-  size_t n = session->length;
+  size_t n = session->row_length;
   if (session->chosen) return HETA_OK;
   for (size_t i = 0; i < n; i++)
     if (isnan(largest(session, gates, i)))

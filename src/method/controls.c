@@ -6,8 +6,8 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "score", 1, error));
   return heta_i_add_item(session,
                          (heta_i_item){.name = "control",
-                                       .target_end = session->target_count,
-                                       .token_end = session->length,
+                                       .target_end = session->row_count,
+                                       .token_end = session->row_length,
                                        .sample_end = 1,
                                        .fills = 1},
                          error);
@@ -15,8 +15,8 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
 
 static heta_status run_random(heta_i_session *session, const heta_i_item *item, heta_error *error) {
   (void)item, (void)error;
-  for (size_t t = 0; t < session->target_count; t++)
-    for (size_t i = 0; i < session->length; i++)
+  for (size_t t = 0; t < session->row_count; t++)
+    for (size_t i = 0; i < session->row_length; i++)
       heta_i_uniform(session->seed, HETA_STREAM_RANDOM_METHOD, (uint32_t)i, (uint32_t)t, 1,
                      heta_i_series_at(session, 0, t, i));
   return HETA_OK;
@@ -25,9 +25,9 @@ static heta_status run_random(heta_i_session *session, const heta_i_item *item, 
 static heta_status run_uniform(heta_i_session *session, const heta_i_item *item,
                                heta_error *error) {
   (void)item, (void)error;
-  for (size_t t = 0; t < session->target_count; t++)
-    for (size_t i = 0; i < session->length; i++)
-      *heta_i_series_at(session, 0, t, i) = 1.0 / (double)session->targets[t].position;
+  for (size_t t = 0; t < session->row_count; t++)
+    for (size_t i = 0; i < session->row_length; i++)
+      *heta_i_series_at(session, 0, t, i) = 1.0 / (double)heta_i_context(session, t);
   return HETA_OK;
 }
 
@@ -43,9 +43,9 @@ static heta_status run_position(heta_i_session *session, const heta_i_item *item
                                 heta_error *error) {
   (void)item, (void)error;
   bool first = heta_i_option_is(session, "toward", "first");
-  for (size_t t = 0; t < session->target_count; t++)
-    for (size_t i = 0; i < session->length; i++) {
-      size_t context = session->targets[t].position;
+  for (size_t t = 0; t < session->row_count; t++)
+    for (size_t i = 0; i < session->row_length; i++) {
+      size_t context = heta_i_context(session, t);
       size_t place = i >= context ? 0 : first ? context - i : i + 1;
       *heta_i_series_at(session, 0, t, i) = (double)place / (double)context;
     }
@@ -69,6 +69,7 @@ const heta_i_method heta_i_method_random = {
              .cost = "none",
              .options = OPTIONS,
              .option_count = 1},
+    .joint = true,
     .plan = plan,
     .run = run_random,
     .finish = finish};
@@ -80,6 +81,7 @@ const heta_i_method heta_i_method_uniform = {.info = {.name = "uniform",
                                                       .cost = "none",
                                                       .options = OPTIONS,
                                                       .option_count = 1},
+                                             .joint = true,
                                              .plan = plan,
                                              .run = run_uniform,
                                              .finish = finish};
@@ -95,6 +97,7 @@ const heta_i_method heta_i_method_position = {
              .cost = "none",
              .options = POSITION_OPTIONS,
              .option_count = 2},
+    .joint = true,
     .plan = plan,
     .run = run_position,
     .finish = finish};

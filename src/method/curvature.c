@@ -13,34 +13,34 @@
 heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t series, size_t probes,
                                    double tolerance, size_t least, bool whole_rows,
                                    heta_error *error) {
-  size_t n = session->length, targets = session->target_count;
+  size_t n = session->row_length, targets = session->row_count, all = session->length;
   for (size_t t = 0; t < targets; t += session->target_group) {
     size_t end = t + session->target_group < targets ? t + session->target_group : targets;
     double passes = 1.0 + (double)(end - t); /* the tangent once, its reverse once per target */
     for (size_t r = 0; r < probes; r++)
       for (size_t from = 0, to; from < n; from = to) {
-        size_t rows = whole_rows ? n : n * (n + 1) / 2;
+        size_t rows = whole_rows ? all : n * (2 * all - n + 1) / 2; /* all, or i … of each */
         to = n;
         if (!whole_rows && !(tolerance > 0)) to = heta_i_chunk(session, from, &rows);
         uint64_t products = (whole_rows ? 1 : to - from) * (end - t);
-        HETA_TRY(heta_i_add_item(
-            session,
-            (heta_i_item){.phase = phase,
-                          .name = "curvature",
-                          .target = t,
-                          .target_end = end,
-                          .token = from,
-                          .token_end = to,
-                          .sample = r,
-                          .sample_end = r + 1,
-                          .fills = 1u << series,
-                          .tolerance = tolerance,
-                          .least = least,
-                          .hvps = products,
-                          .fixed_hvps = whole_rows ? products : 0,
-                          .flop = heta_i_product_flop(session, passes * (double)rows,
-                                                      2.0 * (double)products)},
-            error));
+        HETA_TRY(heta_i_add_item(session,
+                                 (heta_i_item){.phase = phase,
+                                               .name = "curvature",
+                                               .target = t,
+                                               .target_end = end,
+                                               .token = from,
+                                               .token_end = to,
+                                               .sample = r,
+                                               .sample_end = r + 1,
+                                               .fills = 1u << series,
+                                               .tolerance = tolerance,
+                                               .least = least,
+                                               .hvps = products,
+                                               .fixed_hvps = whole_rows ? products : 0,
+                                               .flop = heta_i_product_flop(
+                                                   session, passes * (double)rows,
+                                                   2.0 * (double)products * heta_i_heads(session))},
+                                 error));
       }
   }
   return HETA_OK;
@@ -88,7 +88,7 @@ heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *ite
     for (size_t i = 0; i < count; i++) {
       size_t at = whole_rows ? t * count + i : i * targets + t, target = item->target + t;
       if (!heta_i_due(session, item, series, target, tokens[i], item->sample)) continue;
-      bool context = tokens[i] < session->targets[target].position;
+      bool context = tokens[i] < heta_i_context(session, target);
       heta_i_series_at(session, series, target, tokens[i])[item->sample] =
           context ? heta_i_l1(results + at * width, width) : 0;
     }

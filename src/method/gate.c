@@ -144,32 +144,56 @@ static void add_up(const flow *f, size_t target, const double *norms, double *m)
   for (size_t i = 0; i < context; i++) m[i] = sum > 0 ? m[i] / sum : 1.0 / (double)context;
 }
 
+/* A target's flow into the rows of the result; the joint one is the mean over all targets of what
+ * reaches the row's tokens. */
+static void put_flow(const heta_i_session *session, size_t target, const double *reaching,
+                     double *out) {
+  size_t n = session->row_length;
+  double sum = 0;
+  if (!session->joint) {
+    memcpy(out + target * n, reaching, n * sizeof *out);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) sum += reaching[i];
+  for (size_t i = 0; i < n; i++)
+    out[i] += (sum > 0 ? reaching[i] / sum : 1.0 / (double)n) / (double)session->target_count;
+}
+
 heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   size_t n = session->length, numbers = hyper->layers * hyper->heads * n;
   flow f = {0};
   heta_status status;
-  double *norms = heta_i_allocate(numbers, sizeof *norms);
-  if (!norms) return heta_i_no_memory(error, "the gate", numbers * sizeof *norms);
+  double *norms = heta_i_allocate(numbers, sizeof *norms), *one = heta_i_allocate(n, sizeof *one);
+  if (!norms || !one) {
+    status = heta_i_no_memory(error, "the gate", (numbers + n) * sizeof *norms);
+    goto done;
+  }
   HETA_GO(flow_open(session, 0, headwise, &f, error));
   HETA_GO(all_norms(session, norms, error));
   for (size_t block = hyper->layers; block-- > 0;) HETA_GO(visit(session, block, &f, error));
-  memset(out, 0, session->target_count * n * sizeof *out);
-  for (size_t t = 0; t < session->target_count; t++) add_up(&f, t, norms, out + t * n);
+  memset(out, 0, session->row_count * session->row_length * sizeof *out);
+  for (size_t t = 0; t < session->target_count; t++) {
+    memset(one, 0, n * sizeof *one);
+    add_up(&f, t, norms, one);
+    put_flow(session, t, one, out);
+  }
 done:
   flow_free(&f);
   heta_i_free(norms);
+  heta_i_free(one);
   return status;
 }
 
 heta_status heta_i_rollout(heta_i_session *session, double *out, heta_error *error) {
-  size_t n = session->length, layers = session->model->hyper.layers;
+  size_t layers = session->model->hyper.layers;
   flow f = {0};
   heta_status status;
   HETA_GO(flow_open(session, layers - 1, false, &f, error));
   for (size_t block = layers; block-- > 0;) HETA_GO(visit(session, block, &f, error));
+  memset(out, 0, session->row_count * session->row_length * sizeof *out);
   for (size_t t = 0; t < session->target_count; t++)
-    memcpy(out + t * n, chain_at(&f, layers - 1, t, 0), n * sizeof *out);
+    put_flow(session, t, chain_at(&f, layers - 1, t, 0), out);
 done:
   flow_free(&f);
   return status;

@@ -14,18 +14,18 @@ static const heta_option_info PRODUCT_OPTIONS[] = {
 static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "gradient", 1, error));
   HETA_TRY(heta_i_add_series(session, "input_x_gradient", 1, error));
-  for (size_t t = 0; t < session->target_count; t++)
-    HETA_TRY(
-        heta_i_add_item(session,
-                        (heta_i_item){.name = "gradient",
-                                      .target = t,
-                                      .target_end = t + 1,
-                                      .token_end = session->length,
-                                      .sample_end = 1,
-                                      .fills = 3,
-                                      .reverses = 1,
-                                      .flop = heta_i_flop(session, (double)session->length, 1)},
-                        error));
+  for (size_t t = 0; t < session->row_count; t++)
+    HETA_TRY(heta_i_add_item(
+        session,
+        (heta_i_item){.name = "gradient",
+                      .target = t,
+                      .target_end = t + 1,
+                      .token_end = session->row_length,
+                      .sample_end = 1,
+                      .fills = 3,
+                      .reverses = 1,
+                      .flop = heta_i_flop(session, (double)session->length, heta_i_heads(session))},
+        error));
   return HETA_OK;
 }
 
@@ -36,7 +36,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   heta_status status = gradient && embedding
                            ? heta_i_gradient(session, item->target, gradient, error)
                            : heta_i_no_memory(error, "a gradient", n * width * sizeof *gradient);
-  for (size_t i = 0; !status && i < n; i++) {
+  for (size_t i = 0; !status && i < session->row_length; i++) {
     double squares = 0, product = 0;
     session->engine->api->embed(session->engine, &session->tokens[i], 1, embedding);
     for (size_t c = 0; c < width; c++) {
@@ -89,6 +89,7 @@ const heta_i_method heta_i_method_gradient_norm = {
              .cost = "one forward, one reverse pass",
              .options = NORM_OPTIONS,
              .option_count = sizeof NORM_OPTIONS / sizeof *NORM_OPTIONS},
+    .joint = true,
     .component_count = 1,
     .components = {{"gradient", "nat per embedding unit", true, NULL}},
     .plan = plan,
@@ -109,6 +110,7 @@ const heta_i_method heta_i_method_input_x_gradient = {
          .options = PRODUCT_OPTIONS,
          .option_count = sizeof PRODUCT_OPTIONS / sizeof *PRODUCT_OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"input_x_gradient", "nat", true, NULL}},
     .plan = plan,

@@ -74,6 +74,11 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 }
 
 static heta_status check(const heta_i_session *session, heta_error *error) {
+  if (session->joint && !strncmp(heta_i_option(session, "curvature")->text, "lowrank", 7))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "curvature '%s' is of one target at a time: with --joint use block, row, "
+                       "gradsq or gauss-newton",
+                       heta_i_option(session, "curvature")->text);
   HETA_TRY(heta_i_sensitivity_check(session, error));
   HETA_TRY(check_config(session, error));
   if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||
@@ -96,7 +101,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(
       heta_i_add_series(session, NAMES[CURVATURE], heta_i_sensitivity_samples(session), error));
   heta_i_item all = {
-      .target_end = session->target_count, .token_end = session->length, .sample_end = 1};
+      .target_end = session->row_count, .token_end = session->row_length, .sample_end = 1};
   heta_i_item gate = all;
   gate.phase = PHASE_GATE;
   gate.name = "gate";
@@ -106,7 +111,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     gate.flop = heta_i_flop(session, n, 0);
   }
   HETA_TRY(heta_i_add_item(session, gate, error));
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     heta_i_item gradient = all;
     gradient.phase = PHASE_GRADIENT;
     gradient.name = "gradient";
@@ -114,11 +119,12 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     gradient.target_end = t + 1;
     gradient.fills = 1u << GRADIENT | 1u << GRADIENT_SQUARED;
     gradient.reverses = 1;
-    gradient.flop = heta_i_flop(session, n, 1);
+    gradient.flop = heta_i_flop(session, n, heta_i_heads(session));
     if (session->layers) {
       gradient.reverses = 2; /* of the last layers alone, too */
       gradient.forwards = t == 0;
-      gradient.flop += heta_i_product_flop(session, n * (1.0 + (double)gradient.forwards), 1);
+      gradient.flop += heta_i_product_flop(session, n * (1.0 + (double)gradient.forwards),
+                                           heta_i_heads(session));
     }
     HETA_TRY(heta_i_add_item(session, gradient, error));
   }
@@ -133,10 +139,10 @@ static heta_status run_gate(heta_i_session *session, heta_error *error) {
     return heta_i_gate(session, heta_i_option_is(session, "rollout", "headwise"), out, error);
   }
   bool uniform = heta_i_option_is(session, "gate", "uniform");
-  for (size_t t = 0; t < session->target_count; t++)
-    for (size_t i = 0; i < session->length; i++) {
-      size_t context = session->targets[t].position;
-      out[t * session->length + i] = i >= context ? 0 : uniform ? 1.0 / (double)context : 1.0;
+  for (size_t t = 0; t < session->row_count; t++)
+    for (size_t i = 0; i < session->row_length; i++) {
+      size_t context = heta_i_context(session, t);
+      out[t * session->row_length + i] = i >= context ? 0 : uniform ? 1.0 / (double)context : 1.0;
     }
   return HETA_OK;
 }
@@ -146,7 +152,7 @@ static heta_status run_gate(heta_i_session *session, heta_error *error) {
 static heta_status run_information(heta_i_session *session, const heta_i_item *item,
                                    heta_error *error) {
   const double *gates = session->series[GATE].values;
-  size_t numbers = session->target_count * session->length;
+  size_t numbers = session->row_count * session->row_length;
   double *own = NULL;
   heta_status status = HETA_OK;
   if (item->budget && !session->chosen && isnan(gates[numbers - 1])) {
@@ -172,14 +178,14 @@ static heta_status run_gradient(heta_i_session *session, size_t target, heta_err
   session->engine->api->adjoint_free(session->adjoints[target]);
   session->adjoints[target] = NULL;
   HETA_TRY(heta_i_need_adjoint(session, target, error));
-  for (size_t i = 0; i < session->length; i++)
+  for (size_t i = 0; i < session->row_length; i++)
     *heta_i_series_at(session, GRADIENT, target, i) = sqrt(squares(session, i));
   if (session->layers) { /* curvature has no use for this adjoint, but for its own */
     session->engine->api->adjoint_free(session->adjoints[target]);
     session->adjoints[target] = NULL;
     HETA_TRY(heta_i_product_gradient(session, target, error));
   }
-  for (size_t i = 0; i < session->length; i++)
+  for (size_t i = 0; i < session->row_length; i++)
     *heta_i_series_at(session, GRADIENT_SQUARED, target, i) = squares(session, i);
   return HETA_OK;
 }
@@ -279,7 +285,9 @@ const heta_i_method heta_i_method_heta = {
              "reported.\n"
              "Also reported: the signed log-probability change when i is masked, the envelope "
              "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
-             "curvature and change are those of log P(target) - log P(foil).",
+             "curvature and change are those of log P(target) - log P(foil). With --joint they are "
+             "those of the sum of log P over all targets, information is summed over them, and the "
+             "gate is their mean.",
          .source =
              "Hessian-Enhanced Token Attribution (HETA), arXiv 2604.13258, ICLR 2026; this is "
              "an independent implementation",
@@ -288,6 +296,7 @@ const heta_i_method heta_i_method_heta = {
              "pass",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .joint = true,
     .component_count = 6,
     .components = {{"gate", "fraction", true, NULL},
                    {"curvature", "nat per embedding unit squared", true, NULL},

@@ -17,10 +17,11 @@ enum { HETA_MAX_SERIES = 16, HETA_MAX_COMPONENTS = 16, HETA_MAX_CHECKS = 8 };
 typedef struct heta_i_series {
   const char *name;
   size_t tokens, samples;
-  double *values; /* [targets × tokens × samples] */
+  double *values; /* [row_count of the session × tokens × samples] */
 } heta_i_series;
 
-/* A piece of work. Tokens and samples are half-open ranges; so are targets. */
+/* A piece of work. Tokens and samples are half-open ranges; so are targets, which are rows of the
+ * series: with a joint objective there is one, for all targets. */
 typedef struct heta_i_item {
   int phase;        /* the method's own number */
   const char *name; /* for progress: "gate" */
@@ -63,6 +64,7 @@ typedef struct heta_i_method {
   /* Its scores are the same whichever token is explained: a foil is refused. */
   bool blind;
   heta_i_seed_kind objective; /* of a method without --objective */
+  bool joint; /* can explain all targets as one; without it, a joint objective is refused */
   size_t component_count;
   heta_component_info components[HETA_MAX_COMPONENTS]; /* estimator: filled in by `describe` */
   /* Checks options against input; NULL: nothing to check. */
@@ -93,12 +95,16 @@ struct heta_i_session {
   /* Known when planning: */
   size_t target_count;
   size_t length; /* context tokens of the last target */
+  /* Rows of the result and their tokens: one for each target over `length` tokens; with a joint
+   * objective one for all, over the tokens before the first. */
+  size_t row_count, row_length;
+  bool joint;
   size_t lane_rows;
   size_t target_group; /* adjoints kept at the same time */
-  const bool *only;    /* [length]: the tokens whose items are this job's; NULL: all */
+  const bool *only;    /* [row_length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
-  bool *chosen;  /* [length]: tokens that items with a budget are about; NULL: not known yet */
+  bool *chosen;  /* [row_length]: tokens that items with a budget are about; NULL: not known yet */
   size_t layers; /* curvature is of so many last layers; 0: of all, by the embeddings */
   int threads;
   /* Kinds and places of the tokens known so far: at least those of the prompt. */
@@ -125,7 +131,7 @@ struct heta_i_session {
   const heta_i_target *targets;
   heta_i_engine *engine;
   heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */
-  heta_i_adjoint **adjoints; /* [target_count]; NULL where not kept */
+  heta_i_adjoint **adjoints; /* [row_count]; NULL where not kept */
   double *gradient;          /* [length × width] of the last reverse pass, when there was one */
   heta_i_run *late;          /* the last `layers` blocks alone (products.c), and its adjoints */
   heta_i_adjoint **late_adjoints;
@@ -164,6 +170,10 @@ heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_erro
 /* Allocates the values of all series, NaN. */
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error);
 double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token);
+/* Context tokens of a row: those before its target, or before all. */
+size_t heta_i_context(const heta_i_session *session, size_t row);
+/* Output distributions that a row's objective reads. */
+double heta_i_heads(const heta_i_session *session);
 /* Whether every value an item writes is there, or is not wanted. */
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item);
 
@@ -196,8 +206,8 @@ bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size
 double heta_i_flop(const heta_i_session *session, double rows, double heads);
 /* Runs with one token of the item masked at a time, those whose number in series `kl` is due, all
  * targets at once. Fills series `kl`, `change` (of the log-probability) and `prob` (the change of
- * the probability; SIZE_MAX: not wanted); entries without effect (token after the target's row)
- * become 0. */
+ * the probability; SIZE_MAX: not wanted), with a joint objective with sums over the targets;
+ * entries without effect (token after the target's row) become 0. */
 heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
                                size_t change, size_t prob, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
@@ -212,14 +222,14 @@ heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills
 
 /* choice.c */
 /* Chooses the `budget` tokens of the largest gate: of several targets the largest of each token's
- * counts; of equal ones the first. gates: [targets × length]. Once chosen, it stays. */
+ * counts; of equal ones the first. gates: [row_count × row_length]. Once chosen, it stays. */
 heta_status heta_i_choose(heta_i_session *session, const double *gates, size_t budget,
                           heta_error *error);
 
 /* products.c */
-/* The seeds of a target's objective: log P(target), or what --objective says, minus the same of the
- * foil. Returns their number. */
-size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]);
+/* The seeds of a row's objective: log P(target), or what --objective says, minus the same of the
+ * foil; jointly the sum over all targets. Returns their number, at most target_count + 1. */
+size_t heta_i_objective(const heta_i_session *session, size_t row, heta_i_seed *seeds);
 /* Makes sure the target's adjoints are kept (freeing those outside its group), and gives the
  * gradient when a reverse pass was needed. */
 heta_status heta_i_need_adjoint(heta_i_session *session, size_t target, heta_error *error);
@@ -239,9 +249,10 @@ heta_status heta_i_products(heta_i_session *session, size_t target, size_t targe
 void heta_i_products_close(heta_i_session *session);
 
 /* gate.c */
-/* M of HETA for every target; rows of `out` [targets × length], zero beyond a target's context. */
+/* M of HETA; rows of `out` [row_count × row_length], zero beyond a target's context. With a joint
+ * objective the mean over targets of their flow, each normalised over the row's tokens. */
 heta_status heta_i_gate(heta_i_session *session, bool headwise, double *out, heta_error *error);
-/* Attention rollout of Abnar and Zuidema for every target. */
+/* Attention rollout of Abnar and Zuidema, in the same way. */
 heta_status heta_i_rollout(heta_i_session *session, double *out, heta_error *error);
 
 /* sketch.c */

@@ -49,12 +49,14 @@ const heta_i_method heta_i_method_occlusion = {
              "the non-negative score keeps what speaks "
              "for the target and sets the rest to 0, unless --map absolute. With --measure kl the "
              "score is the KL "
-             "divergence between the two distributions.",
+             "divergence between the two distributions. With --joint both are summed over the "
+             "targets.",
          .source = "Zeiler & Fergus 2014; leave-one-out",
          .cost = "n masked forwards, over rows i … n-1 only",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 3,
     .components = {{"logprob_change", "nat", true, NULL},
                    {"information", "nat", true, NULL},

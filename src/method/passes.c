@@ -9,6 +9,10 @@ double heta_i_flop(const heta_i_session *session, double rows, double heads) {
   return rows * heta_i_block_flop(session->model) + heads * heta_i_head_flop(session->model);
 }
 
+double heta_i_heads(const heta_i_session *session) {
+  return session->joint ? (double)session->target_count : 1;
+}
+
 /* What stands in a token's place: --mask, or of methods that go from one input to another,
  * --baseline. */
 static const heta_i_value *mask_of(const heta_i_session *session) {
@@ -137,7 +141,7 @@ static size_t due_tokens(const heta_i_session *session, const heta_i_item *item,
   size_t count = 0;
   for (size_t i = item->token; i < item->token_end; i++) {
     bool due = false;
-    for (size_t t = 0; t < session->target_count; t++)
+    for (size_t t = 0; t < session->row_count; t++)
       due |= heta_i_due(session, item, series, t, i, 0);
     if (due) tokens[count++] = i;
   }
@@ -190,23 +194,24 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
   HETA_GO(session->engine->api->lanes(session->engine, m.lanes, count, &readout, error));
   for (size_t t = 0; t < targets; t++)
     for (size_t l = 0; l < count; l++) {
-      double *lost = heta_i_series_at(session, kl, t, m.tokens[l]);
-      double *changed = heta_i_series_at(session, change, t, m.tokens[l]);
+      size_t row = session->joint ? 0 : t;
+      double *lost = heta_i_series_at(session, kl, row, m.tokens[l]);
+      double *changed = heta_i_series_at(session, change, row, m.tokens[l]);
       double unread = 0, *fell = prob < session->series_count
-                                     ? heta_i_series_at(session, prob, t, m.tokens[l])
+                                     ? heta_i_series_at(session, prob, row, m.tokens[l])
                                      : &unread;
-      *lost = *changed = *fell = 0;
+      if (t == row) *lost = *changed = *fell = 0;
       if (m.tokens[l] > m.rows[t]) continue;
       const heta_i_target *target = &session->targets[t];
       double value = m.logprob[l * targets + t], clean = m.clean[t];
       double foil = foils ? m.foil[l * targets + t] : 0;
-      *fell = probability(target, clean, m.clean_foil[t]) - probability(target, value, foil);
+      *fell += probability(target, clean, m.clean_foil[t]) - probability(target, value, foil);
       if (target->foil >= 0) {
         value -= foil;
         clean -= m.clean_foil[t];
       }
-      *lost = m.kl[l * targets + t];
-      *changed = clean - value;
+      *lost += m.kl[l * targets + t];
+      *changed += clean - value;
     }
 done:
   masked_free(&m);
@@ -215,24 +220,25 @@ done:
 
 size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows) {
   size_t n = session->length, to = from;
-  for (*rows = 0; to < n && *rows + n - to <= session->lane_rows; to++) *rows += n - to;
+  for (*rows = 0; to < session->row_length && *rows + n - to <= session->lane_rows; to++)
+    *rows += n - to;
   return to;
 }
 
 heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills, size_t budget,
                               heta_error *error) {
-  size_t n = session->length;
-  for (size_t from = 0, to; from < n; from = to) {
+  size_t n = session->length, tokens = session->row_length;
+  for (size_t from = 0, to; from < tokens; from = to) {
     size_t rows, lanes;
-    to = budget ? n : heta_i_chunk(session, from, &rows);
-    lanes = budget && budget < n ? budget : to - from;
+    to = budget ? tokens : heta_i_chunk(session, from, &rows);
+    lanes = budget && budget < tokens ? budget : to - from;
     if (budget) rows = lanes * n - lanes * (lanes - 1) / 2; /* the longest lanes, at most */
     double count = (double)lanes;
     HETA_TRY(
         heta_i_add_item(session,
                         (heta_i_item){.phase = phase,
                                       .name = "information",
-                                      .target_end = session->target_count,
+                                      .target_end = session->row_count,
                                       .token = from,
                                       .token_end = to,
                                       .sample_end = 1,

@@ -7,11 +7,11 @@
 
 /* The objectives by the names of --objective, in the order of heta_i_seed_kind. */
 static const struct {
-  const char *option, *name, *difference, *unit;
-} OBJECTIVES[] = {{"logprob", "logprob", "logprob_difference", "nat"},
-                  {"logit", "logit", "logit_difference", "logit"},
-                  {"prob", "prob", "prob_difference", "probability"},
-                  {"logit-prob", "logit_prob", "logit_prob_difference", "nat"}};
+  const char *option, *name, *difference, *sum, *unit;
+} OBJECTIVES[] = {{"logprob", "logprob", "logprob_difference", "logprob_sum", "nat"},
+                  {"logit", "logit", "logit_difference", "logit_sum", "logit"},
+                  {"prob", "prob", "prob_difference", "prob_sum", "probability"},
+                  {"logit-prob", "logit_prob", "logit_prob_difference", "logit_prob_sum", "nat"}};
 
 heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session) {
   const heta_i_value *value = heta_i_option(session, "objective");
@@ -20,17 +20,21 @@ heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session) {
   return (heta_i_seed_kind)kind;
 }
 
-size_t heta_i_objective(const heta_i_session *session, size_t target, heta_i_seed seeds[2]) {
-  const heta_i_target *t = &session->targets[target];
+size_t heta_i_objective(const heta_i_session *session, size_t row, heta_i_seed *seeds) {
+  size_t first = session->joint ? 0 : row, end = session->joint ? session->target_count : row + 1;
   heta_i_seed_kind kind = heta_i_objective_kind(session);
-  seeds[0] = (heta_i_seed){t->position - 1, t->id, 1, kind};
-  if (t->foil < 0) return 1;
-  seeds[1] = (heta_i_seed){t->position - 1, t->foil, -1, kind};
-  return 2;
+  size_t count = 0;
+  for (size_t i = first; i < end; i++) {
+    const heta_i_target *t = &session->targets[i];
+    seeds[count++] = (heta_i_seed){t->position - 1, t->id, 1, kind};
+    if (t->foil >= 0) seeds[count++] = (heta_i_seed){t->position - 1, t->foil, -1, kind};
+  }
+  return count;
 }
 
 const char *heta_i_objective_name(const heta_i_session *session) {
   heta_i_seed_kind kind = heta_i_objective_kind(session);
+  if (session->joint) return OBJECTIVES[kind].sum;
   return session->contrast ? OBJECTIVES[kind].difference : OBJECTIVES[kind].name;
 }
 
@@ -40,10 +44,14 @@ const char *heta_i_objective_unit(const heta_i_session *session) {
 
 static heta_status reverse(heta_i_session *session, heta_i_run *run, size_t target,
                            heta_i_adjoint **adjoint, heta_error *error) {
-  heta_i_seed seeds[2];
+  heta_i_seed *seeds = heta_i_allocate(session->target_count + 1, sizeof *seeds);
+  if (!seeds)
+    return heta_i_no_memory(error, "an objective", (session->target_count + 1) * sizeof *seeds);
   size_t count = heta_i_objective(session, target, seeds);
-  return session->engine->api->reverse(session->engine, run, seeds, count, NULL, session->gradient,
-                                       adjoint, error);
+  heta_status status = session->engine->api->reverse(session->engine, run, seeds, count, NULL,
+                                                     session->gradient, adjoint, error);
+  heta_i_free(seeds);
+  return status;
 }
 
 /* Keeps a target's adjoint of a run, and drops those outside its group. */
@@ -51,7 +59,7 @@ static heta_status need(heta_i_session *session, heta_i_run *run, heta_i_adjoint
                         size_t target, heta_error *error) {
   if (adjoints[target]) return HETA_OK;
   size_t group = target / session->target_group * session->target_group;
-  for (size_t t = 0; t < session->target_count; t++)
+  for (size_t t = 0; t < session->row_count; t++)
     if (t < group || t >= group + session->target_group) {
       session->engine->api->adjoint_free(adjoints[t]);
       adjoints[t] = NULL;

@@ -7,8 +7,8 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   HETA_TRY(heta_i_add_series(session, "rollout", 1, error));
   return heta_i_add_item(session,
                          (heta_i_item){.name = "rollout",
-                                       .target_end = session->target_count,
-                                       .token_end = session->length,
+                                       .target_end = session->row_count,
+                                       .token_end = session->row_length,
                                        .sample_end = 1,
                                        .fills = 1,
                                        .forwards = 1,
@@ -37,12 +37,15 @@ const heta_i_method heta_i_method_attention_rollout = {
              "Attention of each layer is averaged over heads and mixed half and half with the "
              "identity; the product over all layers, at the target's row, is the score. It sums "
              "to 1 and does not depend on which token is the target, only on where it stands; "
-             "the first token usually takes most of it.",
+             "the first token usually takes most of it. With --joint it is the mean over the "
+             "targets, "
+             "each normalised over the prompt.",
          .source = "Abnar & Zuidema, Quantifying Attention Flow in Transformers, ACL 2020",
          .cost = "one forward, layers × n² operations",
          .options = OPTIONS,
          .option_count = 1},
     .blind = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"rollout", "fraction", true, NULL}},
     .plan = plan,

@@ -15,7 +15,7 @@ heta_status heta_i_add_table(heta_i_session *session, const char *name, size_t r
 
 heta_status heta_i_add_series(heta_i_session *session, const char *name, size_t samples,
                               heta_error *error) {
-  return heta_i_add_table(session, name, session->length, samples, error);
+  return heta_i_add_table(session, name, session->row_length, samples, error);
 }
 
 heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error) {
@@ -33,7 +33,7 @@ heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_erro
 
 static size_t size_of(const heta_i_session *session, size_t series) {
   const heta_i_series *s = &session->series[series];
-  return session->target_count * s->tokens * s->samples;
+  return session->row_count * s->tokens * s->samples;
 }
 
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error) {
@@ -51,6 +51,10 @@ double *heta_i_series_at(const heta_i_session *session, size_t series, size_t ta
                          size_t token) {
   const heta_i_series *s = &session->series[series];
   return s->values + (target * s->tokens + token) * s->samples;
+}
+
+size_t heta_i_context(const heta_i_session *session, size_t row) {
+  return session->joint ? session->row_length : session->targets[row].position;
 }
 
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {

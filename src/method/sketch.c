@@ -48,7 +48,7 @@ static size_t block_numbers(size_t width, size_t rank) {
 }
 
 uint64_t heta_i_sketch_bytes(const heta_i_session *session, size_t rank, bool all_tokens) {
-  uint64_t n = session->length, d = session->model->hyper.width, group = session->target_group;
+  uint64_t n = session->row_length, d = session->model->hyper.width, group = session->target_group;
   uint64_t blocks = group * (all_tokens ? n : session->lane_rows < n ? session->lane_rows : n);
   uint64_t most = session->lane_rows / n ? session->lane_rows / n : 1; /* see fill_columns */
   return group * SKETCH * n * d * sizeof(float) + most * (group + 1) * n * d * sizeof(double) +
@@ -61,9 +61,8 @@ uint64_t heta_i_sketch_bytes(const heta_i_session *session, size_t rank, bool al
 static heta_status add_item(heta_i_session *session, const heta_i_sketch_work *work, size_t target,
                             size_t from, size_t to, size_t sample, size_t sample_end,
                             heta_error *error) {
-  size_t end = target + session->target_group < session->target_count
-                   ? target + session->target_group
-                   : session->target_count;
+  size_t end = target + session->target_group < session->row_count ? target + session->target_group
+                                                                   : session->row_count;
   size_t rows = 0, group = end - target, tokens = to - from, n = session->length;
   bool first = sample == 0, whole = first && from == 0;
   for (size_t i = from; i < to; i++) rows += n - i;
@@ -71,9 +70,11 @@ static heta_status add_item(heta_i_session *session, const heta_i_sketch_work *w
   double passes = shared * (double)(sample_end - sample) + (first ? own * (double)work->rank : 0);
   size_t sketch = whole ? SKETCH * group : 0;
   size_t products = tokens * group * (sample_end - sample + (first ? work->rank : 0));
-  double flop = heta_i_product_flop(session, passes * (double)rows, 2.0 * (double)products);
+  double flop = heta_i_product_flop(session, passes * (double)rows,
+                                    2.0 * (double)products * heta_i_heads(session));
   if (whole)
-    flop += heta_i_product_flop(session, shared * SKETCH * (double)n, 2.0 * SKETCH * (double)group);
+    flop += heta_i_product_flop(session, shared * SKETCH * (double)n,
+                                2.0 * SKETCH * (double)group * heta_i_heads(session));
   return heta_i_add_item(
       session,
       (heta_i_item){.phase = work->phase,
@@ -95,8 +96,8 @@ static heta_status add_item(heta_i_session *session, const heta_i_sketch_work *w
 
 heta_status heta_i_sketch_items(heta_i_session *session, const heta_i_sketch_work *work,
                                 heta_error *error) {
-  size_t n = session->length;
-  for (size_t t = 0; t < session->target_count; t += session->target_group) {
+  size_t n = session->row_length;
+  for (size_t t = 0; t < session->row_count; t += session->target_group) {
     if (work->tolerance > 0) { /* rounds over all tokens */
       HETA_TRY(add_item(session, work, t, 0, n, 0, work->least, error));
       for (size_t r = work->least; r < work->samples; r++)
@@ -117,9 +118,9 @@ heta_status heta_i_sketch_items(heta_i_session *session, const heta_i_sketch_wor
 /* Products over the whole context, as many at a time as a batch holds. */
 static heta_status fill_columns(heta_i_session *session, heta_i_sketch *sketch, bool gauss_newton,
                                 heta_error *error) {
-  size_t n = session->length, d = session->model->hyper.width, size = n * d;
+  size_t n = session->row_length, d = session->model->hyper.width, size = n * d;
   size_t group = sketch->target_end - sketch->target;
-  size_t most = session->lane_rows / n ? session->lane_rows / n : 1;
+  size_t most = session->lane_rows / session->length ? session->lane_rows / session->length : 1;
   double *directions = heta_i_allocate(most * size, sizeof *directions);
   double *results = heta_i_allocate(most * group * size, sizeof *results);
   heta_i_probe *list = heta_i_allocate(most, sizeof *list);
@@ -156,7 +157,7 @@ static heta_status need_sketch(heta_i_session *session, const heta_i_item *item,
                                heta_error *error) {
   if (session->sketch && session->sketch->target == item->target) return HETA_OK;
   heta_i_sketch_free(session->sketch);
-  size_t n = session->length, d = session->model->hyper.width;
+  size_t n = session->row_length, d = session->model->hyper.width;
   size_t group = item->target_end - item->target;
   heta_i_sketch *sketch = session->sketch = heta_i_allocate(1, sizeof *sketch);
   if (!sketch) return heta_i_no_memory(error, "the sketch", sizeof *sketch);
@@ -199,11 +200,11 @@ static double *thread_scratch(const stint *r) {
 }
 
 static block *block_of(const stint *r, size_t t, size_t token) {
-  return &r->session->sketch->blocks[t * r->session->length + token];
+  return &r->session->sketch->blocks[t * r->session->row_length + token];
 }
 
 static bool in_context(const stint *r, size_t t, size_t token) {
-  return token < r->session->targets[r->item->target + t].position;
+  return token < heta_i_context(r->session, r->item->target + t);
 }
 
 /* results = H · directions for the tokens to do: of all targets of the group, [token][target], or
@@ -240,7 +241,7 @@ static heta_status open_blocks(const stint *r, heta_error *error) {
 
 /* The products along target t's own directions. */
 static heta_status fill_cores(const stint *r, size_t t, heta_error *error) {
-  size_t n = r->session->length, d = r->width;
+  size_t n = r->session->row_length, d = r->width;
   const float *columns = r->session->sketch->columns + t * SKETCH * n * d;
 #pragma omp parallel for num_threads(r->session->threads) schedule(dynamic)
   for (size_t k = 0; k < r->count; k++)

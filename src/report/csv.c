@@ -43,11 +43,14 @@ static void put_head(heta_i_writer *w, const heta_attribution *a) {
 static void put_line(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup,
                      const heta_row *row, size_t at) {
   static const char *const STATUS[] = {"pending", "partial", "complete"};
-  const heta_target *target = &a->targets[row->target];
+  const heta_target *target = heta_i_row_target(a, row);
   const heta_unit *unit = &rollup->units[at];
   size_t size;
-  const char *text = heta_i_target_text(a, target, &size);
-  heta_i_putf(w, "%zu,%zu", row->target, target->position);
+  const char *text = target ? heta_i_target_text(a, target, &size) : heta_i_targets_text(a, &size);
+  if (target)
+    heta_i_putf(w, "%zu,%zu", row->target, target->position);
+  else
+    heta_i_putf(w, "all,%zu", row->length);
   put_text(w, text ? text : "", text ? size : 0);
   heta_i_putf(w, ",%s,%s,%zu,%zu,%zu,%zu,%zu,%s", STATUS[row->status],
               heta_level_name(rollup->level), at, unit->first, unit->last, unit->start, unit->end,

@@ -52,12 +52,13 @@ size_t heta_i_line_end(const heta_i_cells *cells, size_t from, size_t end, size_
   return end;
 }
 
-heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_units *units,
+heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_screen *s,
                                   const heta_row *row) {
   heta_i_extent extent = {0, SIZE_MAX};
+  size_t explained = heta_i_row_end(s->a, row);
   for (; extent.end < cells->count; extent.end++) {
-    const heta_i_unit *unit = &units->units[cells->cells[extent.end].unit];
-    if (unit->first > row->length) break;
+    const heta_i_unit *unit = &s->units->units[cells->cells[extent.end].unit];
+    if (unit->first >= explained) break;
     if (row->length < unit->last && extent.target == SIZE_MAX) extent.target = extent.end;
   }
   return extent;
@@ -79,7 +80,7 @@ static void style_unit(heta_i_screen *s, const heta_row *row, const heta_i_unit 
 void heta_i_heat_map(heta_i_screen *s, const heta_i_cells *cells, const heta_row *row,
                      heta_i_scale scale) {
   const size_t width = s->columns - 4; /* a margin on both sides, the brackets */
-  const heta_i_extent extent = heta_i_cells_extent(cells, s->units, row);
+  const heta_i_extent extent = heta_i_cells_extent(cells, s, row);
   const size_t end = extent.end, first = extent.target;
   for (size_t at = 0; at < end;) {
     size_t stop = heta_i_line_end(cells, at, end, width), used = 0;

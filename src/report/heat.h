@@ -26,7 +26,7 @@ void heta_i_cells_free(heta_i_cells *cells);
 typedef struct heta_i_extent {
   size_t end, target;
 } heta_i_extent;
-heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_units *units,
+heta_i_extent heta_i_cells_extent(const heta_i_cells *cells, const heta_i_screen *screen,
                                   const heta_row *row);
 /* Where the line that starts at cell `from` ends: after a line break, else after the last space or
  * beside the last wide character that fits in `width`, else anywhere. */

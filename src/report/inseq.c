@@ -236,6 +236,10 @@ heta_status heta_i_report_inseq(heta_i_writer *w, const heta_attribution *a, het
   if (!a->row_count)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "this result explains no target yet, and Inseq's files have at least one");
+  if (a->rows[0].target == HETA_ALL_TARGETS)
+    return heta_i_fail(error, HETA_E_UNSUPPORTED,
+                       "Inseq's files have a column for each explained token, and this result "
+                       "explains all of them as one (--joint)");
   size_t first = a->targets[a->rows[0].target].position, end = first + a->row_count;
   for (size_t r = 0; r < a->row_count; r++)
     if (a->targets[a->rows[r].target].position != first + r || end > a->token_count)

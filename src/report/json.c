@@ -245,10 +245,17 @@ static void question(heta_i_writer *w, const heta_attribution *a) {
   heta_i_json_close(w, '}');
 }
 
+void heta_i_key_target(heta_i_writer *w, const heta_row *row) {
+  if (row->target == HETA_ALL_TARGETS)
+    heta_i_key_string(w, "target", "all");
+  else
+    heta_i_key_count(w, "target", row->target);
+}
+
 /* The keys that rows of tokens and of roll-ups have. */
 static void value_keys(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   static const char *const STATUS[] = {"pending", "partial", "complete"};
-  heta_i_key_count(w, "target", row->target);
+  heta_i_key_target(w, row);
   heta_i_key_string(w, "status", STATUS[row->status]);
   key_reals(w, "score", row->score, row->length);
   key_reals(w, "score_se", row->score_se, row->length);

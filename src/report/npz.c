@@ -146,12 +146,13 @@ static heta_status pack_units(packer *p) {
 
 static heta_status pack_targets(packer *p) {
   array position, id, logprob;
-  size_t rows = p->rollup->row_count;
+  bool all = p->rollup->row_count && p->rollup->rows[0].target == HETA_ALL_TARGETS;
+  size_t rows = all ? p->a->target_count : p->rollup->row_count;
   HETA_TRY(start(p, &position, "<i8", 8, 1, 0, rows));
   HETA_TRY(start(p, &id, "<i4", 4, 1, 0, rows));
   HETA_TRY(start(p, &logprob, "<f8", 8, 1, 0, rows));
   for (size_t i = 0; i < rows; i++) {
-    const heta_target *target = &p->a->targets[p->rollup->rows[i].target];
+    const heta_target *target = &p->a->targets[all ? i : p->rollup->rows[i].target];
     set(&position, i, target->position);
     set(&id, i, (uint32_t)target->id);
     set(&logprob, i, bits_of(target->logprob));

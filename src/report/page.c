@@ -33,7 +33,7 @@ static void probes(heta_i_writer *w, const heta_row *row) {
 
 static void one_row(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   heta_i_json_open(w, '{');
-  heta_i_key_count(w, "target", row->target);
+  heta_i_key_target(w, row);
   heta_i_key_bool(w, "pending", row->status == HETA_ROW_PENDING);
   key_packed(w, "score", row->score, row->length);
   key_packed(w, "score_se", row->score_se, row->length);

@@ -8,6 +8,7 @@ const names = Object.keys(attribution.components), options = attribution.options
 const byId = id => document.getElementById(id);
 const SHORT = 12; /* rows of the ranking before "all" */
 const ALL = -1; /* the row that is the mean of all */
+const joint = rows.length > 0 && rows[0].target === "all"; /* one row explains all targets as one */
 const LEVELS = ["token", ...Object.keys(data.view.levels)];
 const state = { row: 0, lens: "score", level: data.view.level, beta: options.beta,
   gamma: options.gamma, all: false, pinned: -1 };
@@ -26,13 +27,17 @@ const unpackAll = object => Object.fromEntries(Object.entries(object).map(([k, v
 const sizes = list => list.reduce((sum, x) => x === null ? sum : sum + Math.abs(x), 0);
 const shareOf = (x, sum) => x === null || x === undefined ? null : sum > 0 ? x / sum : 0;
 
+/* What a row explains; all targets together stand where the first does. */
+const targetOf = r => r.target !== "all" ? targets[r.target] : { position: targets[0].position, origin: targets[0].origin,
+  logprob: targets.some(t => t.logprob === null) ? null : targets.reduce((sum, t) => sum + t.logprob, 0) };
+
 /* Rows are unpacked when they are first looked at. */
 const unpacked = new Map();
 function rowAt(index) {
   if (index === ALL) return meanRow();
   if (!unpacked.has(index)) {
     const r = rows[index];
-    unpacked.set(index, { index, target: targets[r.target], pending: r.pending,
+    unpacked.set(index, { index, target: targetOf(r), pending: r.pending,
       score: unpack(r.score), score_se: unpack(r.score_se), signed_score: unpack(r.signed_score),
       components: unpackAll(r.components), se: unpackAll(r.se), probes: r.probes });
   }
@@ -45,7 +50,7 @@ const probesOf = (r, i) => Array.isArray(r.probes) ? r.probes[i] : r.probes;
 let mean = null;
 function meanRow() {
   if (mean) return mean;
-  const position = Math.min(...rows.map(r => targets[r.target].position));
+  const position = Math.min(...rows.map(r => targetOf(r).position));
   const score = new Array(position).fill(0), score_se = new Array(position).fill(0);
   let exact = true;
   for (let index = 0; index < rows.length; index++) {
@@ -95,7 +100,7 @@ function numbers(r, lens) {
 const cuts = { token: units.map(u => [u[0], u[1]]) };
 for (const [level, { ends }] of Object.entries(data.view.levels))
   cuts[level] = ends.map((end, i) => [i ? ends[i - 1] : 0, end]);
-const joint = Object.values(data.view.levels).some(level => level.errors);
+const byProbe = Object.values(data.view.levels).some(level => level.errors);
 const jointErrors = new Map();
 function errorsByProbe(level, r, lens) {
   const key = level + " " + r.index, given = data.view.levels[level].errors;
@@ -109,7 +114,7 @@ function errorsByProbe(level, r, lens) {
  * set apart. Errors of different tokens are independent unless a probe moves all tokens at once. */
 function sums(r, lens) {
   const { list, errors } = numbers(r, lens), found = [];
-  const given = joint && errors && state.level !== "token" ? errorsByProbe(state.level, r, lens) || [] : null;
+  const given = byProbe && errors && state.level !== "token" ? errorsByProbe(state.level, r, lens) || [] : null;
   cuts[state.level].forEach(([first, last], index) => {
     const end = Math.min(last, list.length);
     if (first >= list.length) return;
@@ -144,7 +149,7 @@ const nameOf = thing => tokenName(thing.text, thing.bytes) || "token " + thing.i
 function fullName(i) {
   return nameOf(tokens[i]) + (tokens[i].bytes ? " of " + tokenName(units[unitOf[i]][2]) : "");
 }
-const targetName = t => t.id === undefined ? "all " + rows.length + " tokens"
+const targetName = t => t.id === undefined ? "all " + targets.length + " tokens"
   : t.position < tokens.length ? fullName(t.position) : nameOf(t);
 /* A unit's text, as far as it is told in a table. */
 function blockName(block, most = 80) {
@@ -195,7 +200,7 @@ const spans = units.map((unit, index) => {
   for (let i = unit[0]; i < unit[1]; i++) unitOf[i] = index;
   return span;
 });
-const rowByPosition = new Map(rows.map((r, index) => [targets[r.target].position, index]));
+const rowByPosition = new Map(joint ? targets.map(t => [t.position, 0]) : rows.map((r, index) => [targets[r.target].position, index]));
 const rowOfUnit = units.map(unit => {
   for (let i = unit[0]; i < unit[1]; i++) if (rowByPosition.has(i)) return rowByPosition.get(i);
   return undefined;
@@ -226,7 +231,7 @@ function paint() {
     const block = shown.found[blockOf[state.level][i]], kinds = ["u"];
     let level = 0;
     if (rowOfUnit[i] !== undefined) kinds.push("explained");
-    if (state.row !== ALL && unit[0] <= position && position < unit[1]) {
+    if (state.row !== ALL && (joint ? rowOfUnit[i] !== undefined : unit[0] <= position && position < unit[1])) {
       kinds.push("target");
     } else if (unit[0] >= position || !block) {
       kinds.push("later");
@@ -286,9 +291,22 @@ function drawMean() {
       percent(1 - shown.sum) + " rests on the explained tokens themselves. ± is an upper bound: the targets share their probes."));
 }
 
+function drawAll() {
+  const t = rowAt(0).target, said = tokens.slice(t.position, targets[targets.length - 1].position + 1);
+  const text = said.length ? new TextDecoder().decode(new TextEncoder().encode(data.input.text)
+    .slice(said[0].start, said[said.length - 1].end)) : null;
+  byId("target").replaceChildren(make("p", { class: "soft small" }, "Why did the model write"),
+    make("p", { class: "why", dir: "auto" }, (tokenName(text) || targetName({})) + "?"),
+    facts([["probability", probability(t.logprob)], ["log-probability", number(t.logprob)],
+      ["position", "tokens " + t.position + "–" + targets[targets.length - 1].position]]),
+    make("p", { class: "small", style: "margin-top:8px" }, "Explained as a whole is the sum of the log-probabilities of " +
+      count(targets.length, "token", "tokens") + ", by what stands before the first of them."));
+}
+
 function drawTarget() {
   const t = rowAt(state.row).target, box = byId("target"), joined = name => name.replace(/ /g, "\u00a0");
   if (state.row === ALL) return drawMean();
+  if (joint) return drawAll();
   const origin = { forced: "given, however likely", generated: "written by the model",
     own: "the text’s own last token", top: "what the model would write next" }[t.origin] || t.origin;
   const pairs = [["probability", probability(t.logprob)], ["log-probability", number(t.logprob)],
@@ -428,7 +446,7 @@ dark.addEventListener("change", () => wear(dark.matches ? "dark" : "light"));
 byId("theme").addEventListener("click", () => wear(theme === "dark" ? "light" : "dark"));
 wear(theme);
 
-const chips = rows.map((r, index) => {
+const chips = joint ? [] : rows.map((r, index) => {
   const t = targets[r.target];
   const chip = make("button", { type: "button", dir: "auto",
     title: targetName(t) + ", probability " + probability(t.logprob) }, t.bytes ? targetName(t) : nameOf(t).slice(1, -1));
@@ -518,7 +536,7 @@ function showTip(index) {
   const single = last - first === 1, place = single ? "token " + first : "tokens " + first + "–" + (last - 1);
   const head = make("p", {}, make("b", { dir: "auto" }, single ? fullName(first) : blockName(block, 120)), " ",
     make("span", { class: "soft" }, place + ", " + kindOf(block)));
-  const later = position === first && state.row !== ALL ? "the token explained here"
+  const later = (joint ? rowByPosition.has(first) : position === first) && state.row !== ALL ? "the token explained here"
     : rowByPosition.has(first) ? "an explained token: click to see what it rests on" : "comes after the explained token";
   const sections = [first < r.score.length ? account(block, head)
     : make("section", {}, head, make("p", { class: "soft" }, later))];
@@ -607,9 +625,9 @@ addEventListener("beforeprint", () => { document.querySelector("details").open =
 byId("all").addEventListener("click", () => { state.all = !state.all; draw(); });
 
 const modelName = data.model.name || data.model.file;
-const prompted = rows.length ? targets[rows[0].target].position : tokens.length;
+const prompted = rows.length ? targetOf(rows[0]).position : tokens.length;
 byId("lede").textContent = modelName + " read " + count(prompted, "token", "tokens") + "; " +
-  (rows.length === 0 ? "no token is explained yet." : (rows.length === 1 ? "one token that follows is explained"
+  (rows.length === 0 ? "no token is explained yet." : (joint ? count(targets.length, "token that follows is", "tokens that follow are") + " explained as one" : rows.length === 1 ? "one token that follows is explained"
     : rows.length + " tokens that follow are explained") +
   ". The stronger the colour, the more a token did to bring the explained one about.");
 const key = name => make("kbd", {}, name);

@@ -33,6 +33,8 @@ heta_status heta_i_report_svg(heta_i_writer *writer, const heta_attribution *att
  * the run. */
 void heta_i_report_page_facts(heta_i_writer *writer, const heta_attribution *attribution,
                               const heta_report_options *options);
+/* "target": its index, or "all". */
+void heta_i_key_target(heta_i_writer *writer, const heta_row *row);
 /* What page.js reads: the facts, "rows" with their numbers packed, and "view", what the page cannot
  * work out by itself. HETA_E_MEMORY. */
 heta_status heta_i_report_page_data(heta_i_writer *writer, const heta_attribution *attribution,

@@ -58,13 +58,14 @@ static double quadrature(const double *errors, const heta_unit *unit, const heta
 static double by_probe(const heta_series *samples, const double *errors, const double *of,
                        const heta_unit *unit, const heta_row *row) {
   size_t end = unit_end(unit, row), used = 0;
+  size_t target = row->target == HETA_ALL_TARGETS ? 0 : row->target;
   double mean = 0, squares = 0;
-  if (row->target >= samples->targets || end > samples->tokens) return NAN;
+  if (target >= samples->targets || end > samples->tokens) return NAN;
   for (size_t r = 0; r < samples->samples; r++) {
     double sum = 0;
     for (size_t i = unit->first; i < end; i++) {
       double weight = of[i] > 0 ? errors[i] / of[i] : 0 * of[i];
-      sum += weight * samples->values[(row->target * samples->tokens + i) * samples->samples + r];
+      sum += weight * samples->values[(target * samples->tokens + i) * samples->samples + r];
     }
     if (isnan(sum)) continue; /* a probe not done, or a token without an error */
     double step = sum - mean;

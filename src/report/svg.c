@@ -110,7 +110,7 @@ static size_t put_run(const drawing *d, size_t from, size_t to, size_t column) {
 }
 
 static void put_lines(drawing *d) {
-  heta_i_extent extent = heta_i_cells_extent(&d->cells, d->screen.units, d->row);
+  heta_i_extent extent = heta_i_cells_extent(&d->cells, &d->screen, d->row);
   for (size_t at = 0; at < extent.end;) {
     size_t stop = heta_i_line_end(&d->cells, at, extent.end, COLUMNS), column = 0;
     while (at < stop) {
@@ -125,19 +125,21 @@ static void put_lines(drawing *d) {
 
 static void put_title(drawing *d) {
   heta_i_writer *w = d->screen.w;
-  const heta_target *target = &d->screen.a->targets[d->row->target];
+  const heta_attribution *a = d->screen.a;
+  const heta_target *target = heta_i_row_target(a, d->row);
+  double logprob = heta_i_row_logprob(a, d->row);
   size_t size;
-  const char *text = heta_i_target_text(d->screen.a, target, &size);
+  const char *text = target ? heta_i_target_text(a, target, &size) : heta_i_targets_text(a, &size);
   heta_i_putf(w, "<text class=\"title\" x=\"0\" y=\"%zu\">Why ", d->y + 20);
-  put_label(w, text, size, target->id);
-  if (target->has_foil) {
+  put_label(w, text, size, target ? target->id : 0);
+  if (target && target->has_foil) {
     heta_i_puts(w, " rather than ");
     put_label(w, target->foil.bytes, target->foil.byte_count, target->foil.id);
   }
-  heta_i_puts(w, "?");
-  if (isfinite(target->logprob)) {
+  heta_i_puts(w, target ? "?" : ", as a whole?");
+  if (isfinite(logprob)) {
     heta_i_puts(w, "<tspan class=\"soft\" dx=\"12\">probability ");
-    put_percent(w, exp(target->logprob), 1);
+    put_percent(w, exp(logprob), 1);
     heta_i_puts(w, "</tspan>");
   }
   heta_i_puts(w, "</text>\n");
@@ -185,7 +187,7 @@ static void put_style(heta_i_writer *w) {
 static size_t height_of(const drawing *d, const heta_attribution *a) {
   size_t height = 0;
   for (size_t i = 0; i < a->row_count; i++) {
-    heta_i_extent extent = heta_i_cells_extent(&d->cells, d->screen.units, &a->rows[i]);
+    heta_i_extent extent = heta_i_cells_extent(&d->cells, &d->screen, &a->rows[i]);
     height += TITLE - LINE + 8 + LEGEND;
     for (size_t at = 0; at < extent.end; height += LINE)
       at = heta_i_line_end(&d->cells, at, extent.end, COLUMNS);

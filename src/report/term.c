@@ -174,6 +174,26 @@ static void say_title(heta_i_screen *s, const heta_target *target) {
   heta_i_screen_plain(s);
 }
 
+/* The head of a row that explains all targets as one. */
+static void say_all(heta_i_screen *s, const heta_row *row) {
+  size_t size, count = s->a->target_count;
+  const char *bytes = heta_i_targets_text(s->a, &size);
+  double logprob = heta_i_row_logprob(s->a, row);
+  heta_i_screen_bold(s);
+  heta_i_screen_say(s, " ", "Why %s, as a whole?  tokens %zu to %zu, %s",
+                    heta_i_label_word(bytes, size, 0).text, row->length,
+                    heta_i_row_end(s->a, row) - 1, origin_words(s->a->targets[0].origin));
+  heta_i_screen_plain(s);
+  if (isfinite(logprob))
+    heta_i_screen_say(s, " ",
+                      "probability %s %%, log-probability %s: explained is the sum of the "
+                      "log-probabilities of %zu token%s",
+                      heta_i_number_format("%.3g", 100 * exp(logprob)).text,
+                      heta_i_number_format("%.3f", logprob).text, count, count == 1 ? "" : "s");
+  else
+    heta_i_screen_say(s, " ", "probability not known yet");
+}
+
 static heta_i_number known(const char *format, double value) {
   return isfinite(value) ? heta_i_number_format(format, value) : (heta_i_number){"unknown"};
 }
@@ -234,12 +254,16 @@ static void explain(heta_i_screen *s, const heta_row *row, heta_i_scale scale) {
 
 static void section(heta_i_screen *s, const heta_i_cells *cells, size_t index) {
   const heta_row *row = &s->a->rows[index], *units = &s->rollup->rows[index];
-  const heta_target *target = &s->a->targets[row->target];
+  const heta_target *target = heta_i_row_target(s->a, row);
   heta_i_scale scale = heta_i_row_scale(s->a, row, s->units);
   heta_i_screen_rule(s);
-  say_title(s, target);
-  say_chances(s, target);
-  say_candidates(s, target);
+  if (target) {
+    say_title(s, target);
+    say_chances(s, target);
+    say_candidates(s, target);
+  } else {
+    say_all(s, row);
+  }
   heta_i_puts(s->w, "\n");
   heta_i_heat_map(s, cells, row, scale);
   heta_i_puts(s->w, "\n");
@@ -323,7 +347,8 @@ static heta_status overview(heta_i_screen *s, const heta_i_headline *mean, heta_
               "leaned on");
   for (size_t i = 0; i < s->a->row_count; i++) {
     const heta_row *row = &s->a->rows[i];
-    const heta_target *target = &s->a->targets[row->target];
+    const heta_target *target = heta_i_row_target(s->a, row);
+    if (!target) continue; /* has its own head */
     size_t size;
     heta_i_scale scale = heta_i_row_scale(s->a, row, s->units);
     const char *bytes = heta_i_target_text(s->a, target, &size);

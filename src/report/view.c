@@ -122,6 +122,39 @@ const char *heta_i_target_text(const heta_attribution *attribution, const heta_t
   return NULL;
 }
 
+const heta_target *heta_i_row_target(const heta_attribution *attribution, const heta_row *row) {
+  return row->target == HETA_ALL_TARGETS ? NULL : &attribution->targets[row->target];
+}
+
+/* The token after the last target's. */
+static size_t targets_end(const heta_attribution *a) {
+  size_t end = 0;
+  for (size_t i = 0; i < a->target_count; i++)
+    if (a->targets[i].position >= end) end = a->targets[i].position + 1;
+  return end;
+}
+
+size_t heta_i_row_end(const heta_attribution *attribution, const heta_row *row) {
+  return row->target == HETA_ALL_TARGETS ? targets_end(attribution) : row->length + 1;
+}
+
+double heta_i_row_logprob(const heta_attribution *attribution, const heta_row *row) {
+  const heta_target *target = heta_i_row_target(attribution, row);
+  double sum = 0;
+  if (target) return target->logprob;
+  for (size_t i = 0; i < attribution->target_count; i++) sum += attribution->targets[i].logprob;
+  return sum;
+}
+
+const char *heta_i_targets_text(const heta_attribution *attribution, size_t *size) {
+  size_t first = attribution->targets[0].position, end = targets_end(attribution);
+  if (end > attribution->token_count) end = attribution->token_count;
+  *size = 0;
+  if (first >= end) return attribution->text;
+  *size = attribution->tokens[end - 1].end - attribution->tokens[first].start;
+  return attribution->text + attribution->tokens[first].start;
+}
+
 const char *heta_i_kind_name(heta_token_kind kind) {
   static const char *const NAMES[] = {"text", "bos", "special", "template", "forced", "generated"};
   return NAMES[kind];

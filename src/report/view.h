@@ -60,6 +60,15 @@ bool heta_i_unit_apart(const heta_attribution *attribution, const heta_i_unit *u
 const char *heta_i_target_text(const heta_attribution *attribution, const heta_target *target,
                                size_t *size);
 
+/* What a row explains: its target, or NULL when it explains all of them. */
+const heta_target *heta_i_row_target(const heta_attribution *attribution, const heta_row *row);
+/* The token after the last one that a row explains. */
+size_t heta_i_row_end(const heta_attribution *attribution, const heta_row *row);
+/* Log-probability of what a row explains: of all targets, their sum. NaN until known. */
+double heta_i_row_logprob(const heta_attribution *attribution, const heta_row *row);
+/* The text of all targets together. Borrowed. */
+const char *heta_i_targets_text(const heta_attribution *attribution, size_t *size);
+
 /* "text", "bos", … */
 const char *heta_i_kind_name(heta_token_kind kind);
 

@@ -1,4 +1,6 @@
 /* check.c: whether an attribution agrees with itself. */
+#include <stdint.h>
+
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "result/result.h"
@@ -43,6 +45,11 @@ static heta_status check_text(const heta_attribution *a, heta_status blame, heta
   return HETA_OK;
 }
 
+size_t heta_i_row_length(const heta_attribution *a, size_t target) {
+  if (target == HETA_ALL_TARGETS && a->target_count) return a->targets[0].position;
+  return target < a->target_count ? a->targets[target].position : SIZE_MAX;
+}
+
 static heta_status check_rows(const heta_attribution *a, heta_status blame, heta_error *error) {
   for (size_t i = 0; i < a->target_count; i++)
     if (a->targets[i].position > a->token_count || a->targets[i].top_count > HETA_TOP_CANDIDATES)
@@ -53,7 +60,7 @@ static heta_status check_rows(const heta_attribution *a, heta_status blame, heta
                          HETA_TOP_CANDIDATES);
   for (size_t i = 0; i < a->row_count; i++) {
     const heta_row *row = &a->rows[i];
-    if (row->target >= a->target_count || row->length != a->targets[row->target].position ||
+    if (row->length != heta_i_row_length(a, row->target) ||
         (unsigned)row->status > HETA_ROW_COMPLETE || (row->length && !row->score))
       return heta_i_fail(error, blame,
                          "row %zu of the attribution has target %zu of %zu and %zu scores; it "

@@ -472,16 +472,26 @@ static heta_status read_sums(reader *p, const heta_i_field *at, heta_row *row) {
   return read_parts(p, at, row);
 }
 
+/* An index, or "all". */
+static heta_status read_row_target(reader *p, const heta_i_field *row, size_t *out) {
+  const heta_attribution *a = &p->to->attribution;
+  heta_i_field target = OF(*row, "target");
+  if (json_is_string(target.value) && !strcmp(json_string_value(target.value), "all")) {
+    *out = HETA_ALL_TARGETS;
+    if (a->target_count) return HETA_OK;
+    return heta_i_field_wrong(&p->reading, &target, "is \"all\", and there are no targets");
+  }
+  HETA_TRY(heta_i_take_size(&p->reading, &target, out));
+  if (*out < a->target_count) return HETA_OK;
+  return heta_i_field_wrong(&p->reading, &target, "is %zu; there are %zu targets", *out,
+                            a->target_count);
+}
+
 static heta_status read_row(reader *p, const heta_i_field *at, heta_row *row) {
   const heta_i_reading *r = &p->reading;
-  const heta_attribution *a = &p->to->attribution;
   HETA_TRY(heta_i_take_object(r, at));
-  heta_i_field target = OF(*at, "target");
-  HETA_TRY(heta_i_take_size(r, &target, &row->target));
-  if (row->target >= a->target_count)
-    return heta_i_field_wrong(r, &target, "is %zu; there are %zu targets", row->target,
-                              a->target_count);
-  row->length = a->targets[row->target].position;
+  HETA_TRY(read_row_target(p, at, &row->target));
+  row->length = heta_i_row_length(&p->to->attribution, row->target);
   HETA_TRY(read_sums(p, at, row));
   HETA_TRY(read_probes(r, at, row));
   return read_ties(r, at, row);
@@ -553,7 +563,7 @@ static heta_status read_rollup(reader *p, const heta_i_field *at, heta_rollup *o
     heta_i_field row = heta_i_field_at(&list, i);
     HETA_TRY(heta_i_take_object(r, &row));
     heta_i_field score = OF(row, "score");
-    HETA_TRY(size_of(r, &row, "target", &rows[i].target));
+    HETA_TRY(read_row_target(p, &row, &rows[i].target));
     HETA_TRY(heta_i_take_array(r, &score, &rows[i].length));
     HETA_TRY(read_sums(p, &row, &rows[i]));
   }

@@ -114,7 +114,7 @@ def check_row(row, attribution, targets, name):
         yield f"{name}: se of unknown components: {list(row['se'])}"
     if attribution["signed"] and row["signed_score"] is None:
         yield f"{name}: a signed method without signed scores"
-    length = (max(t["position"] for t in targets) if row["target"] == "all"
+    length = (min(t["position"] for t in targets) if row["target"] == "all"
               else targets[row["target"]]["position"])
     arrays = {key: row[key] for key in ("score", "score_se", "signed_score", "probes",
                                         "tied_with_next") if row[key] is not None}
