@@ -79,15 +79,15 @@ typedef struct heta_weight_count {
 
 /* What is known about an open model. All pointers are borrowed from the model. */
 typedef struct heta_model_info {
-  const char *file;   /* as given to heta_model_open */
-  const char *format; /* "gguf", "safetensors" */
-  uint64_t bytes;     /* size of the file, all parts */
-  const char
-      *fingerprint_kind;    /* "sha256" (whole file) or "header-sha256" (header and tensor table) */
-  const char *fingerprint;  /* lower-case hexadecimal */
-  const char *architecture; /* "llama" */
-  const char *name;         /* as the file says, or "" */
-  uint64_t parameters;      /* number of weights */
+  const char *file;             /* as given to heta_model_open */
+  const char *format;           /* "gguf", "safetensors" */
+  uint64_t bytes;               /* size of the file, all parts */
+  const char *fingerprint_kind; /* "sha256" (whole file), "header-sha256" (header and tensor table);
+                                   of a result of another tool "unknown" */
+  const char *fingerprint;      /* lower-case hexadecimal */
+  const char *architecture;     /* "llama" */
+  const char *name;             /* as the file says, or "" */
+  uint64_t parameters;          /* number of weights */
   size_t layers, heads, kv_heads, head_width, width, feed_forward_width, vocabulary, context;
   size_t weight_count;
   const heta_weight_count *weights;  /* weight_count entries, sorted by type name */
@@ -648,11 +648,11 @@ HETA_API heta_status heta_attribute(const heta_model *model, const char *text,
                                     const heta_attribute_options *options, heta_result **out,
                                     heta_error *error);
 /* Reads a stored result: the JSON that heta_report_write wrote, of any version of heta that writes
- * "heta.attribution/1". No model is needed. Keys this version does not know are dropped; all else
- * is checked, so that heta_report_write gives the same bytes again. The caller owns *out.
- * Errors: HETA_E_FORMAT (no JSON, with the byte offset; or another schema, a field that is missing
- * or wrong, by its path, such as attributions[0].rows[2].score[7]), HETA_E_UNSUPPORTED,
- * HETA_E_MEMORY. */
+ * "heta.attribution/1", or what Inseq or flashtrace saved (docs/exchange.md). No model is needed.
+ * Keys this version does not know are dropped; all else is checked, so that heta_report_write gives
+ * the same bytes again. The caller owns *out. Errors: HETA_E_FORMAT (no JSON, with the byte offset;
+ * or another schema, a field that is missing or wrong, by its path, such as
+ * attributions[0].rows[2].score[7]), HETA_E_UNSUPPORTED, HETA_E_MEMORY. */
 HETA_API heta_status heta_result_read(const char *json, size_t size, heta_result **out,
                                       heta_error *error);
 /* Borrowed from the result. */
@@ -683,11 +683,11 @@ typedef struct heta_report_options {
 HETA_API heta_report_options heta_report_options_default(void);
 
 /* Writes an attribution as "term", "json", "jsonl", "html", "csv" (one line per target and unit),
- * "svg" (a picture of each target's text), "npz" (arrays for NumPy) or "inseq" (what Inseq loads:
- * docs/inseq.md). Equal attributions give equal bytes, but for the "timing" and "environment"
- * objects of the JSON forms. Errors: HETA_E_ARGUMENT (unknown format, or an attribution that
- * contradicts itself), HETA_E_UNSUPPORTED (the format has no place for it), HETA_E_IO (the write
- * function failed), HETA_E_MEMORY. */
+ * "svg" (a picture of each target's text), "npz" (arrays for NumPy), "inseq" (what Inseq loads) or
+ * "flashtrace" (what flashtrace writes: docs/exchange.md). Equal attributions give equal bytes, but
+ * for the "timing" and "environment" objects of the JSON forms. Errors: HETA_E_ARGUMENT (unknown
+ * format, or an attribution that contradicts itself), HETA_E_UNSUPPORTED (the format has no place
+ * for it), HETA_E_IO (the write function failed), HETA_E_MEMORY. */
 HETA_API heta_status heta_report_write(const heta_attribution *attribution, const char *format,
                                        const heta_report_options *options, heta_write_fn write,
                                        void *context, heta_error *error);

@@ -15,4 +15,8 @@ size_t heta_i_utf8_decode(const char *text, size_t size, uint32_t *code);
 /* Unicode's property White_Space. */
 bool heta_i_utf8_is_space(uint32_t code);
 
+/* Copies text, each byte that is no character as U+FFFD, to out, which has room for 3 × size bytes;
+ * map[i], i ≤ size, is where byte i went. Returns the bytes written. */
+size_t heta_i_utf8_clean(const char *text, size_t size, char *out, size_t *map);
+
 #endif

@@ -31,11 +31,13 @@ static const char *format_of(const char *path) {
     const char *extension, *format;
   } known[] = {{".json", "json"}, {".jsonl", "jsonl"}, {".html", "html"}, {".htm", "html"},
                {".csv", "csv"},   {".npz", "npz"},     {".svg", "svg"},   {".txt", "term"}};
-  static const char inseq[] = ".inseq.json";
+  static const char *const others[] = {"inseq", "flashtrace"}; /* NAME.inseq.json … */
   const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
   size_t length = strlen(path);
-  if (length > sizeof inseq && strcmp(path + length - (sizeof inseq - 1), inseq) == 0) {
-    return "inseq";
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    char ending[CLI_SHORT];
+    size_t size = (size_t)snprintf(ending, sizeof ending, ".%s.json", others[i]);
+    if (length > size && strcmp(path + length - size, ending) == 0) return others[i];
   }
   if (!dot || (slash && dot < slash)) return NULL;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -77,7 +79,7 @@ static int check_file(const char *path, bool overwrite) {
   if (!format_of(path)) {
     return cli_fail(CLI_USAGE,
                     "--output: the name '%s' must end in .json, .jsonl, .html, .csv, "
-                    ".npz, .svg, .inseq.json or .txt",
+                    ".npz, .svg, .inseq.json, .flashtrace.json or .txt",
                     path);
   }
   if (!directory_of(path, directory)) {
@@ -193,7 +195,8 @@ static int write_file(const char *given, bool overwrite, const heta_attribution 
 
 static int write_stdout(const cli_output *output, const heta_attribution *attribution,
                         heta_report_options *options) {
-  static const char *const names[] = {NULL, "term", "json", "jsonl", "csv", "inseq", NULL};
+  static const char *const names[] = {NULL,  "term",  "json",       "jsonl",
+                                      "csv", "inseq", "flashtrace", NULL};
   const char *format = names[cli_output_format(output)];
   heta_error error = {0};
   if (!format) return CLI_DONE;

@@ -14,6 +14,7 @@ typedef enum cli_format {
   CLI_FORMAT_JSONL,
   CLI_FORMAT_CSV,
   CLI_FORMAT_INSEQ,
+  CLI_FORMAT_FLASHTRACE,
   CLI_FORMAT_NONE
 } cli_format;
 
@@ -29,12 +30,12 @@ typedef struct cli_output {
 /* The rows of the commands that write results. `field` is their cli_output in `type`. */
 #define CLI_OUTPUT_OPTIONS(type, field)                                                           \
   {'o', "output", NULL, CLI_LIST, offsetof(type, field.files), "FILE", 0, 0, 0, "Output",         \
-   "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg, .inseq.json or .txt; "    \
-   "may be repeated"},                                                                            \
+   "write the result to FILE, a .html, .json, .jsonl, .csv, .npz, .svg, .inseq.json, "            \
+   ".flashtrace.json or .txt; may be repeated"},                                                  \
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
   {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format),                                   \
-   "auto|term|json|jsonl|csv|inseq|none", 0, 0, 0, NULL,                                           \
+   "auto|term|json|jsonl|csv|inseq|flashtrace|none", 0, 0, 0, NULL,                                           \
    "what standard output gets; auto: term on a terminal, else json"},                             \
   {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
    "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \

@@ -27,18 +27,9 @@ static heta_status no_memory(builder *b) {
 static char *clean_text(builder *b, size_t *size, size_t **offsets) {
   const heta_i_input *input = &b->job->input;
   char *out = take(b, input->text_size * 3 + 1, 1);
-  size_t *map = take(b, input->text_size + 1, sizeof *map), used = 0;
+  size_t *map = take(b, input->text_size + 1, sizeof *map);
   if (!out || !map) return NULL;
-  for (size_t i = 0; i < input->text_size;) {
-    size_t length = heta_i_utf8_decode(input->text + i, input->text_size - i, NULL);
-    size_t bytes = length ? length : 1;
-    for (size_t k = 0; k < bytes; k++) map[i + k] = length ? used + k : used;
-    memcpy(out + used, length ? input->text + i : "\xef\xbf\xbd", length ? length : 3);
-    used += length ? length : 3;
-    i += bytes;
-  }
-  map[input->text_size] = used;
-  *size = used;
+  *size = heta_i_utf8_clean(input->text, input->text_size, out, map);
   *offsets = map;
   return out;
 }

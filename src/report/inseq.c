@@ -1,5 +1,5 @@
 /* inseq.c: the JSON that Inseq's FeatureAttributionOutput.load() reads, for its tools to show and
- * aggregate. docs/inseq.md says which field holds what.
+ * aggregate. docs/exchange.md says which field holds what.
  *
  * Objects carry the name of the class they are made into. Arrays are safetensors files of one
  * float32 tensor, "attribution", in base64. */

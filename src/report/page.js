@@ -645,7 +645,7 @@ if (data.status !== "complete") {
 byId("about").append(...facts([
   ["method", attribution.method + ": " + data.view.summary], ["source", data.view.source],
   ["options", line(options)], ["seed", String(attribution.seed)], ["objective", attribution.objective],
-  ["model", modelName + " (" + data.model.architecture + ", " + count(data.model.parameters, "weight", "weights") + ", " +
+  ["model", modelName + " (" + data.model.architecture + (!data.model.parameters ? ")" : ", " + count(data.model.parameters, "weight", "weights") + ", " +
     data.model.layers + " layers, " + data.model.heads + " heads)"],
   ["file", data.model.file + " (" + data.model.format + ", " + count(data.model.bytes, "byte", "bytes") + ")"],
   ["fingerprint", data.model.fingerprint.kind + " " + data.model.fingerprint.value],

@@ -56,13 +56,17 @@ static heta_status write_inseq(heta_i_writer *w, const subject *s, heta_error *e
   return heta_i_report_inseq(w, s->a, error);
 }
 
+static heta_status write_flashtrace(heta_i_writer *w, const subject *s, heta_error *error) {
+  return heta_i_report_flashtrace(w, s->a, error);
+}
+
 typedef heta_status (*form)(heta_i_writer *w, const subject *s, heta_error *error);
 static const struct {
   const char *name;
   form write;
-} FORMS[] = {{"term", write_term}, {"json", write_json},  {"jsonl", write_jsonl},
-             {"html", write_html}, {"csv", write_csv},    {"svg", write_svg},
-             {"npz", write_npz},   {"inseq", write_inseq}};
+} FORMS[] = {{"term", write_term}, {"json", write_json},   {"jsonl", write_jsonl},
+             {"html", write_html}, {"csv", write_csv},     {"svg", write_svg},
+             {"npz", write_npz},   {"inseq", write_inseq}, {"flashtrace", write_flashtrace}};
 
 /* The roll-up's units; of tokens, which may be pieces of characters, whole characters. */
 static heta_status drawn_units(const heta_attribution *a, const heta_rollup *rollup,
@@ -125,6 +129,6 @@ heta_status heta_report_write(const heta_attribution *attribution, const char *f
       return write_form(FORMS[i].write, attribution, options, write, context, error);
   return heta_i_fail(error, HETA_E_ARGUMENT,
                      "unknown report format \"%s\": the formats are term, json, jsonl, html, csv, "
-                     "svg, npz and inseq",
+                     "svg, npz, inseq and flashtrace",
                      format);
 }

@@ -22,9 +22,12 @@ void heta_i_report_csv(heta_i_writer *writer, const heta_attribution *attributio
 /* A zip archive of arrays, rows × units, NaN where there is nothing. HETA_E_MEMORY. */
 heta_status heta_i_report_npz(heta_i_writer *writer, const heta_attribution *attribution,
                               const heta_rollup *rollup, heta_error *error);
-/* What Inseq loads: docs/inseq.md. HETA_E_ARGUMENT, HETA_E_UNSUPPORTED. */
+/* What Inseq loads: docs/exchange.md. HETA_E_ARGUMENT, HETA_E_UNSUPPORTED. */
 heta_status heta_i_report_inseq(heta_i_writer *writer, const heta_attribution *attribution,
                                 heta_error *error);
+/* What flashtrace writes: docs/exchange.md. HETA_E_ARGUMENT, HETA_E_MEMORY. */
+heta_status heta_i_report_flashtrace(heta_i_writer *writer, const heta_attribution *attribution,
+                                     heta_error *error);
 /* Each target's text as a picture. HETA_E_MEMORY. */
 heta_status heta_i_report_svg(heta_i_writer *writer, const heta_attribution *attribution,
                               const heta_i_units *units, const heta_rollup *rollup,

@@ -288,11 +288,13 @@ static void header(heta_i_screen *s) {
   const heta_model_info *model = s->a->model;
   const bool billions = model->parameters >= 1000000000;
   const char *name = model->name && *model->name ? model->name : model->file;
-  heta_i_screen_say(
-      s, "model   ", "%s (%s, %s %s weights)", name ? name : "unnamed",
-      model->architecture ? model->architecture : "unknown architecture",
-      heta_i_number_format("%.3g", (double)model->parameters / (billions ? 1e9 : 1e6)).text,
-      billions ? "billion" : "million");
+  const char *kind = model->architecture ? model->architecture : "unknown architecture";
+  double size = (double)model->parameters / (billions ? 1e9 : 1e6);
+  if (model->parameters)
+    heta_i_screen_say(s, "model   ", "%s (%s, %s %s weights)", name ? name : "unnamed", kind,
+                      heta_i_number_format("%.3g", size).text, billions ? "billion" : "million");
+  else
+    heta_i_screen_say(s, "model   ", "%s", name ? name : "unnamed");
   heta_i_screen_say(s, "method  ", "%s: %s, seed %llu", s->a->method->name,
                     s->a->method->summary ? s->a->method->summary : "",
                     (unsigned long long)s->a->seed);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "result/fields.h"
+#include "result/import.h"
 #include "result/result.h"
 
 /* What a stored result is borrowed from, itself in the arena. */
@@ -724,9 +724,10 @@ heta_status heta_result_read(const char *json, size_t size, heta_result **out, h
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "heta_result_read needs the JSON text and a place for the result");
   json_t *document;
-  HETA_TRY(heta_i_json_of_text(json, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, "the result",
-                               &document, error));
-  heta_status status = read_document(document, out, error);
+  HETA_TRY(heta_i_import_parse(json, size, &document, error));
+  heta_i_origin origin = heta_i_import_origin(document);
+  heta_status status = origin == HETA_ORIGIN_HETA ? read_document(document, out, error)
+                                                  : heta_i_import(document, origin, out, error);
   json_decref(document);
   return status;
 }

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "format/quote.h"
-#include "text/alphabet.h"
+#include "base/alphabet.h"
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "format/quote.h"
-#include "text/alphabet.h"
+#include "base/alphabet.h"
 
 static const char SPACE[] = "\xe2\x96\x81"; /* U+2581, which stands for a space in names */
 

@@ -1,6 +1,6 @@
 /* alphabet.c: from letters to bytes. A byte that is a printable Latin-1 character other than the
  * space is spelled by that character, the 68 others by U+0100, U+0101, … in increasing order. */
-#include "text/alphabet.h"
+#include "base/alphabet.h"
 
 #include "base/utf8.h"
 

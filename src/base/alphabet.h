@@ -1,7 +1,7 @@
 /* alphabet.h: the printable letters in which byte-level vocabularies spell bytes (GPT-2's: "Ġ" is a
  * space, "Ċ" a newline). */
-#ifndef HETA_TEXT_ALPHABET_H
-#define HETA_TEXT_ALPHABET_H
+#ifndef HETA_BASE_ALPHABET_H
+#define HETA_BASE_ALPHABET_H
 
 #include <stdbool.h>
 #include <stddef.h>
