@@ -35,7 +35,7 @@ typedef struct cli_output {
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
   {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format),                                   \
-   "auto|term|json|jsonl|csv|inseq|flashtrace|none", 0, 0, 0, NULL,                                           \
+   "auto|term|json|jsonl|csv|inseq|flashtrace|none", 0, 0, 0, NULL,                               \
    "what standard output gets; auto: term on a terminal, else json"},                             \
   {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
    "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \

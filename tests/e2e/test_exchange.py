@@ -160,7 +160,8 @@ class Exchange(Case):
         deep = tensor([4, 2, 2], [3, 4, 6, 8, 0, 0, 5, 12] + [8, 15] * 4)
         rows = self.imported(inseq_file(tokens, deep, "Granular"))["attributions"][0]["rows"]
         self.assertEqual([[5, 0], [10, 13, 17]], [r["score"] for r in rows])
-        rows = self.imported(inseq_file(tokens, deep, "MultiDimensional"))["attributions"][0]["rows"]
+        result = self.imported(inseq_file(tokens, deep, "MultiDimensional"))
+        rows = result["attributions"][0]["rows"]
         self.assertEqual([[3.5, 0], [7, 8.5, 11.5]], [r["score"] for r in rows])
 
     def test_components_and_steps(self):

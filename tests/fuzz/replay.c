@@ -1,12 +1,15 @@
 /* replay.c: runs a fuzz target once on every file of the given files and folders, without a fuzzer,
  * so that every build checks the inputs that were once interesting. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,14 +18,39 @@ static int fail(const char *path) {
   return -1;
 }
 
+/* A block that ends where a page begins that nobody may touch, so that the first byte read past it
+ * ends the program in every build. */
+typedef struct guarded {
+  uint8_t *data, *pages;
+  size_t bytes;
+} guarded;
+
+static guarded guarded_open(size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (size + page - 1) / page * page;
+  guarded block = {.bytes = room + page};
+  void *pages = mmap(NULL, block.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return block;
+  if (mprotect((uint8_t *)pages + room, page, PROT_NONE) != 0) {
+    munmap(pages, block.bytes);
+    return block;
+  }
+  block.pages = pages;
+  block.data = block.pages + room - size;
+  return block;
+}
+
+static void guarded_close(guarded block) {
+  if (block.pages != NULL) munmap(block.pages, block.bytes);
+}
+
 /* Returns 1 (one input replayed) or -1. */
 static int replay_file(const char *path, size_t size) {
   FILE *file = fopen(path, "rb");
   if (file == NULL) {
     return fail(path);
   }
-  /* A block of exactly the input's size, so that a sanitizer sees the first byte read past it. */
-  uint8_t *data = malloc(size ? size : 1);
+  guarded block = guarded_open(size);
+  uint8_t *data = block.data;
   int done = -1;
   if (data == NULL || fread(data, 1, size, file) != size) {
     fail(path);
@@ -30,7 +58,7 @@ static int replay_file(const char *path, size_t size) {
     LLVMFuzzerTestOneInput(data, size);
     done = 1;
   }
-  free(data);
+  guarded_close(block);
   fclose(file);
   return done;
 }
