@@ -646,7 +646,7 @@ byId("about").append(...facts([
   ["method", attribution.method + ": " + data.view.summary], ["source", data.view.source],
   ["options", line(options)], ["seed", String(attribution.seed)], ["objective", attribution.objective],
   ["model", modelName + " (" + data.model.architecture + (!data.model.parameters ? ")" : ", " + count(data.model.parameters, "weight", "weights") + ", " +
-    data.model.layers + " layers, " + data.model.heads + " heads)"],
+    data.model.layers + " layers, " + data.model.heads + " heads)")],
   ["file", data.model.file + " (" + data.model.format + ", " + count(data.model.bytes, "byte", "bytes") + ")"],
   ["fingerprint", data.model.fingerprint.kind + " " + data.model.fingerprint.value],
   ["weight types", line(data.model.weight_types)],
