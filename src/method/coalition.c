@@ -16,10 +16,6 @@ static way way_of(const heta_i_session *session) {
 
 /* ---- Players --------------------------------------------------------------------------------- */
 
-size_t heta_i_context(const heta_i_session *session, size_t target) {
-  return session->length - session->target_count + 1 + target;
-}
-
 bool heta_i_is_player(const heta_i_session *session, size_t token) {
   if (heta_i_option_is(session, "keep", "none")) return true;
   if (heta_i_option_is(session, "keep", "begin")) return token > 0;

@@ -22,8 +22,6 @@ typedef struct heta_i_deck {
   bool *absent;          /* [length] */
 } heta_i_deck;
 
-/* Length of a target's context; known when planning, too. */
-size_t heta_i_context(const heta_i_session *session, size_t target);
 /* Whether --keep allows a token to be taken away. */
 bool heta_i_is_player(const heta_i_session *session, size_t token);
 size_t heta_i_player_count(const heta_i_session *session, size_t target);

@@ -54,7 +54,7 @@ double *heta_i_series_at(const heta_i_session *session, size_t series, size_t ta
 }
 
 size_t heta_i_context(const heta_i_session *session, size_t row) {
-  return session->joint ? session->row_length : session->targets[row].position;
+  return session->joint ? session->row_length : session->length - session->target_count + 1 + row;
 }
 
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {

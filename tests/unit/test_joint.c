@@ -62,8 +62,7 @@ static void curvature_by_hand(heta_job *job, size_t n, size_t probes, bool whole
   heta_error error = {0};
   for (size_t t = 0; t < targets; t++) {
     const heta_i_seed seed = {s->targets[t].position - 1, s->targets[t].id, 1, HETA_SEED_LOGPROB};
-    assert_int_equal(api->reverse(s->engine, s->run, &seed, 1, HETA_RULE_PLAIN, NULL, NULL,
-                                  &adjoints[t], &error),
+    assert_int_equal(api->reverse(s->engine, s->run, &seed, 1, NULL, NULL, &adjoints[t], &error),
                      HETA_OK);
   }
   memset(out, 0, n * sizeof *out);
