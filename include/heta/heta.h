@@ -82,8 +82,7 @@ typedef struct heta_model_info {
   const char *file;             /* as given to heta_model_open */
   const char *format;           /* "gguf", "safetensors" */
   uint64_t bytes;               /* size of the file, all parts */
-  const char *fingerprint_kind; /* "sha256" (whole file), "header-sha256" (header and tensor table);
-                                   of a result of another tool "unknown" */
+  const char *fingerprint_kind; /* "sha256" (whole file), "header-sha256", or "unknown" */
   const char *fingerprint;      /* lower-case hexadecimal */
   const char *architecture;     /* "llama" */
   const char *name;             /* as the file says, or "" */
@@ -414,8 +413,7 @@ typedef struct heta_attribute_options {
    * first of lowrank, row and gradsq that fits and the method has, and note it; else the job is
    * refused. Fewer probes are tried before in any case. */
   bool may_simplify;
-  /* Explain the sum of log P over all targets as one, by the tokens before the first: one row. */
-  bool joint;
+  bool joint; /* explain Σ log P of all targets as one, by the tokens before the first: one row */
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -517,8 +515,7 @@ typedef enum heta_row_status {
 
 #define HETA_ALL_TARGETS ((size_t)-1)
 
-/* One explained target, or with a joint objective all as one. Arrays have `length` entries, one per
- * context token; a value not computed is NaN. */
+/* One target, or all as one. Arrays have an entry per context token; not computed is NaN. */
 typedef struct heta_row {
   size_t target; /* index into targets, or HETA_ALL_TARGETS */
   size_t length; /* = targets[target].position; of all, that of the first */
@@ -650,9 +647,8 @@ HETA_API heta_status heta_attribute(const heta_model *model, const char *text,
 /* Reads a stored result: the JSON that heta_report_write wrote, of any version of heta that writes
  * "heta.attribution/1", or what Inseq or flashtrace saved (docs/exchange.md). No model is needed.
  * Keys this version does not know are dropped; all else is checked, so that heta_report_write gives
- * the same bytes again. The caller owns *out. Errors: HETA_E_FORMAT (no JSON, with the byte offset;
- * or another schema, a field that is missing or wrong, by its path, such as
- * attributions[0].rows[2].score[7]), HETA_E_UNSUPPORTED, HETA_E_MEMORY. */
+ * the same bytes again. The caller owns *out. Errors: HETA_E_FORMAT (no JSON, with the byte offset,
+ * or a field that is missing or wrong, by its path), HETA_E_UNSUPPORTED, HETA_E_MEMORY. */
 HETA_API heta_status heta_result_read(const char *json, size_t size, heta_result **out,
                                       heta_error *error);
 /* Borrowed from the result. */
