@@ -75,15 +75,19 @@ static size_t line_of(const reader *r, size_t index) {
   return line;
 }
 
-__attribute__((format(printf, 4, 5))) static heta_status
-wrong(const reader *r, heta_status status, size_t index, const char *format, ...) {
-  char what[320];
+/* field: ".role", or "". A text on one line has no line worth naming. */
+__attribute__((format(printf, 5, 6))) static heta_status wrong(const reader *r, heta_status status,
+                                                               size_t index, const char *field,
+                                                               const char *format, ...) {
+  char what[320], place[40] = "";
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(what, sizeof what, format, arguments);
   va_end(arguments);
-  return heta_i_fail(r->error, status, "%s[%zu] (line %zu) %s", r->in_object ? "messages" : "",
-                     index, line_of(r, index), what);
+  const char *end = memchr(r->json, '\n', r->size);
+  if (end && end + 1 < r->json + r->size)
+    snprintf(place, sizeof place, " (line %zu)", line_of(r, index));
+  return heta_i_fail(r->error, status, "messages[%zu]%s%s %s", index, field, place, what);
 }
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
@@ -101,12 +105,13 @@ static heta_status read_parts(reader *r, size_t index, const json_t *parts, heta
       const json_t *text = json_object_get(value, "text");
       const char *type = json_string_value(json_object_get(value, "type"));
       if (!type || strcmp(type, "text"))
-        return wrong(r, type ? HETA_E_UNSUPPORTED : HETA_E_FORMAT, index,
-                     "has a content whose part %zu is %s%.40s; only parts of the type \"text\" can "
-                     "be explained",
+        return wrong(r, type ? HETA_E_UNSUPPORTED : HETA_E_FORMAT, index, ".content",
+                     "is not all text: part %zu is %s%.40s; only parts of the type "
+                     "\"text\" can be explained",
                      part, type ? "of the type " : "without a type", type ? type : "");
       if (!json_is_string(text))
-        return wrong(r, HETA_E_FORMAT, index, "has a content whose part %zu has no \"text\"", part);
+        return wrong(r, HETA_E_FORMAT, index, ".content",
+                     "is not all text: part %zu has no \"text\"", part);
       if (bytes) memcpy(bytes + out->size, json_string_value(text), json_string_length(text));
       out->size += json_string_length(text);
     }
@@ -121,23 +126,23 @@ static bool is_filled(const json_t *value) {
 
 static heta_status read_message(reader *r, size_t index, const json_t *value, heta_message *out) {
   if (!json_is_object(value))
-    return wrong(r, HETA_E_FORMAT, index, "is no object with \"role\" and \"content\"");
+    return wrong(r, HETA_E_FORMAT, index, "", "is no object with \"role\" and \"content\"");
   const json_t *role = json_object_get(value, "role"), *content = json_object_get(value, "content");
   heta_i_role known;
   if (!json_is_string(role))
-    return wrong(r, HETA_E_FORMAT, index, "has no \"role\", or one that is no string");
+    return wrong(r, HETA_E_FORMAT, index, ".role", "is missing, or is no string");
   if (!heta_i_role_find(json_string_value(role), &known))
-    return wrong(r, HETA_E_FORMAT, index,
-                 "has the role \"%.40s\"; the roles are system, user, assistant and tool",
+    return wrong(r, HETA_E_FORMAT, index, ".role",
+                 "is \"%.40s\"; the roles are system, user, assistant and tool",
                  json_string_value(role));
   if (is_filled(json_object_get(value, "tool_calls")))
-    return wrong(r, HETA_E_UNSUPPORTED, index,
-                 "calls tools (\"tool_calls\"), which heta does not render");
+    return wrong(r, HETA_E_UNSUPPORTED, index, ".tool_calls",
+                 "calls tools, which heta does not render");
   out->role = heta_i_role_name(known);
   if (json_is_array(content)) return read_parts(r, index, content, out);
   if (!json_is_string(content))
-    return wrong(r, HETA_E_FORMAT, index,
-                 "has no \"content\", or one that is neither a string nor a list of parts");
+    return wrong(r, HETA_E_FORMAT, index, ".content",
+                 "is missing, or is neither a string nor a list of parts");
   out->size = json_string_length(content);
   out->text = heta_i_arena_string(&r->to->arena, json_string_value(content), out->size);
   return out->text ? HETA_OK : heta_i_no_memory(r->error, "the messages", out->size);

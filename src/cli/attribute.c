@@ -231,8 +231,8 @@ static const cli_option options[] = {
 
     CLI_LIMIT_OPTIONS,
     {0, "batch", NULL, CLI_TEXT, FIELD(batch), "FILE", 0, 0, 0, NULL,
-     "explain each line of FILE.jsonl, an example with text, target …; -o FILE.jsonl gets a line "
-     "for each, and the same command goes on where it was stopped"},
+     "explain each line of FILE.jsonl, an example with text or messages, target …; -o FILE.jsonl "
+     "gets a line for each, and the same command goes on where it was stopped"},
     {0, "part", NULL, CLI_PART, FIELD(part), "K/N", 0, 0, 0, NULL,
      "do part K of N; heta merge joins the parts"},
     {0, "continue", NULL, CLI_LIST, FIELD(resume), "FILE", 0, 0, 0, NULL,

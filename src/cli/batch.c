@@ -29,9 +29,11 @@ typedef struct batch {
 
 static const char *contradiction(const cli_request *r) {
   if (r->input.prompt || r->input.file) return "a text of its own: each line has one";
-  if (r->chat.messages || r->chat.user || r->chat.system) return "a chat: each line has a text";
-  if (r->chat.documents.count) return "--document: each line has a text";
-  if (r->chat.template || r->chat.raw || r->chat.verbose) return "options of chats";
+  if (r->chat.messages) return "--messages: each line has \"messages\" of its own";
+  if (r->chat.documents.count) {
+    return "--document NAME=FILE: give the text, with --document-text or in \"documents\"";
+  }
+  if (cli_chat_lists(&r->chat)) return "--chat-template list";
   if (r->span.end || r->span_text) return "a span: each line may have one";
   if (r->part.parts) return "--part: give each machine a file of its own";
   if (r->resume.count) return "--continue: the same command goes on by itself";
@@ -52,7 +54,11 @@ static int check(const cli_request *request) {
   if (files->count != 1) {
     return cli_fail(CLI_USAGE, "--batch needs one -o FILE.jsonl, which gets a line per example");
   }
-  if (!cli_request_check_method(request, message)) return cli_fail(CLI_USAGE, "%s", message);
+  const cli_chat texts = {.texts = request->chat.texts}; /* what remains to be said, lines say */
+  if (!cli_request_check_method(request, message) ||
+      !cli_chat_check(&texts, &request->input, message)) {
+    return cli_fail(CLI_USAGE, "%s", message);
+  }
   return cli_journal_check(files->items[0]);
 }
 
@@ -292,22 +298,38 @@ static int run_job(batch *b, heta_job *job, cli_example *e, const heta_attributi
   return CLI_DONE;
 }
 
-static int explain(batch *b, cli_example *e) {
-  heta_attribute_options options = cli_request_options(&e->request);
-  heta_job *job = NULL;
+/* The job of an example; none where the example is to blame. */
+static int create_job(batch *b, cli_example *e, heta_job **job) {
+  cli_question question;
   heta_error error = {0};
-  const heta_attribution *a = NULL;
+  int code = cli_question_make(&e->request, b->model, &question, e->message);
+  if (code == CLI_FAILED) code = cli_fail(code, "line %zu: %s", e->line, e->message);
+  if (code) {
+    e->refused = code != CLI_FAILED;
+    cli_question_free(&question);
+    return e->refused ? CLI_DONE : code;
+  }
+  cli_prompt_show(&e->request.chat, &question.prompt);
+  heta_attribute_options options = cli_request_options(&e->request);
+  cli_prompt_options(&question.prompt, &options);
   options.context = b;
   options.progress = on_progress;
-  heta_status status = heta_job_create(b->model, e->text, strlen(e->text), &options, &job, &error);
+  heta_status status =
+      heta_job_create(b->model, question.prompt.text, question.prompt.size, &options, job, &error);
+  cli_question_free(&question); /* the job has copies */
   if (status && !is_the_examples(status)) {
     return cli_fail(cli_exit_code(status), "line %zu: %s", e->line, error.message);
   }
-  int code = CLI_DONE;
-  if (status) {
-    e->refused = true;
-    snprintf(e->message, sizeof e->message, "%s", error.message);
-  } else {
+  e->refused = status != HETA_OK;
+  if (status) snprintf(e->message, sizeof e->message, "%s", error.message);
+  return CLI_DONE;
+}
+
+static int explain(batch *b, cli_example *e) {
+  heta_job *job = NULL;
+  const heta_attribution *a = NULL;
+  int code = create_job(b, e, &job);
+  if (!code && !e->refused) {
     cli_interrupt_watch(job);
     code = run_job(b, job, e, &a);
     cli_interrupt_watch(NULL);

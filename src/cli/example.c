@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options that a line may give; besides id, text and the options of its method. */
-static const char *const ASKABLE[] = {"target", "predict", "last",    "span",   "span-text", "foil",
-                                      "join",   "bos",     "special", "method", "seed"};
-/* Those that decide its result, too. */
-static const char *const COMMON[] = {"backend", "precision", "level"};
+/* Options that a line may give; besides id, text, messages, documents and those of its method. */
+static const char *const ASKABLE[] = {"target", "predict", "last", "span",          "span-text",
+                                      "foil",   "join",    "bos",  "special",       "method",
+                                      "seed",   "system",  "user", "chat-template", "raw"};
+/* Others that decide its result. */
+static const char *const COMMON[] = {"backend", "precision", "level",
+                                     "prompt",  "messages",  "document-text"};
 enum { ASKABLES = sizeof ASKABLE / sizeof *ASKABLE, COMMONS = sizeof COMMON / sizeof *COMMON };
 
 __attribute__((format(printf, 3, 4))) static bool refuse(cli_example *e, const char *field,
@@ -91,8 +93,15 @@ static void clear(const cli_option *option, cli_request *request) {
   }
 }
 
-/* What the command line says in the option's place holds no longer. The same or a rival under
- * another key of the line is a contradiction. */
+/* What the command line says in the place of these options holds no longer. */
+static void clear_rivals(cli_example *e, int rivals) {
+  for (size_t i = 0; rivals && i < cli_attribute.option_count; i++) {
+    const cli_option *other = &cli_attribute.options[i];
+    if (other->rivals == rivals) clear(other, &e->request);
+  }
+}
+
+/* The same for one option. That or a rival under another key of the line is a contradiction. */
 static bool displace(cli_example *e, const cli_option *option, const char *key) {
   const char *name;
   json_t *value;
@@ -102,10 +111,7 @@ static bool displace(cli_example *e, const cli_option *option, const char *key) 
     if (strcmp(name, key) == 0 || json_is_false(value) || !(rival || other == option)) continue;
     return refuse(e, key, "\"%.40s\" and \"%.40s\" exclude each other", key, name);
   }
-  for (size_t i = 0; option->rivals && i < cli_attribute.option_count; i++) {
-    const cli_option *other = &cli_attribute.options[i];
-    if (other->rivals == option->rivals) clear(other, &e->request);
-  }
+  clear_rivals(e, option->rivals);
   return true;
 }
 
@@ -147,6 +153,8 @@ static bool refuse_key(cli_example *e, const char *key) {
   cli_nearest nearest = {.name = key, .length = strlen(key)};
   cli_nearest_try(&nearest, "id");
   cli_nearest_try(&nearest, "text");
+  cli_nearest_try(&nearest, "messages");
+  cli_nearest_try(&nearest, "documents");
   for (size_t i = 0; i < ASKABLES; i++) cli_nearest_try(&nearest, ASKABLE[i]);
   for (size_t m = 0; m < heta_method_count(); m++) {
     const heta_method_info *method = heta_method_at(m);
@@ -157,8 +165,9 @@ static bool refuse_key(cli_example *e, const char *key) {
     return refuse(e, key, "an example has no \"%.40s\": did you mean \"%s\"?", key, nearest.best);
   }
   return refuse(e, key,
-                "an example has no \"%.40s\": it has id, text, target, predict, last, span, "
-                "span-text, foil, join, bos, special, method, seed, and options of the method",
+                "an example has no \"%.40s\": it has id, text, messages, system, user, documents, "
+                "chat-template, raw, target, predict, last, span, span-text, foil, join, bos, "
+                "special, method, seed, and options of the method",
                 key);
 }
 
@@ -169,20 +178,133 @@ static bool take_id(cli_example *e, json_t *value) {
   return true;
 }
 
+/* ---- Conversations --------------------------------------------------------------------------- */
+
+/* The key by which the line gives an option, whatever its spelling, or NULL. */
+static const char *key_of(const cli_example *e, const char *option) {
+  const char *key;
+  json_t *value;
+  json_object_foreach(e->object, key, value) {
+    const cli_option *found = cli_find_option(&cli_attribute, key, strlen(key));
+    if (found && strcmp(found->name, option) == 0 && !json_is_false(value)) return key;
+  }
+  return NULL;
+}
+
+/* Fits the conversation's first and last role and the other keys together. What the command line
+ * says of it holds where it has no system message, or no user's message at its end, of its own; an
+ * answer at its end is the target. */
+static bool fit_roles(cli_example *e, const char *first, const char *last) {
+  static const char *const TARGETS[] = {"target", "predict", "last"};
+  cli_chat *chat = &e->request.chat;
+  const char *system = key_of(e, "system"), *user = key_of(e, "user");
+  bool answered = strcmp(last, "assistant") == 0 && !user && !chat->user;
+  if (strcmp(first, "system") == 0) {
+    if (system) return refuse(e, system, "the conversation has a system message already");
+    chat->system = NULL;
+  }
+  if (strcmp(last, "user") == 0) {
+    if (user) return refuse(e, user, "the conversation ends with a user message already");
+    chat->user = NULL;
+  }
+  if (answered) clear_rivals(e, CLI_RIVAL_TARGET);
+  for (size_t i = 0; answered && i < sizeof TARGETS / sizeof *TARGETS; i++) {
+    const char *key = key_of(e, TARGETS[i]);
+    if (!key) continue;
+    return refuse(e, key,
+                  "the conversation ends with an answer of the assistant, which is what is "
+                  "explained: leave it or \"%s\" out",
+                  TARGETS[i]);
+  }
+  return true;
+}
+
+/* The conversation in the line, as --messages takes it. */
+static bool take_messages(cli_example *e, const json_t *value) {
+  heta_messages *read = NULL;
+  heta_error error = {0};
+  if (!json_is_array(value)) {
+    return refuse(e, "messages", "\"messages\" is a list of objects with role and content");
+  }
+  char *text = json_dumps(value, JSON_COMPACT);
+  const char *kept = text ? keep(e, text) : NULL;
+  free(text);
+  if (!kept) return refuse(e, "messages", "out of memory");
+  e->request.chat.messages = kept;
+  if (heta_messages_read(kept, strlen(kept), &read, &error)) {
+    return refuse(e, "messages", "%s", error.message);
+  }
+  const heta_message *messages = heta_messages_data(read);
+  const char *last = messages[heta_messages_count(read) - 1].role;
+  bool fine = fit_roles(e, messages[0].role, last);
+  heta_messages_free(read);
+  return fine;
+}
+
+/* One {name, text} as --document-text takes it. */
+static bool take_document(cli_example *e, size_t index, const json_t *value) {
+  const json_t *name = json_object_get(value, "name"), *text = json_object_get(value, "text");
+  const char *key = "documents";
+  if (!json_is_object(value)) {
+    return refuse(e, key, "documents[%zu] is no object with \"name\" and \"text\"", index);
+  }
+  if (!json_is_string(name) || !json_string_length(name)) {
+    return refuse(e, key, "documents[%zu].name is no string, or empty", index);
+  }
+  if (strchr(json_string_value(name), '=')) {
+    return refuse(e, key, "documents[%zu].name contains \"=\", which names cannot", index);
+  }
+  if (!json_is_string(text) || !json_string_length(text)) {
+    return refuse(e, key, "documents[%zu].text is no string, or empty", index);
+  }
+  json_t *item = json_sprintf("%s=%s", json_string_value(name), json_string_value(text));
+  if (json_array_append_new(e->values, item) != 0) return refuse(e, key, "out of memory");
+  e->documents[index] = json_string_value(item);
+  return true;
+}
+
+static bool take_documents(cli_example *e, const json_t *list) {
+  size_t index, count = json_array_size(list);
+  const json_t *value;
+  if (!json_is_array(list)) {
+    return refuse(e, "documents", "\"documents\" is a list of objects with name and text");
+  }
+  e->documents = calloc(count + 1, sizeof *e->documents);
+  if (!e->documents) return refuse(e, "documents", "out of memory");
+  e->request.chat.texts = (cli_list){.items = e->documents, .count = count};
+  json_array_foreach(list, index, value) {
+    if (!take_document(e, index, value)) return false;
+  }
+  return true;
+}
+
+/* What a line with a text does not go with; the command line may say it of the other lines. */
+static bool leave_chat(cli_example *e) {
+  static const char *const NAMES[] = {"messages", "system", "user", "chat-template", "raw"};
+  cli_chat *chat = &e->request.chat;
+  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    const char *key = key_of(e, NAMES[i]);
+    if (!key) continue;
+    return refuse(e, key, "\"%s\" belongs to a conversation, and \"text\" is none", NAMES[i]);
+  }
+  chat->system = chat->user = chat->template = NULL;
+  chat->raw = false;
+  return true;
+}
+
+/* ---- The line's keys ------------------------------------------------------------------------- */
+
 static bool take_key(cli_example *e, const char *key, json_t *value) {
-  if (strcmp(key, "id") == 0 || strcmp(key, "method") == 0) return true; /* taken before */
+  static const char *const BEFORE[] = {"id", "method", "messages"};
+  if (is_one_of(BEFORE, 3, key)) return true; /* taken before */
   if (strcmp(key, "text") == 0) {
     if (!json_is_string(value) || !json_string_length(value)) {
       return refuse(e, key, "\"text\" is a string that is not empty");
     }
-    e->text = json_string_value(value);
-    return true;
+    e->request.input.prompt = json_string_value(value);
+    return leave_chat(e);
   }
-  if (strcmp(key, "messages") == 0) {
-    return refuse(e, key,
-                  "a batch does not read \"messages\" yet: give the conversation as the model's "
-                  "template renders it, as \"text\", with \"special\": true");
-  }
+  if (strcmp(key, "documents") == 0) return take_documents(e, value);
   size_t length = strlen(key);
   const cli_option *option = cli_find_option(&cli_attribute, key, length);
   if (option && is_one_of(ASKABLE, ASKABLES, option->name)) {
@@ -260,6 +382,11 @@ static void add_option(cli_example *e, const cli_option *option) {
     text = room;
     break;
   }
+  case CLI_LIST: {
+    const cli_list *list = field;
+    for (size_t i = 0; i < list->count; i++) add_word(e, option->name, list->items[i]);
+    return;
+  }
   default: return;
   }
   if (text) add_word(e, option->name, text);
@@ -270,7 +397,6 @@ static void build_words(cli_example *e) {
   json_array_append_new(e->words, json_string("heta"));
   json_array_append_new(e->words, json_string(cli_attribute.name));
   add_word(e, "model", e->request.model);
-  add_word(e, "prompt", e->text);
   for (size_t i = 0; i < cli_attribute.option_count; i++) {
     const cli_option *option = &cli_attribute.options[i];
     if (is_one_of(ASKABLE, ASKABLES, option->name) || is_one_of(COMMON, COMMONS, option->name)) {
@@ -287,14 +413,21 @@ static void build_words(cli_example *e) {
 
 static bool read_object(cli_example *e, const cli_request *common) {
   json_t *id = json_object_get(e->object, "id");
+  const json_t *messages = json_object_get(e->object, "messages");
   const char *key;
   json_t *value;
   if (id && !take_id(e, id)) return false;
   if (!take_methods(e, common)) return false;
+  if (messages && !take_messages(e, messages)) return false;
   json_object_foreach(e->object, key, value) {
     if (!take_key(e, key, value)) return false;
   }
-  if (!e->text) return refuse(e, "text", "\"text\" is missing: the text that is explained");
+  if (!e->request.input.prompt && !e->request.chat.messages && !e->request.chat.user) {
+    return refuse(
+        e, "text",
+        "\"text\" is missing, the text that is explained; or \"messages\" or \"user\", of "
+        "a conversation");
+  }
   char message[CLI_MESSAGE];
   if (!cli_request_check(&e->request, message)) return refuse(e, "", "%s", message);
   build_words(e);
@@ -325,6 +458,7 @@ void cli_example_read(const cli_request *common, const char *bytes, size_t size,
 
 void cli_example_free(cli_example *example) {
   free(example->request.parsed.method_options);
+  free(example->documents);
   json_decref(example->values);
   json_decref(example->words);
   json_decref(example->object);

@@ -9,13 +9,13 @@
 typedef struct cli_example {
   size_t line;         /* of the batch, counted from 1 */
   cli_request request; /* the command line's, with what the line says in its place */
-  const char *text;
-  json_t *id;    /* a string or an integer; NULL when the line gives none */
-  json_t *words; /* strings: the command line that asks the same of this text alone */
-  bool refused;  /* only these are filled in then, and line and id */
-  size_t column; /* bytes into the line, counted from 1; 0: field says where */
+  json_t *id;          /* a string or an integer; NULL when the line gives none */
+  json_t *words;       /* strings: the command line that asks the same of this text alone */
+  bool refused;        /* only these are filled in then, and line and id */
+  size_t column;       /* bytes into the line, counted from 1; 0: field says where */
   char field[64], message[CLI_MESSAGE];
   json_t *object, *values; /* what the strings are borrowed from */
+  const char **documents;  /* the request's list of texts, where the line gives them */
 } cli_example;
 
 /* Reads a line. `common` is what the command line says of every example, and must outlive the

@@ -107,12 +107,13 @@ heta_attribute_options cli_request_options(const cli_request *request) {
 }
 
 /* What the assistant answered at the end of a chat is explained, unless something else is. */
-static int take_answer(cli_request *request, const cli_prompt *prompt) {
+static int take_answer(cli_request *request, const cli_prompt *prompt, char message[CLI_MESSAGE]) {
   if (!prompt->prompt || !prompt->prompt->answer) return CLI_DONE;
   if (request->target || request->target_file || request->predict || request->last) {
-    return cli_fail(CLI_USAGE,
-                    "the conversation ends with an answer of the assistant, which is what is "
-                    "explained: leave the answer or the other target out");
+    snprintf(message, CLI_MESSAGE,
+             "the conversation ends with an answer of the assistant, which is what is explained: "
+             "leave the answer or the other target out");
+    return CLI_USAGE;
   }
   request->target = prompt->prompt->answer;
   return CLI_DONE;
@@ -127,8 +128,19 @@ int cli_question_read(cli_request *request, const heta_model *model, cli_questio
                                "answer: give the text with -p TEXT or -f FILE");
   }
   int code = cli_prompt_read(&request->chat, &request->input, model, &question->prompt);
-  if (!code) code = take_answer(request, &question->prompt);
+  if (!code) {
+    char message[CLI_MESSAGE];
+    code = take_answer(request, &question->prompt, message);
+    if (code) cli_fail(code, "%s", message);
+  }
   return code ? code : cli_answer_read(request, &question->answer);
+}
+
+int cli_question_make(cli_request *request, const heta_model *model, cli_question *question,
+                      char message[CLI_MESSAGE]) {
+  *question = (cli_question){0};
+  int code = cli_prompt_make(&request->chat, &request->input, model, &question->prompt, message);
+  return code ? code : take_answer(request, &question->prompt, message);
 }
 
 int cli_answer_read(cli_request *request, cli_text *answer) {

@@ -90,6 +90,10 @@ typedef struct cli_question {
   cli_text answer; /* of --target-file */
 } cli_question;
 int cli_question_read(cli_request *request, const heta_model *model, cli_question *question);
+/* The same for a request that names no files. Nothing is read or said: on failure `message` holds
+ * one sentence, and the exit code is CLI_FAILED where the question is not to blame. */
+int cli_question_make(cli_request *request, const heta_model *model, cli_question *question,
+                      char message[CLI_MESSAGE]);
 void cli_question_free(cli_question *question);
 /* The answer alone; nothing without --target-file. The caller frees answer->bytes. */
 int cli_answer_read(cli_request *request, cli_text *answer);

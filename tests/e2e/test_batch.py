@@ -9,6 +9,7 @@ import time
 from harness import DONE, FAILED, INTERRUPTED, MODEL, SANITIZED, USAGE, Case, main, run, shown, \
     sound, start, timeless
 
+USER, BOT = {"role": "user", "content": "hen?"}, {"role": "assistant", "content": "in"}
 ASK = ("attribute", "-m", MODEL, "-t", 1, "--batch")
 
 
@@ -112,6 +113,59 @@ class Batch(Case):
         self.assertIn(f"interrupted; {done} of 200 examples are done, and the same command goes on",
                       said.decode())
 
+    def test_conversations(self):
+        hen, two = {"name": "a", "text": "hen\n"}, {"name": "b", "text": "in"}
+        self.put({"text": "the cat"}, {"messages": [USER], "documents": [hen, two], "seed": 3},
+                 {"messages": [{"role": "system", "content": "he"}, USER, BOT], "user": "a"},
+                 {"messages": [USER, BOT], "chat_template": "mistral-v3"},
+                 {"user": "in", "raw": True, "predict": 2})
+        self.expect(DONE, self.ask("-a", "gradient-norm", "--chat-template", "mistral-v1", "-sys",
+                                   "on", "--document-text", "c=cat", "--target", "t", "--level",
+                                   "document"))
+        said = json.dumps([USER])
+        a, c = ("--document-text", "a=hen\n"), ("--document-text", "c=cat")
+        older = json.dumps([{"role": "system", "content": "he"}, USER, BOT])
+        wanted = [("-p", "the cat", *c, "--target", "t"),
+                  ("--messages", said, *a, "--document-text", "b=in", "-sys", "on", "--seed", 3,
+                   "--chat-template", "mistral-v1", "--target", "t"),
+                  ("--messages", older, *c, "--user", "a", "--chat-template", "mistral-v1",
+                   "--target", "t"),
+                  ("--messages", json.dumps([USER, BOT]), *c, "-sys", "on", "--chat-template",
+                   "mistral-v3"),
+                  ("--user", "in", "--raw", *c, "-sys", "on", "-n", 2)]
+        lines = self.lines()
+        for number, (line, more) in enumerate(zip(lines, wanted, strict=True), 1):
+            self.assertEqual(number, line.pop("example")["line"])
+            alone = self.expect(DONE, run("attribute", "-m", MODEL, "--format", "json", "--level",
+                                          "document", "-a", "gradient-norm", *more)).json
+            self.assertEqual(timeless(alone), timeless(line))
+            again = self.expect(DONE, run(*line["command"][1:], "--format", "json")).json
+            self.assertEqual(timeless(line), timeless(again))
+        names = [s["name"] for s in lines[1]["input"]["segments"] if s["role"] == "document"]
+        self.assertEqual(["a", "b"], names)
+        self.assertEqual("forced", lines[3]["targets"][0]["origin"])
+        one = self.path("one.json")
+        for line in lines:
+            one.write_text(json.dumps(line), encoding="utf-8")
+            self.expect(DONE, run("verify", one, "--fraction", 1))
+            self.expect(DONE, run("report", one))
+
+    def test_another_conversation_is_not_continued(self):
+        first = {"messages": [USER, BOT], "documents": [{"name": "a", "text": "in"}],
+                 "chat-template": "mistral", "method": "uniform"}
+        self.put(first)
+        self.expect(DONE, self.ask())
+        before = self.output.read_bytes()
+        self.expect(DONE, self.ask())
+        self.assertEqual(before, self.output.read_bytes())
+        for change in ({"messages": [USER, {**BOT, "content": "on"}]},
+                       {"documents": [{"name": "a", "text": "on"}]}, {"documents": []},
+                       {"system": "he"}, {"user": "he"}, {"chat-template": "mistral-v1"}):
+            self.put({**first, **change})
+            self.refuse(USAGE, *ASK, self.input, "-o", self.output,
+                        said=["line 1 is no answer to line 1 of"])
+        self.assertEqual(before, self.output.read_bytes())
+
     def test_bad_lines(self):
         bad = [('{"text": "the cat"', None, "not JSON"), ('["the cat"]', None, "not an object"),
                ('{"text": "a\\u0000b"}', None, "not JSON"),
@@ -119,7 +173,23 @@ class Batch(Case):
                ({"text": 5}, "text", "a string"), ({"text": "a", "id": ""}, "id", "not empty"),
                ({"text": "a", "traget": "x"}, "traget", 'did you mean "target"?'),
                ({"text": "a", "output": "x"}, "output", "an example has no"),
-               ({"messages": []}, "messages", 'as "text", with "special": true'),
+               ({"messages": []}, "messages", "list of messages is empty"),
+               ({"messages": "hen"}, "messages", "a list of objects"),
+               ({"messages": [USER, {"role": "bot", "content": "x"}]}, "messages",
+                'messages[1].role is "bot"'),
+               ({"messages": [{"role": "user"}]}, "messages", "messages[0].content is missing"),
+               ({"messages": [USER], "text": "a"}, "messages", "belongs to a conversation"),
+               ({"text": "a", "sys": "b"}, "sys", '"system" belongs to a conversation'),
+               ({"messages": [USER], "user": "a"}, "user", "a user message already"),
+               ({"messages": [{**USER, "role": "system"}, USER], "system": "a"}, "system",
+                "a system message already"),
+               ({"messages": [USER, BOT], "predict": 1}, "predict", "ends with an answer"),
+               ({"user": "a", "raw": True, "chat_template": "gemma"}, "raw", "exclude each other"),
+               ({"user": "a", "documents": {"a": "b"}}, "documents", "a list of objects"),
+               ({"user": "a", "documents": [{"name": "a=", "text": "b"}]}, "documents",
+                "documents[0].name"),
+               ({"user": "a", "documents": [{"name": "a", "text": "b"}, {"name": "c"}]},
+                "documents", "documents[1].text"),
                ({"text": "a", "predict": 0}, "predict", "from 1 to 1000000"),
                ({"text": "a", "predict": [1]}, "predict", "a string or a number"),
                ({"text": "a", "last": 1}, "last", "true or false"),
@@ -131,6 +201,10 @@ class Batch(Case):
                ({"text": "a", "span": "1:2"}, None, "a part of an answer")]
         late = [({"text": "the cat", "target": "x", "span_text": "dog"}, "does not occur"),
                 ({"text": "the cat", "probes": 0}, "probes"),
+                ({"messages": [USER]}, "has no chat template"),
+                ({"user": "a", "chat-template": "gemm"}, "no chat template 'gemm'"),
+                ({"user": "a", "raw": True, "documents": [{"name": "a", "text": " "}]},
+                 "document 'a' is empty"),
                 ({"text": "the cat " * 50}, "context")]
         good = {"text": "the cat", "method": "uniform"}
         self.put(*(line for line, _, _ in bad), *(line for line, _ in late), good)
@@ -174,6 +248,10 @@ class Batch(Case):
                            (("-o", "a.jsonl", "-o", "b.jsonl"), "needs one -o FILE.jsonl"),
                            (("-o", self.output, "-p", "x"), "a text of its own"),
                            (("-o", self.output, "--part", "1/2"), "--part"),
+                           (("-o", self.output, "--messages", "x.json"), '"messages" of its own'),
+                           (("-o", self.output, "--document", "a=x"), "--document-text"),
+                           (("-o", self.output, "--document-text", "a"), "NAME=TEXT"),
+                           (("-o", self.output, "--chat-template", "list"), "list"),
                            (("-o", self.output, "--max-time", "9s"), "--max-time"),
                            (("-o", self.output, "--format", "json"), "--format"),
                            (("-o", self.output, "--tolerance", "1", "-a", "uniform"), "tolerance")):

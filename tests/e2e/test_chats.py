@@ -80,6 +80,20 @@ class Chats(Case):
             self.assertEqual(read(whole)[key], read(merged)[key])
         self.expect(DONE, run("verify", merged, "--fraction", "1"))
 
+    def test_everything_on_the_command_line(self):
+        """The same conversation, in files and not."""
+        log = self.messages(("user", "hen?"), ("assistant", "in"))
+        said = []
+        document = self.write("a.txt", "he=in\n")
+        for given in (("--messages", log, "--document", f"a={document}"),
+                      ("--messages", log.read_text(encoding="utf-8"),
+                       "--document-text", "a=he=in")):
+            out = self.path(f"{len(said)}.json")
+            self.expect(DONE, run(*CHEAP, *given, "--chat-template", "mistral", "-o", out))
+            said.append(read(out))
+        self.assertEqual(said[0]["input"], said[1]["input"])
+        self.assertEqual(said[0]["targets"], said[1]["targets"])
+
     def test_documents_before_a_text(self):
         document = self.write("a.txt", "hen")
         shown = self.expect(DONE, run(*CHEAP, "-p", "the", "--document", f"a={document}",
@@ -109,6 +123,8 @@ class BadChats(Case):
         self.bad(USAGE, "--user", "x", "--raw", "--chat-template", "gemma", said=["exclude"])
         self.bad(USAGE, "-p", "x", "--chat-template", "gemma", said=["is for chats"])
         self.bad(USAGE, "--user", "x", "--document", "faq", said=["NAME=FILE"])
+        self.bad(USAGE, "--user", "x", "--document-text", "faq=", said=["NAME=TEXT"])
+        self.bad(USAGE, "--messages", "[]", said=["--messages: the list of messages is empty"])
         self.bad(USAGE, "--messages", "a", "-p", "b", said=["exclude each other"])
         self.bad(USAGE, "--user", "x", "--chat-template", "gemm", said=["no chat template 'gemm'"])
 
@@ -126,11 +142,13 @@ class BadChats(Case):
 
     def test_messages(self):
         path = self.write('[{"role": "user",\n "content": 1}]')
-        self.bad(USAGE, "--messages", path, said=["bad.json", "[0] (line 1)", '"content"'])
+        self.bad(USAGE, "--messages", path,
+                 said=["bad.json", "messages[0].content (line 1) is"])
         path = self.write('[{"role": "user", "content": "x"}')
         self.bad(USAGE, "--messages", path, said=["line 1", "not JSON"])
         path = self.write('[{"role": "bot", "content": "x"}]')
-        self.bad(USAGE, "--messages", path, said=['the role "bot"', "system, user, assistant"])
+        self.bad(USAGE, "--messages", path,
+                 said=['messages[0].role is "bot"', "system, user, assistant"])
         path = self.write('[{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]')
         self.bad(USAGE, "--messages", path, "-sys", "y", "--raw", said=["has a system message"])
         self.bad(USAGE, "--messages", path, "--user", "y", "--raw", said=["ends with a user"])

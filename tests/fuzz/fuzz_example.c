@@ -13,6 +13,19 @@ static bool refused_well(const cli_example *e) {
   return strlen(e->message) > 10 && json_array_size(e->words) == 0;
 }
 
+static bool same_text(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
+
+static bool same_chat(const cli_request *a, const cli_request *b) {
+  bool same = same_text(a->input.prompt, b->input.prompt) && a->chat.raw == b->chat.raw &&
+              same_text(a->chat.messages, b->chat.messages) &&
+              same_text(a->chat.system, b->chat.system) && same_text(a->chat.user, b->chat.user) &&
+              same_text(a->chat.template, b->chat.template) &&
+              a->chat.texts.count == b->chat.texts.count;
+  for (size_t i = 0; same && i < a->chat.texts.count; i++)
+    same = same_text(a->chat.texts.items[i], b->chat.texts.items[i]);
+  return same;
+}
+
 /* The words, parsed again, ask for the same text and target. */
 static bool asks_the_same(const cli_example *e) {
   size_t count = json_array_size(e->words);
@@ -23,7 +36,7 @@ static bool asks_the_same(const cli_example *e) {
     words[i] = strdup(json_string_value(json_array_get(e->words, i)));
   bool same =
       cli_parse(&cli_attribute, (int)count - 2, words + 2, (int)count, words, &again, message) &&
-      !strcmp(again.input.prompt, e->text) && again.predict == e->request.predict &&
+      same_chat(&again, &e->request) && again.predict == e->request.predict &&
       again.last == e->request.last && again.seed == e->request.seed &&
       !again.target == !e->request.target &&
       (!again.target || !strcmp(again.target, e->request.target)) &&
