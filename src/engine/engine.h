@@ -199,6 +199,11 @@ struct heta_i_engine {
 const heta_i_engine_api *heta_i_engine_api_f32(void);
 const heta_i_engine_api *heta_i_engine_api_f64(void);
 
+/* What an engine for sequences of this length is given when memory is no matter: rows of a batch
+ * of lanes, and whether the weights are expanded once (element: bytes of a number). */
+size_t heta_i_lane_rows(size_t positions);
+bool heta_i_expand_once(const heta_model *model, size_t element);
+
 /* Matrix-product operations of passing one row through all blocks and of one output distribution.
  */
 double heta_i_block_flop(const heta_model *model);

@@ -1,9 +1,23 @@
 /* plan.c: what passes cost in operations and memory. Compiled once; precision is an argument. */
 #include "engine/engine.h"
 
+/* Weights are expanded once unless that takes more than this. */
+static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
+
+enum { LANE_ROWS = 20 * HETA_ROW_PAD };
+
 heta_i_lane heta_i_lane_of(const int32_t *tokens, size_t length) {
   return (heta_i_lane){
       .tokens = tokens, .length = length, .edit_row = SIZE_MAX, .hidden_key = SIZE_MAX};
+}
+
+size_t heta_i_lane_rows(size_t positions) {
+  size_t least = heta_i_pad_rows(positions);
+  return least > LANE_ROWS ? least : LANE_ROWS;
+}
+
+bool heta_i_expand_once(const heta_model *model, size_t element) {
+  return model->info.parameters * element < EXPAND_BELOW;
 }
 
 double heta_i_block_flop(const heta_model *model) {

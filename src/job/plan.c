@@ -6,12 +6,10 @@
 
 #include "job/job.h"
 
-enum { LANE_ROWS = 20 * HETA_ROW_PAD, TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
+enum { TARGET_GROUP = 8, MINIMUM_PROBES = 2 };
 
 /* What the process holds beside model file and engine: program, libraries, vocabulary, text. */
 static const uint64_t PROCESS_BYTES = 64u << 20;
-/* Weights are expanded once unless that takes more than this (or the budget is smaller). */
-static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
 
 void heta_i_lay_rows(heta_job *job) {
   heta_i_session *session = &job->session;
@@ -74,7 +72,7 @@ static uint64_t bytes_of(const heta_job *job) {
  * panel, then recomputation, then one target's adjoints at a time. */
 static bool shrink(heta_job *job) {
   heta_i_engine_settings *s = &job->settings;
-  size_t least = heta_i_pad_rows(s->positions), start = least > LANE_ROWS ? least : LANE_ROWS;
+  size_t least = heta_i_pad_rows(s->positions), start = heta_i_lane_rows(s->positions);
   if (s->lane_rows / 2 >= least && s->lane_rows > 64) {
     s->lane_rows = heta_i_pad_rows(s->lane_rows / 2);
     return true;
@@ -241,9 +239,8 @@ static void start(heta_job *job) {
   if (job->options.precision == HETA_PRECISION_F64) s->backend = HETA_BACKEND_REFERENCE;
   s->threads = job->options.threads;
   s->positions = (session->longest > session->length ? session->longest : session->length) + 1;
-  s->lane_rows =
-      heta_i_pad_rows(s->positions) > LANE_ROWS ? heta_i_pad_rows(s->positions) : LANE_ROWS;
-  s->expand = job->model->info.parameters * element < EXPAND_BELOW;
+  s->lane_rows = heta_i_lane_rows(s->positions);
+  s->expand = heta_i_expand_once(job->model, element);
   s->recompute = false;
 }
 

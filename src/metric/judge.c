@@ -8,8 +8,6 @@
 #include "base/status.h"
 #include "metric/metric.h"
 
-enum { LANE_ROWS = 512 };
-
 struct heta_evaluator {
   heta_metric_options options;
   char mask[32];
@@ -157,20 +155,19 @@ static heta_status need_engine(heta_evaluator *e, size_t length, heta_error *err
   e->engine = NULL;
   e->positions = heta_i_pad_rows(length) < e->model->hyper.context ? heta_i_pad_rows(length)
                                                                    : e->model->hyper.context;
-  e->lane_rows =
-      heta_i_pad_rows(e->positions) > LANE_ROWS ? heta_i_pad_rows(e->positions) : LANE_ROWS;
+  e->lane_rows = heta_i_lane_rows(e->positions);
   size_t element = e->options.precision == HETA_PRECISION_F64 ? 8 : 4;
-  heta_i_engine_settings settings = {
-      .model = e->model,
-      .backend =
-          e->options.precision == HETA_PRECISION_F64 ? HETA_BACKEND_REFERENCE : e->options.backend,
-      .threads = e->options.threads,
-      .positions = e->positions,
-      .lane_rows = e->lane_rows,
-      .expand = e->model->info.parameters * element < (uint64_t)6 << 30,
-      .recompute = true,
-      .stop = e->options.stop,
-      .context = e->options.context};
+  heta_i_engine_settings settings = {.model = e->model,
+                                     .backend = e->options.precision == HETA_PRECISION_F64
+                                                    ? HETA_BACKEND_REFERENCE
+                                                    : e->options.backend,
+                                     .threads = e->options.threads,
+                                     .positions = e->positions,
+                                     .lane_rows = e->lane_rows,
+                                     .expand = heta_i_expand_once(e->model, element),
+                                     .recompute = true,
+                                     .stop = e->options.stop,
+                                     .context = e->options.context};
   return e->api->open(&settings, &e->engine, error);
 }
 

@@ -240,7 +240,7 @@ static void plans_change_nothing(void **state) {
       jobs[small] = attribute_job(model, TEXT, strlen(TEXT), &options);
       jobs[small]->settings.recompute = small;
       if (small) jobs[small]->session.target_group = 1;
-      if (small) jobs[small]->settings.lane_rows = 32;
+      if (small) jobs[small]->settings.lane_rows = heta_i_pad_rows(32);
       assert_true(attribute_run(jobs[small])->complete);
     }
     const heta_attribution *a = attribute_result(jobs[0]), *b = attribute_result(jobs[1]);
