@@ -87,7 +87,18 @@ static void errors(heta_i_writer *w, const heta_attribution *a, const heta_rollu
   heta_i_json_close(w, ']');
 }
 
-/* "word": {"ends": [token after each unit], "errors": only where tokens' errors do not add up}. */
+/* What messages and documents are called; "" for what is named by its text. */
+static void unit_names(heta_i_writer *w, const heta_attribution *a, const heta_rollup *rollup) {
+  heta_i_key_open(w, "names", '[');
+  for (size_t i = 0; i < rollup->unit_count; i++) {
+    heta_i_unit_name name = heta_i_rollup_name(a, rollup, i);
+    heta_i_json_string(w, name.text);
+  }
+  heta_i_json_close(w, ']');
+}
+
+/* "word": {"ends": [token after each unit], "names": of messages and documents,
+ * "errors": only where tokens' errors do not add up}. */
 static heta_status levels(heta_i_writer *w, const heta_attribution *a, heta_error *error) {
   bool jointly = moves_jointly(a);
   heta_i_key_open(w, "levels", '{');
@@ -99,6 +110,7 @@ static heta_status levels(heta_i_writer *w, const heta_attribution *a, heta_erro
     for (size_t i = 0; i < rollup.shown->unit_count; i++)
       heta_i_json_count(w, rollup.shown->units[i].last);
     heta_i_json_close(w, ']');
+    if (level >= HETA_LEVEL_MESSAGE) unit_names(w, a, rollup.shown);
     if (jointly) errors(w, a, rollup.shown);
     heta_i_json_close(w, '}');
     heta_i_rollup_close(&rollup);

@@ -157,6 +157,16 @@ function blockName(block, most = 80) {
   const letters = Array.from(text);
   return tokenName(letters.length > most ? letters.slice(0, most).join("") + "…" : text);
 }
+/* Messages and documents have names: "document hours", "user 2". */
+function unitName(block) {
+  const known = state.level === "token" ? null : data.view.levels[state.level].names;
+  return known ? known[block.index] : "";
+}
+/* The name of a unit that has one, and its text; else the text alone. */
+function called(block, text) {
+  const name = unitName(block);
+  return name ? [make("b", {}, name), " ", make("span", { class: "soft" }, text)] : [text];
+}
 const number = (x, digits = 4) => x === null || x === undefined ? "–" :
   x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(+x.toPrecision(digits)) : x.toExponential(digits - 2);
 const percent = x => {
@@ -373,7 +383,8 @@ function drawBest() {
     const near = shown.errors && place + 1 < order.length && tied(block, order[place + 1]);
     ties = ties || near;
     return link(make("tr", {}, make("td", { class: "soft" }, String(state.level === "token" ? block.first : block.index)),
-      make("td", { class: "name", dir: "auto", title: blockName(block, 400) }, state.level === "token" && block.last - block.first === 1 ? fullName(block.first) : blockName(block)),
+      make("td", { class: "name", dir: "auto", title: blockName(block, 400) },
+        ...called(block, state.level === "token" && block.last - block.first === 1 ? fullName(block.first) : blockName(block))),
       track(block.value, most), make("td", {}, percent(shareOf(block.value, shown.sum))),
       make("td", { class: "soft" }, shown.errors ? errorText(block.error, shown.sum) : ""),
       make("td", { class: "soft tie" }, near ? "≈" : ""),
@@ -534,7 +545,8 @@ function showTip(index) {
   const [first, last] = cuts[state.level][index], r = rowAt(state.row), position = r.target.position;
   const block = { index, first, last };
   const single = last - first === 1, place = single ? "token " + first : "tokens " + first + "–" + (last - 1);
-  const head = make("p", {}, make("b", { dir: "auto" }, single ? fullName(first) : blockName(block, 120)), " ",
+  const text = single ? fullName(first) : blockName(block, 120);
+  const head = make("p", { dir: "auto" }, ...(unitName(block) ? called(block, text) : [make("b", { dir: "auto" }, text)]), " ",
     make("span", { class: "soft" }, place + ", " + kindOf(block)));
   const later = (joint ? rowByPosition.has(first) : position === first) && state.row !== ALL ? "the token explained here"
     : rowByPosition.has(first) ? "an explained token: click to see what it rests on" : "comes after the explained token";

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import DONE, SANITIZED, Case, main, run
+from harness import DONE, MODEL, SANITIZED, Case, main, run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WORDS = (" the river rose slowly while engineers measured every gate of old dam , and nobody in "
@@ -144,11 +144,11 @@ class Page(Case):
         self.expect(DONE, run("report", stored, "-o", page, "--format", "none", "-y"))
         return page
 
-    def visit(self, page):
-        """What SCRIPT saw, and a look at standard error for the browser's console."""
+    def visit(self, page, script=SCRIPT):
+        """What the script saw, and a look at standard error for the browser's console."""
         text = page.read_text()
         copy = self.path("visited.html")
-        copy.write_text(text.replace("</body>", SCRIPT))
+        copy.write_text(text.replace("</body>", script))
         done = subprocess.run(
             [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
              f"--user-data-dir={self.path('browser')}", "--virtual-time-budget=5000", "--dump-dom",
@@ -199,6 +199,33 @@ class Page(Case):
     def browser(self):
         if not CHROMIUM or SANITIZED:
             self.skipTest("no Chromium, or another build looks at the page")
+
+    def test_documents_have_names(self):
+        page = self.path("chat.html")
+        self.expect(DONE, run("attribute", "-m", MODEL, "-a", "uniform", "--user", "the hen?",
+                              "--document-text", "a=hen", "--document-text", "<b>=in",
+                              "--chat-template", "mistral", "--bos", "no", "--level", "document",
+                              "-o", page, "--format", "none"))
+        levels = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>',
+                                      page.read_text(), re.S).group(1))["view"]["levels"]
+        self.assertEqual(["document a", "document <b>", "user 1"],
+                         [name for name in levels["document"]["names"] if name][:3])
+        self.assertEqual(["user 1"], [name for name in levels["message"]["names"] if name][:1])
+        self.assertNotIn("names", levels["sentence"])
+        self.browser()
+        shown = self.visit(page, """<script>
+addEventListener("load", () => {
+  const cells = Array.from(document.querySelectorAll("#best td.name"), cell => cell.textContent);
+  document.querySelector("#best tr").click();
+  const seen = { failures: [], cells: cells.sort(),
+    tip: document.getElementById("tip").textContent };
+  document.body.replaceChildren(Object.assign(document.createElement("pre"),
+    { id: "seen", textContent: JSON.stringify(seen) }));
+});
+</script></body>""")
+        self.assertEqual(["document <b> “in”", "document a “hen”", "user 1 “the hen?”"],
+                         shown["cells"])
+        self.assertTrue(any(shown["tip"].startswith(cell) for cell in shown["cells"]), shown)
 
     def test_size(self):
         """5,000 tokens and 50 targets must stay below 20 MB: so two targets take at most 0.8 MB,
