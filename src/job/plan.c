@@ -246,14 +246,11 @@ static void start(heta_job *job) {
 
 /* Operations per second of bare matrix products, measured once for a job. */
 static heta_status calibrate(heta_job *job, double *rate, heta_error *error) {
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
-                                     ? heta_i_engine_api_f64()
-                                     : heta_i_engine_api_f32();
-  if (!(*rate > 0)) {
-    double forward = api->rate(&job->settings, false), reverse = api->rate(&job->settings, true);
-    *rate = forward > reverse ? forward : reverse;
-  }
-  return *rate > 0 ? HETA_OK : heta_i_no_memory(error, "a calibration", 1 << 20);
+  heta_rates rates;
+  if (*rate > 0) return HETA_OK;
+  HETA_TRY(heta_job_rates(job, &rates, error));
+  *rate = rates.forward > rates.reverse ? rates.forward : rates.reverse;
+  return HETA_OK;
 }
 
 static void describe(heta_job *job, double rate) {

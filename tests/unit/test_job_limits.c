@@ -296,7 +296,7 @@ static void refused_options(void **state) {
     heta_option option;
     const char *words;
   } WRONG[] = {
-      {{"probe", "3"}, "method heta has no option 'probe'; it has: beta, gamma, probes, tolerance"},
+      {{"probe", "3"}, "method heta has no option 'probe'; it has: config, beta, gamma, probes"},
       {{"probes", "0"}, "it takes auto or a whole number from 1 to 100000"},
       {{"probes", "2.5"}, "it takes auto or a whole number from 1 to 100000"},
       {{"probes", "many"}, "option probes of method heta is 'many'"},

@@ -69,7 +69,10 @@ static void the_same_bytes(void **state) {
     attribute_same(METHODS[m].method, base, other);
     const heta_i_engine_api *api = heta_i_engine_api_f32();
     const heta_i_session *s = &other->session;
-    heta_i_load load = {s->length, s->target_count, s->target_group, false, s->runs};
+    heta_i_load load = {.length = s->length,
+                        .targets = s->target_count,
+                        .adjoints = s->target_group,
+                        .runs = s->runs};
     if (api->peak_bytes(s->engine) > api->bytes(&other->settings, &load))
       fail_msg("%s: more memory than planned", METHODS[m].method);
     heta_job_free(other);
