@@ -384,7 +384,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
         heta_i_no_memory(error, "output distributions", target_count * vocabulary * sizeof(real));
     goto done;
   }
-  memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
+  if (target_count) memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
   X(frame) frame = X(tape_frame)(engine, run->tape, begin);
   load_input(engine, &run->batch, &run->batch.placed[0], begin, frame.b[HETA_SITE_RESIDUAL_BEFORE]);
   for (size_t block = begin; block < model->hyper.layers; block++) {
