@@ -16,12 +16,16 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static heta_job *watched;
 static atomic_int received;
-static bool noted;
+static bool noted, finished;
 
 static void handle(int number) {
   static const char text[] =
       "\nheta: stopping at the next batch; press Ctrl-C again to end at once\n";
   pthread_mutex_lock(&lock);
+  if (finished) { /* all is written: too late to stop anything */
+    pthread_mutex_unlock(&lock);
+    return;
+  }
   if (received || (!watched && !noted)) {
     cli_output_abandon();
     _exit(128 + number);
@@ -83,7 +87,10 @@ void cli_interrupt_finish(void) {
   sigemptyset(&action.sa_mask);
   action.sa_handler = SIG_IGN;
   for (size_t i = 0; i < NUMBERS; i++) sigaction(numbers[i], &action, NULL);
-  cli_interrupt_watch(NULL);
+  pthread_mutex_lock(&lock);
+  watched = NULL;
+  finished = true;
+  pthread_mutex_unlock(&lock);
 }
 
 int cli_interrupt_signal(void) { return received; }
