@@ -55,6 +55,12 @@ char *cli_clock_text(double seconds, char *room);    /* "2:10" */
 size_t cli_print_escaped(FILE *stream, const char *bytes, size_t size);
 /* The same for sentences, where a backslash stays as it is. */
 void cli_print_safe(FILE *stream, const char *bytes, size_t size);
+/* Text that need not end with a NUL; borrowed. */
+typedef struct cli_text_view {
+  const char *bytes;
+  size_t size;
+} cli_text_view;
+
 /* Bytes of the UTF-8 character at text, 0 when there is none. */
 size_t cli_character(const char *text, size_t size);
 

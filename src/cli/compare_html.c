@@ -2,6 +2,7 @@
  * the text, its curves and its numbers, and how their ranks agree. */
 #include "cli/compare.h"
 #include "cli/difference.h"
+#include "cli/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,24 +35,6 @@ static const char head[] =
     " var(--paper); }\n.matrix th { padding: .3rem; } .matrix .name { text-align: right; }\n"
     "</style>\n</head>\n<body>\n";
 
-/* Bytes that are no characters become U+FFFD. */
-static void put(cli_text_view text) {
-  for (size_t i = 0; i < text.size;) {
-    size_t length = cli_character(text.bytes + i, text.size - i);
-    char c = text.bytes[i];
-    if (!length) {
-      fputs("\xEF\xBF\xBD", stdout);
-    } else if (c == '&' || c == '<' || c == '>' || c == '"') {
-      fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;", stdout);
-    } else {
-      fwrite(text.bytes + i, 1, length, stdout);
-    }
-    i += length ? length : 1;
-  }
-}
-
-static void put_string(const char *text) { put((cli_text_view){text, strlen(text)}); }
-
 static void put_text(const heta_attribution *a, const double *shares) {
   double most = 0;
   for (size_t i = 0; i < a->rows[0].length; i++) most = fmax(most, fabs(shares[i]));
@@ -60,7 +43,7 @@ static void put_text(const heta_attribution *a, const double *shares) {
     printf("<span style=\"background: rgb(var(--%s) / %.3f)\" title=\"%.2f %%\">",
            shares[i] < 0 ? "less" : "more", most > 0 ? 0.6 * fabs(shares[i]) / most : 0,
            100 * shares[i]);
-    put(cli_token_text(a, i));
+    cli_html_put(cli_token_text(a, i));
     fputs("</span>", stdout);
   }
   fputs("</td>", stdout);
@@ -107,9 +90,9 @@ static void put_methods(const cli_comparison *c) {
     if (!entry->result) continue;
     const heta_attribution *a = heta_result_get(entry->result);
     fputs("<tr><td class=\"name\" title=\"", stdout);
-    put_string(entry->options);
+    cli_html_put_string(entry->options);
     fputs("\">", stdout);
-    put_string(entry->label);
+    cli_html_put_string(entry->label);
     fputs("</td>", stdout);
     put_text(a, entry->shares);
     put_curves(entry, top);
@@ -132,7 +115,7 @@ static void put_matrix(const cli_comparison *c) {
   for (size_t i = 0; i < c->count; i++) {
     if (!c->list[i].result) continue;
     fputs("<tr><td class=\"name\">", stdout);
-    put_string(c->list[i].label);
+    cli_html_put_string(c->list[i].label);
     printf(" <span class=\"soft\">%zu</span></td>", ++shown);
     for (size_t k = 0; k < c->count; k++) {
       double value = c->correlation[i * c->count + k];
@@ -153,9 +136,9 @@ int cli_comparison_html(const cli_comparison *c) {
   const heta_attribution *a = c->first;
   fputs(head, stdout);
   fputs("<h1>Why “", stdout);
-  put(cli_token_text(a, a->targets[0].position));
+  cli_html_put(cli_token_text(a, a->targets[0].position));
   printf("”?</h1>\n<p class=\"soft\">probability %.4f, ", exp(a->targets[0].logprob));
-  put_string(a->model->name[0] ? a->model->name : a->model->file);
+  cli_html_put_string(a->model->name[0] ? a->model->name : a->model->file);
   fputs(". Blue speaks for it, orange against it; strength is a token's share of its row's sizes. "
         "Curves: the target's probability as the strongest tokens are taken out (orange; a small "
         "area is good) and put back (blue; a large one is good), over the share of tokens.</p>\n",
@@ -165,9 +148,9 @@ int cli_comparison_html(const cli_comparison *c) {
   for (size_t i = 0; i < c->count; i++) {
     if (c->list[i].result) continue;
     fputs("<p class=\"soft\">Left out: ", stdout);
-    put_string(c->list[i].label);
+    cli_html_put_string(c->list[i].label);
     fputs(": ", stdout);
-    put_string(c->list[i].problem);
+    cli_html_put_string(c->list[i].problem);
     fputs("</p>\n", stdout);
   }
   fputs("</body>\n</html>\n", stdout);

@@ -1,6 +1,7 @@
 /* diff_html.c: a comparison as one page without outside parts: both texts as one, coloured by what
  * changed. */
 #include "cli/difference.h"
+#include "cli/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,44 +28,26 @@ static const char head[] =
     " var(--line); }\nth:last-child, td:last-child { text-align: left; white-space: pre-wrap; }\n"
     "</style>\n</head>\n<body>\n<h1>heta diff</h1>\n";
 
-/* Bytes that are no characters become U+FFFD. */
-static void put(cli_text_view text) {
-  for (size_t i = 0; i < text.size;) {
-    size_t length = cli_character(text.bytes + i, text.size - i);
-    char c = text.bytes[i];
-    if (!length) {
-      fputs("\xEF\xBF\xBD", stdout);
-    } else if (c == '&' || c == '<' || c == '>' || c == '"') {
-      fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;", stdout);
-    } else {
-      fwrite(text.bytes + i, 1, length, stdout);
-    }
-    i += length ? length : 1;
-  }
-}
-
-static void put_string(const char *text) { put((cli_text_view){text, strlen(text)}); }
-
 static void put_name(void *context, const char *name) {
   bool *first = context;
   fputs(*first ? "" : ", ", stdout);
-  put_string(name);
+  cli_html_put_string(name);
   *first = false;
 }
 
 static void put_side(char letter, const char *file, const heta_attribution *attribution) {
   printf("<p><b>%c</b> ", letter);
-  put_string(file);
+  cli_html_put_string(file);
   fputs(" <span class=\"soft\">", stdout);
-  put_string(attribution->method->name);
+  cli_html_put_string(attribution->method->name);
   fputs(", ", stdout);
-  put_string(attribution->model->name[0] ? attribution->model->name : "unnamed model");
+  cli_html_put_string(attribution->model->name[0] ? attribution->model->name : "unnamed model");
   fputs("</span></p>\n", stdout);
 }
 
 static void put_target(const heta_attribution *attribution, const heta_row *row) {
   fputs("“", stdout);
-  put(cli_row_text(attribution, row));
+  cli_html_put(cli_row_text(attribution, row));
   printf("” (log-probability %.3f)", cli_row_logprob(attribution, row));
 }
 
@@ -89,7 +72,7 @@ static void put_text(const cli_sides *sides, const cli_difference *d) {
            "title=\"%+.2f %% ± %.2f\">",
            tag, change.value < 0 ? "less" : "more", 0.6 * strength, 100 * change.value,
            100 * change.error);
-    put(pair_text(sides, pair));
+    cli_html_put(pair_text(sides, pair));
     printf("</%s>", tag);
   }
   fputs("</p>\n", stdout);
@@ -114,7 +97,7 @@ static void put_table(const cli_sides *sides, const cli_difference *d) {
     put_share(pair->b, d->shares_b);
     printf("<td>%+.2f%s</td><td>%.2f</td><td>“", 100 * change.value, sure ? "" : " ≈",
            100 * change.error);
-    put(pair_text(sides, pair));
+    cli_html_put(pair_text(sides, pair));
     fputs("”</td></tr>\n", stdout);
   }
   fputs("</table>\n", stdout);

@@ -15,11 +15,6 @@ typedef struct cli_pair {
   size_t a, b;
 } cli_pair;
 
-typedef struct cli_text_view {
-  const char *bytes;
-  size_t size;
-} cli_text_view;
-
 /* What a token stands for; borrowed. */
 cli_text_view cli_token_text(const heta_attribution *attribution, size_t token);
 /* The text of what a row explains, empty when it is not known, and its log-probability: of all
