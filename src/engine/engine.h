@@ -198,6 +198,7 @@ struct heta_i_engine {
 
 const heta_i_engine_api *heta_i_engine_api_f32(void);
 const heta_i_engine_api *heta_i_engine_api_f64(void);
+const heta_i_engine_api *heta_i_engine_api_of(heta_precision precision);
 
 /* What an engine for sequences of this length is given when memory is no matter: rows of a batch
  * of lanes, and whether the weights are expanded once (element: bytes of a number). */

@@ -6,6 +6,10 @@ static const uint64_t EXPAND_BELOW = (uint64_t)6 << 30;
 
 enum { LANE_ROWS = 20 * HETA_ROW_PAD };
 
+const heta_i_engine_api *heta_i_engine_api_of(heta_precision precision) {
+  return precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64() : heta_i_engine_api_f32();
+}
+
 heta_i_lane heta_i_lane_of(const int32_t *tokens, size_t length) {
   return (heta_i_lane){
       .tokens = tokens, .length = length, .edit_row = SIZE_MAX, .hidden_key = SIZE_MAX};

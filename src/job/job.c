@@ -114,9 +114,7 @@ heta_status heta_job_create(const heta_model *model, const char *text, size_t si
 const heta_plan *heta_job_get_plan(const heta_job *job) { return &job->plan; }
 
 heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *error) {
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
-                                     ? heta_i_engine_api_f64()
-                                     : heta_i_engine_api_f32();
+  const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
   heta_rates rates = {api->rate(&job->settings, false), api->rate(&job->settings, true)};
   if (!(rates.forward > 0) || !(rates.reverse > 0))
     return heta_i_no_memory(error, "a calibration", 1 << 20);
@@ -239,9 +237,7 @@ static heta_status open_engine(heta_job *job, heta_error *error) {
   job->settings.stop = stop;
   job->settings.context = job;
   enter(job, "load");
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
-                                     ? heta_i_engine_api_f64()
-                                     : heta_i_engine_api_f32();
+  const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
   return api->open(&job->settings, &job->session.engine, error);
 }
 

@@ -55,9 +55,7 @@ static uint64_t bytes_of(const heta_job *job) {
                       .late = session->layers,
                       .late_adjoints = session->layers ? session->target_group : 0,
                       .probes = probes};
-  const heta_i_engine_api *api = job->options.precision == HETA_PRECISION_F64
-                                     ? heta_i_engine_api_f64()
-                                     : heta_i_engine_api_f32();
+  const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
   const heta_i_hyper *hyper = &job->model->hyper;
   uint64_t n = session->length, targets = session->target_count;
   numbers += n * n;                                            /* attention, mean of its heads */

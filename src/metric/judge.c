@@ -87,8 +87,7 @@ heta_status heta_evaluator_open(const heta_model *model, const heta_metric_optio
   if (!o.threads) o.threads = omp_get_num_procs();
   evaluator->options = o;
   evaluator->model = model;
-  evaluator->api =
-      o.precision == HETA_PRECISION_F64 ? heta_i_engine_api_f64() : heta_i_engine_api_f32();
+  evaluator->api = heta_i_engine_api_of(o.precision);
   *out = evaluator;
   return HETA_OK;
 }
