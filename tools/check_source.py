@@ -3,14 +3,15 @@
 
 The rules: no function that cannot be used safely; in the library none that prints, ends the
 process, allocates past base/memory.c or, but for one file, reads the environment; at most 100
-columns and 800 lines; a first line that says what the file is for; no tabs, no trailing spaces, no
-notes to finish something later.
+columns and 800 lines (the public header: 1200); a first line that says what the file is for; no
+tabs, no trailing spaces, no notes to finish something later.
 """
 import pathlib
 import re
 import sys
 
 COLUMNS, LINES = 100, 800
+PUBLIC = {"include/heta/heta.h": 1200}  # one public header, and most of it is documentation
 
 UNSAFE = """strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets atoi atol atoll atof strtok
     rand srand tmpnam mktemp alloca setjmp longjmp""".split()
@@ -56,8 +57,9 @@ def check(root, path):
     lines = text.split("\n")
     if lines[-1] != "":
         yield len(lines), "the last line has no line break"
-    if len(lines) - 1 > LINES:
-        yield LINES + 1, f"{len(lines) - 1} lines; split the file, {LINES} is the most"
+    most = PUBLIC.get(name, LINES)
+    if len(lines) - 1 > most:
+        yield most + 1, f"{len(lines) - 1} lines; split the file, {most} is the most"
     if not says_its_purpose(path, lines):
         yield 1, "the first line must be a comment that says what the file is for"
     for number, line in enumerate(lines, 1):
