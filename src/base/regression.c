@@ -68,39 +68,32 @@ static void solve(size_t n, const double *factor, double *b) {
   }
 }
 
-bool heta_i_fit_total(const heta_i_moments *moments, double ridge, double total, double *out) {
+bool heta_i_fit_total(const heta_i_moments *moments, double ridge, double total, double *room,
+                      double *out) {
   size_t n = moments->count;
   if (n == 1) { /* the sum alone says it */
     out[0] = total;
     return true;
   }
-  double *a = heta_i_allocate(n * n, sizeof *a), *ones = heta_i_allocate(n, sizeof *ones);
+  double *a = room, *ones = a + n * n;
   double trace = 0, sum = 0, all = 0;
   for (size_t i = 0; i < n; i++) trace += moments->xx[i * n + i];
-  if (a && ones) {
-    memcpy(a, moments->xx, n * n * sizeof *a);
-    memcpy(out, moments->xy, n * sizeof *out);
-    for (size_t i = 0; i < n; i++) a[i * n + i] += ridge * trace / (double)n, ones[i] = 1;
-  }
-  bool done = a && ones && factorise(n, a);
-  if (done) {
-    solve(n, a, out);
-    solve(n, a, ones);
-    for (size_t i = 0; i < n; i++) sum += out[i], all += ones[i];
-    for (size_t i = 0; i < n; i++) out[i] -= (sum - total) / all * ones[i];
-  }
-  heta_i_free(a);
-  heta_i_free(ones);
-  return done;
+  memcpy(a, moments->xx, n * n * sizeof *a);
+  memcpy(out, moments->xy, n * sizeof *out);
+  for (size_t i = 0; i < n; i++) a[i * n + i] += ridge * trace / (double)n, ones[i] = 1;
+  if (!factorise(n, a)) return false;
+  solve(n, a, out);
+  solve(n, a, ones);
+  for (size_t i = 0; i < n; i++) sum += out[i], all += ones[i];
+  for (size_t i = 0; i < n; i++) out[i] -= (sum - total) / all * ones[i];
+  return true;
 }
 
-bool heta_i_fit_ridge(const heta_i_moments *moments, double ridge, double *out, double *intercept) {
+bool heta_i_fit_ridge(const heta_i_moments *moments, double ridge, double *room, double *out,
+                      double *intercept) {
   size_t n = moments->count;
-  double w = moments->weights, *a = heta_i_allocate(n * n, sizeof *a);
-  if (!a || !(w > 0)) {
-    heta_i_free(a);
-    return false;
-  }
+  double w = moments->weights, *a = room;
+  if (!(w > 0)) return false;
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j <= i; j++)
       a[i * n + j] = moments->xx[i * n + j] - moments->x[i] * moments->x[j] / w;
@@ -109,7 +102,6 @@ bool heta_i_fit_ridge(const heta_i_moments *moments, double ridge, double *out, 
   }
   bool done = factorise(n, a);
   if (done) solve(n, a, out);
-  heta_i_free(a);
   if (done && intercept) {
     *intercept = moments->y / w;
     for (size_t i = 0; i < n; i++) *intercept -= out[i] * moments->x[i] / w;

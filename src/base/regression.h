@@ -22,11 +22,13 @@ void heta_i_moments_add(heta_i_moments *moments, const size_t *ones, size_t size
 /* a += factor · b */
 void heta_i_moments_merge(heta_i_moments *a, double factor, const heta_i_moments *b);
 
-/* min Σ w (y - xᵀφ)² + ridge ‖φ‖² subject to Σ φ = total, with the ridge relative to the mean
- * diagonal. False when the system has no solution or there is no memory. */
-bool heta_i_fit_total(const heta_i_moments *moments, double ridge, double total, double *out);
-/* min Σ w (y - b - xᵀφ)² + ridge ‖φ‖², b free. *intercept: b, or NULL. */
-bool heta_i_fit_ridge(const heta_i_moments *moments, double ridge, double *out, double *intercept);
+/* room: [count² + count] scratch. min Σ w (y - xᵀφ)² + ridge ‖φ‖² subject to Σ φ = total, with the
+ * ridge relative to the mean diagonal. False when the system has no solution. */
+bool heta_i_fit_total(const heta_i_moments *moments, double ridge, double total, double *room,
+                      double *out);
+/* min Σ w (y - b - xᵀφ)² + ridge ‖φ‖², b free. *intercept: b, or NULL. False as above. */
+bool heta_i_fit_ridge(const heta_i_moments *moments, double ridge, double *room, double *out,
+                      double *intercept);
 /* min 1/(2M) Σ (y - b - zᵀw)² + alpha ‖w‖₁ with z the M rows of x [rows × count] standardised (mean
  * 0, variance 1; constant columns stay 0), b free, by cyclic coordinate descent; out: w divided by
  * the columns' deviations, in units of x. Stops when no w moves by `tolerance`, at the latest after

@@ -155,7 +155,8 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
     errors[c] = blank(b, length);
     if (!components[c] || !errors[c]) return no_memory(b);
   }
-  method->finish(s, target, length, components, errors, probes, score, score_se, sign);
+  if (!method->finish(s, target, length, components, errors, probes, score, score_se, sign))
+    return no_memory(b);
   heta_i_mass(s, sign, length, score, score_se);
   bool estimated = false;
   for (size_t c = 0; c < parts; c++) {

@@ -343,7 +343,7 @@ static void mean_of(const double *effect, const double *base, size_t samples, do
   *error = samples > 1 ? sqrt(squares / (double)(samples - 1) / (double)samples) : NAN;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)score;
@@ -366,6 +366,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     components[1][i] = player && !isnan(best) ? block : 0;
     probes[i] = (uint32_t)samples;
   }
+  return true;
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {

@@ -205,7 +205,7 @@ static double outcome(const heta_i_session *session, size_t target, size_t sampl
                                                              : heta_i_response_odds(room, targets);
 }
 
-/* Weights of the sources; false when values are missing or there is no memory. */
+/* Weights of the sources; NaN when values are missing. False when there is no memory. */
 static bool weigh(const heta_i_session *session, size_t target, double *weights) {
   const own *mine = session->own;
   size_t count = mine->sources.count, samples = mine->samples;
@@ -214,14 +214,15 @@ static bool weigh(const heta_i_session *session, size_t target, double *weights)
   double *x = heta_i_allocate(samples * count, sizeof *x);
   double *y = heta_i_allocate(samples, sizeof *y);
   double *room = heta_i_allocate(session->target_count, sizeof *room);
-  bool *keep = heta_i_allocate(count, sizeof *keep), done = x && y && room && keep;
-  for (size_t a = 0; a < samples && done; a++) {
+  bool *keep = heta_i_allocate(count, sizeof *keep), done = x && y && room && keep, there = done;
+  for (size_t s = 0; s < count; s++) weights[s] = NAN;
+  for (size_t a = 0; a < samples && there; a++) {
     draw(session, a, count, keep);
     for (size_t s = 0; s < count; s++) x[a * count + s] = keep[s];
     y[a] = outcome(session, target, a, room) / tokens;
-    done = !isnan(y[a]);
+    there = !isnan(y[a]);
   }
-  if (done)
+  if (there)
     done = heta_i_fit_lasso(x, samples, count, y, heta_i_option_number(session, "alpha"), 1e-12,
                             weights, NULL);
   for (size_t s = 0; s < count && done; s++) weights[s] *= tokens;
@@ -239,7 +240,7 @@ static void count_tokens(const heta_i_sources *sources, double *parts) {
     if (sources->of[i] != SIZE_MAX) parts[sources->of[i]]++;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
@@ -249,13 +250,14 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
   double *parts = weights + sources->count;
   bool done = weights && weigh(session, target, weights);
   if (done) count_tokens(sources, parts);
-  for (size_t i = 0; i < length && done; i++) {
+  for (size_t i = 0; i < length && done && !isnan(weights[0]); i++) {
     size_t source = i < sources->known ? sources->of[i] : SIZE_MAX;
     components[0][i] = source == SIZE_MAX ? 0 : weights[source];
     components[1][i] = source == SIZE_MAX ? 0 : (double)(source + 1);
     signed_score[i] = source == SIZE_MAX ? 0 : weights[source] / parts[source];
   }
   heta_i_free(weights);
+  return done;
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {

@@ -31,11 +31,12 @@ static heta_status run_uniform(heta_i_session *session, const heta_i_item *item,
   return HETA_OK;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)components, (void)errors, (void)probes, (void)score_se, (void)signed_score;
   for (size_t i = 0; i < length; i++) score[i] = *heta_i_series_at(session, 0, target, i);
+  return true;
 }
 
 /* The place of each token, counted from the end that is asked for. */

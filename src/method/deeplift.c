@@ -85,12 +85,13 @@ done:
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
   for (size_t i = 0; i < length; i++)
     signed_score[i] = components[0][i] = *heta_i_series_at(session, CONTRIBUTION, target, i);
+  return true;
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {

@@ -280,12 +280,13 @@ done:
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
   for (size_t i = 0; i < length; i++)
     score[i] = components[0][i] = *heta_i_series_at(session, IMPORTANCE, target, i);
+  return true;
 }
 
 /* In each layer, the tokens' shares and that of the residual stream sum to 1; with one target whose

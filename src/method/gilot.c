@@ -229,12 +229,13 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
   for (size_t i = 0; i < length; i++)
     score[i] = components[0][i] = *heta_i_series_at(session, DISTANCE, target, i);
+  return true;
 }
 
 const heta_i_method heta_i_method_gilot = {

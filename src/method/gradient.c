@@ -51,20 +51,22 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static void finish_norm(const heta_i_session *session, size_t target, size_t length,
+static bool finish_norm(const heta_i_session *session, size_t target, size_t length,
                         double **components, double **errors, uint32_t *probes, double *score,
                         double *score_se, double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
   for (size_t i = 0; i < length; i++)
     score[i] = components[0][i] = *heta_i_series_at(session, NORM, target, i);
+  return true;
 }
 
-static void finish_product(const heta_i_session *session, size_t target, size_t length,
+static bool finish_product(const heta_i_session *session, size_t target, size_t length,
                            double **components, double **errors, uint32_t *probes, double *score,
                            double *score_se, double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
   for (size_t i = 0; i < length; i++)
     signed_score[i] = components[0][i] = *heta_i_series_at(session, PRODUCT, target, i);
+  return true;
 }
 
 static void describe_norm(const heta_i_session *session, heta_component_info *components) {

@@ -162,7 +162,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
@@ -176,6 +176,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     score[i] = order > 0 ? equal ? 1 / inside : 1 / order : order;
     if (by_gain && !isnan(order)) score[i] = gain > 0 ? gain : 0;
   }
+  return true;
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {

@@ -213,7 +213,7 @@ static double divisor(const heta_i_session *session, const double *values, size_
   return by > 0 ? by : 1;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)signed_score;
@@ -252,6 +252,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     errors[C_ENVELOPE][i] = error;
     score_se[i] = gate_alone(session) ? 0 : error;
   }
+  return true;
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {

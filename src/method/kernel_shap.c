@@ -11,7 +11,6 @@
 #include "method/linear.h"
 
 enum { VALUES, ENDS }; /* series; ENDS: the empty and the full coalition */
-enum { EMPTY, FULL };
 
 static const heta_option_info OPTIONS[] = {
     {"samples", NULL, HETA_OPTION_INTEGER, 2, 1e7, "auto", "auto",
@@ -86,7 +85,8 @@ static void draw(heta_i_deck *deck, size_t sample) {
 }
 
 static void draw_end(heta_i_deck *deck, size_t sample) {
-  for (size_t i = 0; i < deck->count; i++) deck->absent[deck->player[i]] = sample == EMPTY;
+  for (size_t i = 0; i < deck->count; i++)
+    deck->absent[deck->player[i]] = sample == HETA_VALUE_OF_NONE;
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
@@ -121,57 +121,32 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
                                    : heta_i_draw_run(session, item, VALUES, draw, error);
 }
 
-static bool fit(const void *context, const heta_i_moments *moments, double *out) {
-  return heta_i_fit_total(moments, 1e-8, *(const double *)context, out);
+static bool fit(const heta_i_session *session, size_t target, const heta_i_moments *moments,
+                double *room, double *out) {
+  return heta_i_fit_total(moments, 1e-8, heta_i_value_of_all(session, ENDS, target), room, out);
 }
 
-/* Shapley's kernel for a coalition of `size` of `n` players. */
-static double kernel(size_t n, size_t size) {
-  double log_choose =
-      lgamma((double)n + 1) - lgamma((double)size + 1) - lgamma((double)(n - size) + 1);
-  return (double)(n - 1) / ((double)size * (double)(n - size)) * exp(-log_choose);
-}
-
-static void values(const heta_i_session *session, heta_i_deck *deck, heta_i_groups *groups,
-                   double *scores, double *errors) {
+static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
+                heta_i_groups *groups) {
+  double value = heta_i_series_at(session, VALUES, deck->target, 0)[sample];
+  double none = heta_i_series_at(session, ENDS, deck->target, 0)[HETA_VALUE_OF_NONE];
   bool all;
-  size_t samples = samples_of(session, deck->target, &all);
-  const double *found = heta_i_series_at(session, VALUES, deck->target, 0);
-  const double *ends = heta_i_series_at(session, ENDS, deck->target, 0);
-  double total = ends[FULL] - ends[EMPTY];
-  for (size_t s = 0; s < samples; s++) {
-    if (isnan(found[s])) continue;
-    draw(deck, s);
-    size_t size = heta_i_present(deck, deck->order);
-    heta_i_groups_add(groups, s / 2, deck->order, size, all ? kernel(deck->count, size) : 1,
-                      found[s] - ends[EMPTY]);
-  }
-  heta_i_groups_fit(groups, fit, &total, scores, all ? NULL : errors);
+  if (isnan(value)) return;
+  samples_of(session, deck->target, &all);
+  draw(deck, sample);
+  size_t size = heta_i_present(deck, deck->order);
+  heta_i_groups_add(groups, sample / 2, deck->order, size,
+                    all ? heta_i_shapley_kernel(deck->count, size) : 1, value - none);
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
-  (void)score;
-  heta_i_deck deck = {0};
-  heta_i_groups groups = {0};
-  bool all;
-  size_t samples = samples_of(session, target, &all);
-  double *scores = heta_i_allocate(2 * length, sizeof *scores), *se = scores + length;
-  if (scores && !heta_i_deck_open(session, target, &deck, NULL) &&
-      heta_i_groups_open(deck.count, &groups)) {
-    values(session, &deck, &groups, scores, se);
-    heta_i_spread(&deck, scores, signed_score);
-    heta_i_spread(&deck, se, score_se);
-    for (size_t i = 0; i < length; i++) {
-      components[0][i] = signed_score[i];
-      errors[0][i] = score_se[i];
-      probes[i] = (uint32_t)samples;
-    }
-  }
-  heta_i_groups_close(&groups);
-  heta_i_deck_close(&deck);
-  heta_i_free(scores);
+  (void)length, (void)score;
+  heta_i_linear how = {.add = add, .fit = fit};
+  how.samples = samples_of(session, target, &how.exact);
+  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
+                              signed_score);
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {
@@ -186,10 +161,7 @@ static void describe(const heta_i_session *session, heta_component_info *compone
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
-  const double *ends = heta_i_series_at(session, ENDS, 0, 0);
-  out[0] = (heta_check_value){"value_of_all", ends[FULL]};
-  out[1] = (heta_check_value){"value_of_none", ends[EMPTY]};
-  return 2;
+  return heta_i_value_checks(session, ENDS, out);
 }
 
 const heta_i_method heta_i_method_kernel_shap = {

@@ -58,8 +58,10 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return heta_i_draw_run(session, item, 0, draw, error);
 }
 
-static bool fit(const void *context, const heta_i_moments *moments, double *out) {
-  return heta_i_fit_ridge(moments, *(const double *)context, out, NULL);
+static bool fit(const heta_i_session *session, size_t target, const heta_i_moments *moments,
+                double *room, double *out) {
+  (void)target;
+  return heta_i_fit_ridge(moments, heta_i_option_number(session, "ridge"), room, out, NULL);
 }
 
 static double weight_of(double share, double width) {
@@ -67,38 +69,24 @@ static double weight_of(double share, double width) {
   return sqrt(exp(-d * d / (width * width)));
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
+                heta_i_groups *groups) {
+  double value = heta_i_series_at(session, 0, deck->target, 0)[sample];
+  if (isnan(value)) return;
+  draw(deck, sample);
+  size_t size = heta_i_present(deck, deck->order);
+  double weight =
+      weight_of((double)size / (double)deck->count, heta_i_option_number(session, "kernel-width"));
+  heta_i_groups_add(groups, sample, deck->order, size, weight, value);
+}
+
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
-  (void)score;
-  heta_i_deck deck = {0};
-  heta_i_groups groups = {0};
-  size_t samples = samples_of(session);
-  double ridge = heta_i_option_number(session, "ridge");
-  double width = heta_i_option_number(session, "kernel-width");
-  const double *found = heta_i_series_at(session, 0, target, 0);
-  double *scores = heta_i_allocate(2 * length, sizeof *scores), *se = scores + length;
-  if (scores && !heta_i_deck_open(session, target, &deck, NULL) &&
-      heta_i_groups_open(deck.count, &groups)) {
-    for (size_t s = 0; s < samples; s++) {
-      if (isnan(found[s])) continue;
-      draw(&deck, s);
-      size_t size = heta_i_present(&deck, deck.order);
-      double weight = weight_of((double)size / (double)deck.count, width);
-      heta_i_groups_add(&groups, s, deck.order, size, weight, found[s]);
-    }
-    heta_i_groups_fit(&groups, fit, &ridge, scores, se);
-    heta_i_spread(&deck, scores, signed_score);
-    heta_i_spread(&deck, se, score_se);
-    for (size_t i = 0; i < length; i++) {
-      components[0][i] = signed_score[i];
-      errors[0][i] = score_se[i];
-      probes[i] = (uint32_t)samples;
-    }
-  }
-  heta_i_groups_close(&groups);
-  heta_i_deck_close(&deck);
-  heta_i_free(scores);
+  (void)length, (void)score;
+  heta_i_linear how = {.samples = samples_of(session), .add = add, .fit = fit};
+  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
+                              signed_score);
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {

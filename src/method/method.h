@@ -75,8 +75,8 @@ typedef struct heta_i_method {
   heta_status (*plan)(heta_i_session *session, heta_error *error);
   heta_status (*run)(heta_i_session *session, const heta_i_item *item, heta_error *error);
   /* Fills one target's components, their standard errors (rows of NaN where there is none), probes
-   * and scores, each `length` long, from the series. */
-  void (*finish)(const heta_i_session *session, size_t target, size_t length, double **components,
+   * and scores, each `length` long, from the series. false: there was no memory for it. */
+  bool (*finish)(const heta_i_session *session, size_t target, size_t length, double **components,
                  double **errors, uint32_t *probes, double *score, double *score_se,
                  double *signed_score);
   /* Adjusts the description of the components to the options; may be NULL. */
@@ -285,6 +285,7 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   METHOD(gradient_norm)                                                                            \
   METHOD(input_x_gradient)                                                                         \
   METHOD(ig)                                                                                       \
+  METHOD(dig)                                                                                      \
   METHOD(deeplift)                                                                                 \
   METHOD(grad_cam)                                                                                 \
   METHOD(attention_last)                                                                           \

@@ -24,7 +24,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return heta_i_mask_tokens(session, item, KL, CHANGE, PROB, error);
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
@@ -37,6 +37,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     components[2][i] = *heta_i_series_at(session, PROB, target, i);
     signed_score[i] = *heta_i_series_at(session, measure, target, i);
   }
+  return true;
 }
 
 const heta_i_method heta_i_method_occlusion = {

@@ -172,7 +172,7 @@ static double median(const double *values, size_t length, double *scratch) {
   return length % 2 ? scratch[length / 2] : (scratch[length / 2 - 1] + scratch[length / 2]) / 2;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
@@ -186,6 +186,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     double above = window[i] - threshold;
     score[i] = above < 0 ? 0 : above;
   }
+  return true;
 }
 
 const heta_i_method heta_i_method_peering = {

@@ -16,7 +16,6 @@
 #include "method/linear.h"
 
 enum { READS, ENDS }; /* series: [players] predictions of each pass; values of none and of all */
-enum { NONE, ALL };
 
 static const heta_option_info OPTIONS[] = {
     {"samples", NULL, HETA_OPTION_INTEGER, 2, 1e7, NULL, "64", "masked texts"},
@@ -88,10 +87,10 @@ static heta_status run_ends(heta_i_session *session, heta_i_deck *deck, heta_err
   if (!reads) return heta_i_no_memory(error, "predictions", deck->count * sizeof *reads);
   heta_i_deck_choose(deck, 0, NULL);
   heta_status status = heta_i_prefixes(session, deck, deck->absent, 1, reads, error);
-  ends[ALL] = reads[deck->count - 1];
+  ends[HETA_VALUE_OF_ALL] = reads[deck->count - 1];
   for (size_t i = 0; i < deck->count; i++) deck->absent[deck->player[i]] = true;
   if (!status) status = heta_i_prefixes(session, deck, deck->absent, 1, reads, error);
-  ends[NONE] = reads[0];
+  ends[HETA_VALUE_OF_NONE] = reads[0];
   heta_i_free(reads);
   return status;
 }
@@ -126,62 +125,38 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static double log_choose(size_t n, size_t k) {
-  return lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1);
-}
-
 double heta_i_visits(size_t players, size_t size, size_t last) {
   double sum = 0;
   for (size_t k = size; k <= size + players - last; k++)
-    sum += exp(log_choose(players - last, k - size) - log_choose(players, k));
+    sum += exp(heta_i_log_choose(players - last, k - size) - heta_i_log_choose(players, k));
   return sum / (double)players;
 }
 
-static double kernel(size_t n, size_t size) {
-  return (double)(n - 1) / ((double)size * (double)(n - size)) * exp(-log_choose(n, size));
-}
-
-static bool fit(const void *context, const heta_i_moments *moments, double *out) {
-  return heta_i_fit_total(moments, 1e-6, *(const double *)context, out);
+static bool fit(const heta_i_session *session, size_t target, const heta_i_moments *moments,
+                double *room, double *out) {
+  return heta_i_fit_total(moments, 1e-6, heta_i_value_of_all(session, ENDS, target), room, out);
 }
 
 /* Adds the predictions of one pass. */
-static void add_pass(const heta_i_session *session, heta_i_deck *deck, size_t sample, double none,
-                     heta_i_groups *groups) {
+static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
+                heta_i_groups *groups) {
+  double none = heta_i_series_at(session, ENDS, deck->target, 0)[HETA_VALUE_OF_NONE];
   draw(deck, sample);
   size_t stay = heta_i_present(deck, deck->order), n = deck->count;
   for (size_t r = 0; r < stay && r + 1 < n; r++) {
     double value = heta_i_series_at(session, READS, deck->target, r)[sample];
-    double weight = kernel(n, r + 1) / heta_i_visits(n, r + 1, deck->order[r] + 1);
+    double weight = heta_i_shapley_kernel(n, r + 1) / heta_i_visits(n, r + 1, deck->order[r] + 1);
     if (!isnan(value)) heta_i_groups_add(groups, sample, deck->order, r + 1, weight, value - none);
   }
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
-  (void)score;
-  heta_i_deck deck = {0};
-  heta_i_groups groups = {0};
-  size_t samples = samples_of(session);
-  const double *ends = heta_i_series_at(session, ENDS, target, 0);
-  double total = ends[ALL] - ends[NONE];
-  double *scores = heta_i_allocate(2 * length, sizeof *scores), *se = scores + length;
-  if (scores && !heta_i_deck_open(session, target, &deck, NULL) &&
-      heta_i_groups_open(deck.count, &groups)) {
-    for (size_t s = 0; s < samples; s++) add_pass(session, &deck, s, ends[NONE], &groups);
-    heta_i_groups_fit(&groups, fit, &total, scores, se);
-    heta_i_spread(&deck, scores, signed_score);
-    heta_i_spread(&deck, se, score_se);
-    for (size_t i = 0; i < length; i++) {
-      components[0][i] = signed_score[i];
-      errors[0][i] = score_se[i];
-      probes[i] = (uint32_t)samples;
-    }
-  }
-  heta_i_groups_close(&groups);
-  heta_i_deck_close(&deck);
-  heta_i_free(scores);
+  (void)length, (void)score;
+  heta_i_linear how = {.samples = samples_of(session), .add = add, .fit = fit};
+  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
+                              signed_score);
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {
@@ -189,10 +164,7 @@ static void describe(const heta_i_session *session, heta_component_info *compone
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
-  const double *ends = heta_i_series_at(session, ENDS, 0, 0);
-  out[0] = (heta_check_value){"value_of_all", ends[ALL]};
-  out[1] = (heta_check_value){"value_of_none", ends[NONE]};
-  return 2;
+  return heta_i_value_checks(session, ENDS, out);
 }
 
 const heta_i_method heta_i_method_progressive_mp = {

@@ -254,7 +254,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)signed_score;
@@ -273,6 +273,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     score_se[i] = errors[0][i] = used > 1 ? sqrt(squares / (used - 1) / used) : NAN;
     probes[i] = (uint32_t)used;
   }
+  return true;
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {

@@ -189,7 +189,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return item->phase == FORWARD ? run_forward(session, error) : run_backward(session, item, error);
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
@@ -204,6 +204,7 @@ static void finish(const heta_i_session *session, size_t target, size_t length, 
     components[c][i] = backward[i] - (i + 1 < length ? backward[i + 1] : 0);
     signed_score[i] = c ? (signed_score[i] + components[c][i]) / 2 : components[c][i];
   }
+  return true;
 }
 
 #define SOURCE                                                                                     \

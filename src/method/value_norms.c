@@ -110,12 +110,13 @@ done:
   return status;
 }
 
-static void finish(const heta_i_session *session, size_t target, size_t length, double **components,
+static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score_se, (void)signed_score;
   for (size_t i = 0; i < length; i++)
     score[i] = components[0][i] = *heta_i_series_at(session, 0, target, i);
+  return true;
 }
 
 const heta_i_method heta_i_method_value_norms = {

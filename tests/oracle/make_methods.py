@@ -62,6 +62,13 @@ def cases(subject, layers, ids, y, foil, eos):
         ig(foil=None, steps=3, rule='right', kind='logit-prob')
     yield 'ig', 'steps=3 rule=left baseline=mean', foil, 'signed', \
         ig(foil=foil, steps=3, rule='left', baseline=mean)
+    for options, against, more in (
+            ('steps=3 neighbours=12', None, dict(steps=3, near=12)),
+            ('steps=4 neighbours=7 strategy=maxcount upscale=1 objective=logit', foil,
+             dict(steps=4, near=7, count=True, upscale=1, kind='logit')),
+            ('steps=6 neighbours=2', None, dict(steps=6, near=2))):
+        yield 'dig', options + ' keep=none baseline=eos', against, 'signed', \
+            methods.discretized_gradients(subject, ids, y, against, eos, **more)
     for layer in (0, 1):
         yield 'grad-cam', f'layer={layer}', None, 'signed', \
             methods.grad_cam(subject, layers, X, y, None, layer)

@@ -64,6 +64,52 @@ def integrated_gradients(subject, X, y, foil, kind='logprob', steps=50, rule='mi
     return parts.norm(dim=1) if norm else parts.sum(1)
 
 
+def between(word, at, b):
+    """Which elements of a word lie between the path so far and the baseline."""
+    return (word >= torch.minimum(at, b)) & (word <= torch.maximum(at, b))
+
+
+def next_word(table, now, b, walked, steps, near, count):
+    """The word that suits best of the `near` nearest to `now`; the baseline when none is left."""
+    if now == b:
+        return b
+    away = (table - table[now]).norm(dim=1)
+    away[now] = torch.inf
+    best, least = b, None
+    for word in sorted(torch.argsort(away, stable=True)[:near].tolist()):
+        if word == b or word in walked:
+            continue
+        off = ~between(table[word], table[now], table[b])
+        made = torch.where(off, table[now] - (table[now] - table[b]) / steps, table[word])
+        unfit = off.sum().item() if count else (table[word] - made).norm().item()
+        if least is None or unfit < least:
+            best, least = word, unfit
+    return best
+
+
+def discretized_gradients(subject, ids, y, foil, b, steps=30, near=500, count=False, upscale=0,
+                          kind='logprob'):
+    """Sanyal & Ren's paths through words: left ends of the pieces."""
+    table, paths = subject.embedding, []
+    for x in ids:
+        walked = [x]
+        for _ in range(steps):
+            walked.append(next_word(table, walked[-1], b, walked, steps, near, count))
+        path = [table[x]]
+        for word in walked[1:]:
+            step = path[-1] - (path[-1] - table[b]) / steps
+            path.append(torch.where(between(table[word], path[-1], table[b]), table[word], step))
+        path = [table[b]] + path[::-1]
+        for _ in range(upscale):
+            path = [p for a, c in zip(path, path[1:]) for p in (a, (a + c) / 2)] + path[-1:]
+        paths.append(torch.stack(path))
+    points = torch.stack(paths, 1)
+    total = torch.zeros(len(ids), dtype=DOUBLE)
+    for at, after in zip(points, points[1:]):
+        total += (gradient(subject, at, y, foil, kind)[1] * (after - at)).sum(1)
+    return total
+
+
 # ---- States ----------------------------------------------------------------------------------
 
 def flat(state):

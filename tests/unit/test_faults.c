@@ -80,15 +80,20 @@ static void check_refusal(heta_status status, const heta_error *error, long at) 
   assert_true(strlen(error->message) > 20);
 }
 
-/* Opens, plans, runs and reports. again: a job whose run failed is run once more. Returns the first
- * failure, and the report in `out` when there is one. */
-static heta_status whole_job(const char *method_options, bool again, long at, text *out) {
-  char file[512];
+/* Opens, plans, runs and reports, by the method that stands before the options. again: a job whose
+ * run failed is run once more. Returns the first failure, and the report in `out` when there is
+ * one. */
+static heta_status whole_job(const char *question, bool again, long at, text *out) {
+  char file[512], name[32];
+  size_t length = strcspn(question, " ");
   heta_error error = {0};
   heta_model *model = NULL;
   heta_job *job = NULL;
   const heta_attribution *result;
-  heta_attribute_options options = attribute_options(&FIXTURE_KINDS[2], method_options);
+  heta_attribute_options options =
+      attribute_options(&FIXTURE_KINDS[2], question + length + (question[length] == ' '));
+  snprintf(name, sizeof name, "%.*s", (int)length, question);
+  options.method = name;
   options.target = HETA_TARGET_TEXT;
   options.target_text = "in";
   snprintf(file, sizeof file, "%s/data/tiny/llama-gqa.gguf", HETA_TESTS_DIR);
@@ -202,7 +207,7 @@ static void reading(void **state) {
   const heta_attribution *result;
   json_set_alloc_funcs(json_allocate, json_release);
   fail_at(0, false);
-  assert_int_equal(whole_job("probes=2", false, 0, &whole), HETA_OK);
+  assert_int_equal(whole_job("heta probes=2", false, 0, &whole), HETA_OK);
   every_allocation_of(read_stored, &whole, false);
   every_allocation_of(read_stored, &whole, true);
   heta_model *model = fixture_model("llama-gqa");
@@ -219,9 +224,17 @@ static void reading(void **state) {
 }
 
 int main(void) {
-  char block[] = "probes=2", row[] = "probes=2 curvature=row mask=mean";
+  static char block[] = "heta probes=2", row[] = "heta probes=2 curvature=row mask=mean",
+              path[] = "ig steps=1", words[] = "dig steps=1 neighbours=3 baseline=token:9",
+              rescaled[] = "deeplift", coalitions[] = "kernel-shap samples=6",
+              sources[] = "contextcite samples=2 source=token";
   const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(every_allocation, block),
                                      cmocka_unit_test_prestate(every_allocation, row),
+                                     cmocka_unit_test_prestate(every_allocation, path),
+                                     cmocka_unit_test_prestate(every_allocation, words),
+                                     cmocka_unit_test_prestate(every_allocation, rescaled),
+                                     cmocka_unit_test_prestate(every_allocation, coalitions),
+                                     cmocka_unit_test_prestate(every_allocation, sources),
                                      cmocka_unit_test(reading)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,7 +110,7 @@ static double check_value(const heta_attribution *a, const char *name) {
 }
 
 /* Of every architecture: DeepLIFT's rules sum to the difference exactly, for every objective; the
- * straight path's do as its steps grow. */
+ * straight path's, and the one through words, do as their steps grow. */
 static void completeness(void **state) {
   (void)state;
   static const char *const OBJECTIVES[] = {"logit", "logprob", "prob", "logit-prob"};
@@ -136,6 +136,20 @@ static void completeness(void **state) {
       heta_job *job = attribute_job(model, "then in a", 9, &options);
       double gap = check_value(attribute_run(job), "completeness_gap");
       if (!(gap < 0.05)) fail_msg("%s, %s: ig's gap is %g", fixture_models()[m], fine, gap);
+      heta_job_free(job);
+    }
+    double before = INFINITY;
+    for (int fine = 1; fine <= 7; fine += 6) { /* a path through words, cut finer and finer */
+      char text[96];
+      snprintf(text, sizeof text,
+               "steps=2 neighbours=9 baseline=token:7 objective=logit upscale=%d", fine);
+      heta_attribute_options options = attribute_options(&FIXTURE_KINDS[0], text);
+      options.method = "dig";
+      heta_job *job = attribute_job(model, "then in a", 9, &options);
+      double gap = check_value(attribute_run(job), "completeness_gap");
+      if (!(gap < before || gap < 1e-3) || (fine == 7 && !(gap < 0.05)))
+        fail_msg("%s, %s: dig's gap is %g after %g", fixture_models()[m], text, gap, before);
+      before = gap;
       heta_job_free(job);
     }
     heta_model_close(model);

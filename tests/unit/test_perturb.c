@@ -172,7 +172,7 @@ static void fits(void **state) {
   dice d = {.seed = 11};
   heta_i_moments m;
   double x[ROWS * COLUMNS], y[ROWS], weight[ROWS], ridge[COLUMNS], total[COLUMNS], lasso[COLUMNS];
-  double intercept, free_term;
+  double intercept, free_term, room[COLUMNS * (COLUMNS + 1)];
   assert_true(heta_i_moments_open(COLUMNS, &m));
   for (size_t r = 0; r < ROWS; r++) {
     size_t ones[COLUMNS], used = 0;
@@ -185,8 +185,8 @@ static void fits(void **state) {
     }
     heta_i_moments_add(&m, ones, used, weight[r], y[r]);
   }
-  assert_true(heta_i_fit_ridge(&m, 0.7, ridge, &intercept));
-  assert_true(heta_i_fit_total(&m, 0, 9.5, total));
+  assert_true(heta_i_fit_ridge(&m, 0.7, room, ridge, &intercept));
+  assert_true(heta_i_fit_total(&m, 0, 9.5, room, total));
   assert_true(heta_i_fit_lasso(x, ROWS, COLUMNS, y, 0.02, 1e-13, lasso, &free_term));
   double slope[COLUMNS], left = 0, sum = 0;
   for (size_t j = 0; j < COLUMNS; j++) {
@@ -224,7 +224,7 @@ static void fits(void **state) {
       if (x[r * COLUMNS + j] > 0) ones[used++] = j;
     heta_i_moments_add(&even, ones, used, 1, y[r]);
   }
-  assert_true(heta_i_fit_ridge(&even, 0, plain, NULL));
+  assert_true(heta_i_fit_ridge(&even, 0, room, plain, NULL));
   assert_true(heta_i_fit_lasso(x, ROWS, COLUMNS, y, 0, 1e-14, lasso, NULL));
   fixture_close("LASSO without penalty", lasso, plain, COLUMNS, 1e-10);
   heta_i_moments_close(&m);

@@ -1,5 +1,5 @@
-/* test_perturb_jobs.c: jobs of the methods that perturb the input: the same bytes for any threads,
- * budget or parts, within the planned memory, passes counted and capped, bad input refused. */
+/* test_perturb_jobs.c: jobs of the methods beside heta: the same bytes for any threads, budget or
+ * parts, within the planned memory, passes counted and capped, bad input refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +30,15 @@ static const struct {
     {"causal-tracing", "samples=2 every=1"},
     {"causal-tracing", "samples=3 mode=single"},
     {"attributive-mask", "steps=2"},
+    {"ig", "steps=3"},
+    {"ig", "steps=3 reduction=norm baseline=mean"},
+    {"dig", "steps=3 neighbours=6 baseline=token:9 upscale=1"},
+    {"deeplift", ""},
+    {"grad-cam", "layer=1"},
+    {"value-norms", "aggregate=rollout"},
+    {"peering", "window=1"},
+    {"tdd-both", ""},
+    {"flashtrace", "flow=span hops=1"},
 };
 enum { COUNT = sizeof METHODS / sizeof *METHODS };
 
@@ -165,6 +174,11 @@ static void refusals(void **state) {
       {"causal-tracing", "passes=2", TEXT, "needs at least"},
       {"attributive-mask", "passes=1", TEXT, "needs at least 2"},
       {"attributive-mask", "mask=attend", TEXT, "it takes one of"},
+      {"ig", "rule=grid steps=1", TEXT, "must be at least 2"},
+      {"dig", "neighbours=5000", TEXT, "any has at most"},
+      {"dig", "steps=9000 upscale=12 neighbours=9", TEXT, "at most 100000"},
+      {"dig", "neighbours=9 baseline=token:99999", TEXT, "the vocabulary has"},
+      {"grad-cam", "layer=99", TEXT, "takes 0 to"},
   };
   heta_model *model = fixture_model("llama-gqa");
   for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
