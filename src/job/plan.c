@@ -58,9 +58,9 @@ static uint64_t bytes_of(const heta_job *job) {
   const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
   const heta_i_hyper *hyper = &job->model->hyper;
   uint64_t n = session->length, targets = session->target_count;
-  numbers += n * n;                                            /* attention, mean of its heads */
-  numbers += hyper->layers * hyper->heads * (targets + 1) * n; /* the gate's chains */
-  numbers += n * (hyper->kv_heads + 1) * hyper->head_width;    /* values on their way */
+  numbers += n * n; /* attention, mean of its heads */
+  numbers += hyper->layers * (hyper->heads * (targets + 1) + targets) * n; /* the gate's chains */
+  numbers += n * (hyper->kv_heads + 1) * hyper->head_width;                /* values on their way */
   numbers += (targets + 2) * n * hyper->width; /* gradients, probes, their products */
   return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers +
          session->bytes;

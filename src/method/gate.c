@@ -11,17 +11,38 @@
 
 #include "method/method.h"
 
-/* x ← x Â for one chain; only entries up to row `last` are nonzero. a: [n × n] of one head. */
-static void step(const double *a, size_t n, size_t last, double *x, double *next) {
-  for (size_t j = 0; j <= last; j++) next[j] = 0;
-  for (size_t i = 0; i <= last; i++) {
-    if (x[i] == 0) continue;
-    double half = 0.5 * x[i];
+enum { TILE = 32 }; /* columns that one thread takes at a time */
+
+/* One chain x and where x Â goes; only entries up to row `last` are nonzero. */
+typedef struct link {
+  double *x, *next;
+  size_t last;
+} link;
+
+/* Columns [from, from + TILE) of x Â for every chain. a: [n × n] of one head. A row of it is read
+ * once for all chains; each sum runs over the rows in their order. */
+static void step_tile(const double *a, size_t n, const link *links, size_t count, size_t from) {
+  for (size_t c = 0; c < count; c++)
+    for (size_t j = from; j < from + TILE && j <= links[c].last; j++) links[c].next[j] = 0;
+  for (size_t i = from; i < n; i++) {
+    size_t end = i < from + TILE ? i + 1 : from + TILE;
     const double *row = a + i * n;
-    for (size_t j = 0; j <= i; j++) next[j] += half * row[j];
-    next[i] += half;
+    for (size_t c = 0; c < count; c++) {
+      double half = i <= links[c].last ? 0.5 * links[c].x[i] : 0;
+      double *next = links[c].next;
+      if (half == 0) continue;
+      for (size_t j = from; j < end; j++) next[j] += half * row[j];
+      if (i < end) next[i] += half;
+    }
   }
-  memcpy(x, next, (last + 1) * sizeof *x);
+}
+
+/* x ← x Â for every chain. Threads share out columns, which are sums of their own. */
+static void step(const double *a, size_t n, const link *links, size_t count, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+  for (size_t from = 0; from < n; from += TILE) step_tile(a, n, links, count, from);
+  for (size_t c = 0; c < count; c++)
+    memcpy(links[c].x, links[c].next, (links[c].last + 1) * sizeof *links[c].x);
 }
 
 /* ν of one layer: [heads × n]. */
@@ -38,11 +59,9 @@ static heta_status value_norms(heta_i_session *session, size_t block, double *va
              hw * sizeof(double));
     HETA_TRY(session->engine->api->project(session->engine, block, HETA_SITE_ATTENTION_OUT, h * hw,
                                            hw, n, gathered, projected, error));
-    for (size_t i = 0; i < n; i++) {
-      double sum = 0;
-      for (size_t c = 0; c < hyper->width; c++) sum += fabs(projected[i * hyper->width + c]);
-      norms[h * n + i] = sum;
-    }
+#pragma omp parallel for num_threads(session->threads)
+    for (size_t i = 0; i < n; i++)
+      norms[h * n + i] = heta_i_l1(projected + i * hyper->width, hyper->width);
   }
   return HETA_OK;
 }
@@ -54,26 +73,29 @@ typedef struct flow {
   size_t begin, lanes;   /* chains begin at layers `begin` and later */
   size_t block;          /* being visited */
   double *average;       /* [n × n]; NULL when every head is a lane */
-  double *chains, *next; /* [layers from begin × targets × lanes × n], [n] */
+  double *chains, *next; /* [layers from begin × targets × lanes × n], the same for one lane */
+  link *links;           /* those that take a step together */
 } flow;
 
 static void flow_free(flow *f) {
   heta_i_free(f->average);
   heta_i_free(f->chains);
   heta_i_free(f->next);
+  heta_i_free(f->links);
 }
 
 static heta_status flow_open(const heta_i_session *session, size_t begin, bool headwise, flow *f,
                              heta_error *error) {
   const heta_i_hyper *hyper = &session->model->hyper;
   *f = (flow){.session = session, .begin = begin, .lanes = headwise ? hyper->heads : 1};
-  size_t n = session->length;
-  size_t chains = (hyper->layers - begin) * session->target_count * f->lanes;
+  size_t n = session->length, links = (hyper->layers - begin) * session->target_count;
+  size_t chains = links * f->lanes;
   if (!headwise) f->average = heta_i_allocate(n * n, sizeof(double));
   f->chains = heta_i_allocate(chains * n, sizeof(double));
-  f->next = heta_i_allocate(n, sizeof(double));
-  if ((headwise || f->average) && f->chains && f->next) return HETA_OK;
-  return heta_i_no_memory(error, "the attention flow", (chains + n) * n * sizeof(double));
+  f->next = heta_i_allocate(links * n, sizeof(double));
+  f->links = heta_i_allocate(links, sizeof *f->links);
+  if ((headwise || f->average) && f->chains && f->next && f->links) return HETA_OK;
+  return heta_i_no_memory(error, "the attention flow", (chains + links) * n * sizeof(double));
 }
 
 static double *chain_at(const flow *f, size_t layer, size_t target, size_t lane) {
@@ -83,14 +105,16 @@ static double *chain_at(const flow *f, size_t layer, size_t target, size_t lane)
 
 /* One step of every chain of a lane that began at this block or above. */
 static void step_chains(flow *f, size_t lane, const double *a) {
-  size_t layers = f->session->model->hyper.layers;
+  const heta_i_session *s = f->session;
+  size_t layers = s->model->hyper.layers, count = 0;
   for (size_t layer = f->block > f->begin ? f->block : f->begin; layer < layers; layer++)
-    for (size_t t = 0; t < f->session->target_count; t++) {
-      size_t row = f->session->targets[t].position - 1;
-      double *chain = chain_at(f, layer, t, lane);
-      if (layer == f->block) chain[row] = 1;
-      step(a, f->session->length, row, chain, f->next);
+    for (size_t t = 0; t < s->target_count; t++, count++) {
+      link *one = &f->links[count];
+      *one = (link){chain_at(f, layer, t, lane), f->next + count * s->length,
+                    s->targets[t].position - 1};
+      if (layer == f->block) one->x[one->last] = 1;
     }
+  step(a, s->length, f->links, count, s->threads);
 }
 
 static void take_head(void *context, size_t head, const double *a) {
@@ -101,6 +125,7 @@ static void take_head(void *context, size_t head, const double *a) {
     return;
   }
   if (!head) memset(f->average, 0, n * n * sizeof *f->average);
+#pragma omp parallel for num_threads(f->session->threads)
   for (size_t e = 0; e < n * n; e++) f->average[e] += a[e] / (double)heads;
   if (head == heads - 1) step_chains(f, 0, f->average);
 }

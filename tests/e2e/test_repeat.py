@@ -31,6 +31,12 @@ class Repeat(Case):
         one = self.result("--threads", 1)
         for threads in (2, 3):
             self.assertEqual(one["attributions"], self.result("--threads", threads)["attributions"])
+        text = ["attribute", "-m", MODEL, "--curvature", "gradsq", "--format", "json",
+                "-p", "the cat in the hat, the dog in the wood, and so it is"]
+        one, two, three = (timeless(self.expect(DONE, run(*text, "--threads", n)).json)
+                           for n in (1, 2, 3))
+        self.assertEqual(one, two)
+        self.assertEqual(one, three)
 
     def test_the_seed_matters_to_estimates_only(self):
         one, two = (self.result("--seed", seed)["attributions"][0]["rows"][0] for seed in (1, 2))
