@@ -777,6 +777,12 @@ HETA_API heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const 
                                          size_t length, uint64_t *forwards, double *flop,
                                          heta_error *error);
 
+/* The same for further scores of the context that was judged last: the evaluator keeps what the
+ * model said of it, so that what does not depend on the scores takes no pass again. */
+HETA_API heta_status heta_evaluator_plan_again(const heta_evaluator *evaluator, const char *metric,
+                                               size_t length, uint64_t *forwards, double *flop,
+                                               heta_error *error);
+
 /* ---- Self-check ---------------------------------------------------------------------------- */
 
 typedef struct heta_check_item {

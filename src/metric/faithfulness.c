@@ -63,6 +63,9 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
 
 static size_t lanes(const heta_metric_options *options, size_t n) { return options->subsets + n; }
 
+/* Neither the subsets nor the single tokens depend on the scores. */
+static size_t shared(const heta_metric_options *options, size_t n) { return lanes(options, n); }
+
 static const heta_measure_info MEASURES[] = {
     {"faithfulness_error", "mean distance of the fitted sums from the drops, in nats", -1, 1, NULL,
      NULL},
@@ -88,4 +91,5 @@ const heta_i_metric heta_i_metric_faithfulness = {
              .measures = MEASURES,
              .measure_count = sizeof MEASURES / sizeof *MEASURES},
     .lanes = lanes,
+    .shared = shared,
     .run = run};

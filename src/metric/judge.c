@@ -1,4 +1,4 @@
-/* judge.c: opening an evaluator, preparing a question, predictions in altered contexts. */
+/* judge.c: opening an evaluator, preparing a question, planning. */
 #include <ctype.h>
 #include <math.h>
 #include <omp.h>
@@ -18,6 +18,7 @@ struct heta_evaluator {
   heta_i_run *run;             /* the clean run of the last context */
   int32_t *context;            /* its tokens */
   size_t length;
+  heta_i_known known;  /* what was asked of that context */
   heta_i_arena memory; /* of the last question */
 };
 
@@ -95,6 +96,7 @@ heta_status heta_evaluator_open(const heta_model *model, const heta_metric_optio
 static void forget_context(heta_evaluator *evaluator) {
   if (evaluator->run) evaluator->api->run_free(evaluator->run);
   heta_i_free(evaluator->context);
+  heta_i_known_forget(&evaluator->known);
   evaluator->run = NULL;
   evaluator->context = NULL;
   evaluator->length = 0;
@@ -229,6 +231,7 @@ static heta_status prepare(heta_evaluator *e, const heta_i_metric *metric, heta_
   j->engine = e->engine;
   j->lane_rows = e->lane_rows;
   j->run = e->run;
+  j->known = &e->known;
   return read_clean(j, error);
 }
 
@@ -264,6 +267,11 @@ heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const het
   return status;
 }
 
+static double flop_of(const heta_evaluator *evaluator, uint64_t forwards, size_t length) {
+  return (double)forwards * ((double)length * heta_i_block_flop(evaluator->model) +
+                             heta_i_head_flop(evaluator->model));
+}
+
 heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *name, size_t length,
                                 uint64_t *forwards, double *flop, heta_error *error) {
   const heta_i_metric *metric = heta_i_metric_find(name);
@@ -273,8 +281,18 @@ heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *nam
   *flop = 0;
   if (!evaluator->model || !(metric->info.needs & HETA_METRIC_NEEDS_MODEL)) return HETA_OK;
   *forwards = metric->lanes(&evaluator->options, length);
-  *flop = (double)*forwards * ((double)length * heta_i_block_flop(evaluator->model) +
-                               heta_i_head_flop(evaluator->model));
+  *flop = flop_of(evaluator, *forwards, length);
+  return HETA_OK;
+}
+
+heta_status heta_evaluator_plan_again(const heta_evaluator *evaluator, const char *name,
+                                      size_t length, uint64_t *forwards, double *flop,
+                                      heta_error *error) {
+  const heta_i_metric *metric = heta_i_metric_find(name);
+  HETA_TRY(heta_evaluator_plan(evaluator, name, length, forwards, flop, error));
+  if (!*forwards || !metric->shared) return HETA_OK;
+  *forwards -= metric->shared(&evaluator->options, length);
+  *flop = flop_of(evaluator, *forwards, length);
   return HETA_OK;
 }
 
@@ -284,83 +302,4 @@ void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size) {
 
 bool heta_i_is_apart(const heta_i_judging *j, size_t token) {
   return j->scored.set_apart && j->scored.set_apart[token];
-}
-
-/* ---- Altered contexts ----------------------------------------------------------------------- */
-
-/* Lays out one variant: rows from the first altered one on. Returns its number of rows. */
-static size_t lay_out(heta_i_judging *j, size_t variant, heta_i_alter alter, void *context,
-                      double *input, heta_i_lane *lane) {
-  size_t n = j->scored.length, width = j->model->hyper.width, first = n;
-  for (size_t i = 0; i < n; i++) {
-    double *row = input + (first < n ? i - first : 0) * width;
-    memcpy(row, j->embeddings + i * width, width * sizeof *row);
-    bool altered = alter(context, variant, i, row);
-    if (first == n && (altered || i == n - 1)) first = i;
-  }
-  *lane = heta_i_lane_of(j->scored.tokens, n);
-  lane->parent = j->run;
-  lane->first = first;
-  lane->input = input;
-  return n - first;
-}
-
-heta_status heta_i_judge_variants(heta_i_judging *j, size_t count, heta_i_alter alter,
-                                  void *context, const heta_i_prediction *out, heta_error *error) {
-  size_t n = j->scored.length, width = j->model->hyper.width, row = n - 1;
-  heta_i_lane *lanes = heta_i_allocate(j->lane_rows, sizeof *lanes);
-  double *inputs = heta_i_allocate((j->lane_rows + n) * width, sizeof *inputs);
-  heta_status status = HETA_OK;
-  if (!lanes || !inputs) {
-    status = heta_i_no_memory(error, "altered contexts", j->lane_rows * width * sizeof *inputs);
-    goto done;
-  }
-  for (size_t from = 0; from < count;) {
-    size_t used = 0, rows = 0;
-    while (from + used < count && used < j->lane_rows) {
-      size_t own = lay_out(j, from + used, alter, context, inputs + rows * width, &lanes[used]);
-      if (rows + own > j->lane_rows) break;
-      rows += own;
-      used++;
-    }
-    heta_i_readout readout = {.rows = 1,
-                              .row = &row,
-                              .token = &j->scored.target,
-                              .reference = j->run,
-                              .logprob = out->logprob ? out->logprob + from : NULL,
-                              .kl = out->kl ? out->kl + from : NULL,
-                              .hellinger = out->hellinger ? out->hellinger + from : NULL};
-    HETA_GO(j->engine->api->lanes(j->engine, lanes, used, &readout, error));
-    from += used;
-  }
-  for (size_t v = 0; v < count; v++)
-    if ((out->logprob && !isfinite(out->logprob[v])) || (out->kl && !isfinite(out->kl[v])) ||
-        (out->hellinger && !isfinite(out->hellinger[v]))) {
-      status = heta_i_fail(error, HETA_E_NONFINITE,
-                           "a prediction is not a finite number: the weights are damaged, or "
-                           "overflow float32");
-      goto done;
-    }
-done:
-  heta_i_free(lanes);
-  heta_i_free(inputs);
-  return status;
-}
-
-typedef struct removal {
-  const heta_i_judging *j;
-  const bool *removed;
-} removal;
-
-static bool remove_token(void *context, size_t variant, size_t token, double *embedding) {
-  const removal *r = context;
-  if (!r->removed[variant * r->j->scored.length + token]) return false;
-  memcpy(embedding, r->j->removed, r->j->model->hyper.width * sizeof *embedding);
-  return true;
-}
-
-heta_status heta_i_judge_removed(heta_i_judging *j, size_t count, const bool *removed,
-                                 const heta_i_prediction *out, heta_error *error) {
-  removal context = {j, removed};
-  return heta_i_judge_variants(j, count, remove_token, &context, out, error);
 }

@@ -18,9 +18,25 @@ typedef struct heta_i_metric {
   heta_metric_info info;
   /* Masked lanes for a context of n tokens, the clean run not counted. */
   size_t (*lanes)(const heta_metric_options *options, size_t n);
+  /* How many of these are the same for all scores of one context; NULL: none. */
+  size_t (*shared)(const heta_metric_options *options, size_t n);
   /* Fills values[measure][point], which begin as NaN. */
   heta_status (*run)(heta_i_judging *j, double *const *values, heta_error *error);
 } heta_i_metric;
+
+/* What the model predicts in one altered context. */
+typedef struct heta_i_answer {
+  unsigned char digest[32]; /* of the target and the altered rows */
+  double logprob, kl, hellinger;
+  bool taken;
+} heta_i_answer;
+
+/* Answers of the present context: whoever asks again, another metric or another method's scores,
+ * gets the same bits without a pass. */
+typedef struct heta_i_known {
+  heta_i_answer *answers; /* a table with open addresses */
+  size_t room, count;
+} heta_i_known;
 
 /* One question as the metrics see it. */
 struct heta_i_judging {
@@ -36,10 +52,16 @@ struct heta_i_judging {
   size_t *order;        /* tokens that may be removed, best first; ties: the lower index first */
   size_t ranked;        /* how many */
   double *share;        /* [length]: scores divided by their sum; 0 for tokens set apart */
+  heta_i_known *known;  /* of the context */
   heta_i_arena memory;  /* of this question */
 };
 
 /* judge.c */
+/* Zeroed numbers or flags that live as long as the question. */
+void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size);
+bool heta_i_is_apart(const heta_i_judging *j, size_t token);
+
+/* variants.c */
 /* What the model predicts in variants of the context. Arrays have one entry per variant; NULL: not
  * wanted. */
 typedef struct heta_i_prediction {
@@ -56,9 +78,11 @@ heta_status heta_i_judge_variants(heta_i_judging *j, size_t count, heta_i_alter 
 /* Variants that remove whole tokens: removed is [count × length]. */
 heta_status heta_i_judge_removed(heta_i_judging *j, size_t count, const bool *removed,
                                  const heta_i_prediction *out, heta_error *error);
-/* Zeroed numbers or flags that live as long as the question. */
-void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size);
-bool heta_i_is_apart(const heta_i_judging *j, size_t token);
+/* Drops of the target's log-probability when the last row, in every block and head, may not attend
+ * to one of the tokens. */
+heta_status heta_i_judge_cut(heta_i_judging *j, const size_t *tokens, size_t count, double *drop,
+                             heta_error *error);
+void heta_i_known_forget(heta_i_known *known);
 
 /* ranks.c: plain functions of scores. */
 /* Indices of the tokens that are not set apart, by score descending, ties by index. Returns their

@@ -7,31 +7,6 @@
 enum { INTERVENED = 5, BLAMED = 10 };
 static const double LEAST_EFFECT = 0.01; /* nats */
 
-/* Δ of each of the tokens: the drop of the log-probability when the last row, in every block and
- * head, may not attend to it. Only that row is computed again. */
-static heta_status cut_each(heta_i_judging *j, const size_t *tokens, size_t count, double *drop,
-                            heta_error *error) {
-  size_t n = j->scored.length, row = n - 1;
-  heta_i_lane *lanes = heta_i_judging_take(j, count, sizeof *lanes);
-  if (!lanes) return heta_i_no_memory(error, "lanes", count * sizeof *lanes);
-  for (size_t i = 0; i < count; i++) {
-    lanes[i] = heta_i_lane_of(j->scored.tokens, n);
-    lanes[i].parent = j->run;
-    lanes[i].first = row;
-    lanes[i].hidden_key = tokens[i];
-  }
-  heta_i_readout readout = {.rows = 1, .row = &row, .token = &j->scored.target, .logprob = drop};
-  HETA_TRY(j->engine->api->lanes(j->engine, lanes, count, &readout, error));
-  for (size_t i = 0; i < count; i++) {
-    drop[i] = j->clean_logprob - drop[i];
-    if (!isfinite(drop[i]))
-      return heta_i_fail(error, HETA_E_NONFINITE,
-                         "a prediction is not a finite number: the weights are damaged, or "
-                         "overflow float32");
-  }
-  return HETA_OK;
-}
-
 static heta_status run(heta_i_judging *j, double *const *values, heta_error *error) {
   const double *by = j->scored.signed_score ? j->scored.signed_score : j->scored.score;
   size_t *tokens = heta_i_judging_take(j, j->ranked, sizeof *tokens), count = 0;
@@ -46,7 +21,7 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
     tokens[count++] = j->order[r];
   }
   if (!count) return HETA_OK; /* one token: nothing to compare */
-  HETA_TRY(cut_each(j, tokens, count, drop, error));
+  HETA_TRY(heta_i_judge_cut(j, tokens, count, drop, error));
   size_t top = count < INTERVENED ? count : INTERVENED, blamed = count < BLAMED ? count : BLAMED;
   *values[0] = heta_i_spearman(score, drop, count, scratch);
   for (size_t m = 1; m < 6; m++) *values[m] = 0;
@@ -64,6 +39,9 @@ static size_t lanes(const heta_metric_options *options, size_t n) {
   (void)options;
   return n - 1;
 }
+
+/* Which tokens are cut does not depend on the scores. */
+static size_t shared(const heta_metric_options *options, size_t n) { return lanes(options, n); }
 
 static const heta_measure_info MEASURES[] = {
     {"patch_correlation", "rank correlation of scores and effects of cutting a token's edges", 1, 1,
@@ -98,4 +76,5 @@ const heta_i_metric heta_i_metric_patching = {
          .measures = MEASURES,
          .measure_count = sizeof MEASURES / sizeof *MEASURES},
     .lanes = lanes,
+    .shared = shared,
     .run = run};

@@ -134,6 +134,12 @@ static size_t soft_lanes(const heta_metric_options *options, size_t n) {
   return 1 + LANES * options->draws;
 }
 
+/* Nothing kept, and the random scores. */
+static size_t soft_shared(const heta_metric_options *options, size_t n) {
+  (void)n;
+  return 1 + 2 * options->draws;
+}
+
 static const heta_measure_info SOFT[] = {
     {"soft_nc", "Soft-NC against random scores", 1, 1, "soft_nc_random", NULL},
     {"soft_ns", "Soft-NS against random scores", 1, 1, "soft_ns_random", NULL},
@@ -181,6 +187,7 @@ const heta_i_metric heta_i_metric_soft = {
          .measures = SOFT,
          .measure_count = sizeof SOFT / sizeof *SOFT},
     .lanes = soft_lanes,
+    .shared = soft_shared,
     .run = run_soft};
 
 /* ---- The released package's form ------------------------------------------------------------ */

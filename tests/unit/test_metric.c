@@ -387,8 +387,77 @@ static void evaluators_are_reused(void **state) {
   close_subject(&s);
 }
 
+/* What was asked of a context before is not asked again, and gives the same bits: after other
+ * metrics and other scores, each metric's values are those of an evaluator that knows nothing. */
+static void known_answers_are_the_same(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 31, "zero");
+  heta_metric_options options = exact();
+  heta_error error = {0};
+  const heta_measure *measures;
+  double other[LENGTH];
+  for (size_t i = 0; i < LENGTH; i++) other[i] = dice_fraction(&s.d);
+  s.scored.gold = s.scored.distractor = NULL;
+  for (size_t k = 0; k < heta_metric_count(); k++) {
+    const heta_metric_info *info = heta_metric_at(k);
+    if (info->needs != HETA_METRIC_NEEDS_MODEL) continue;
+    heta_scored mine = s.scored;
+    s.scored.score = other;
+    judge(&s, info->name, info->measures[0].name);
+    s.scored = mine;
+    heta_evaluator *fresh;
+    if (heta_evaluator_open(s.model, &options, &fresh, &error)) fail_msg("%s", error.message);
+    if (heta_evaluate(fresh, info->name, &s.scored, &measures, &error))
+      fail_msg("%s", error.message);
+    for (size_t m = 0; m < info->measure_count; m++) {
+      const double *got = judge(&s, info->name, info->measures[m].name);
+      assert_memory_equal(got, measures[m].values, info->measures[m].points * sizeof *got);
+    }
+    heta_evaluator_close(fresh);
+  }
+  /* Another target of the same context is another question. */
+  double before = *judge(&s, "aopc", "aopc");
+  s.scored.target = TARGET + 1;
+  double after = *judge(&s, "aopc", "aopc");
+  assert_true(before != after);
+  s.scored.target = TARGET;
+  assert_true(*judge(&s, "aopc", "aopc") == before);
+  close_subject(&s);
+}
+
+/* Further scores of a context take the passes that depend on scores, and no more. */
+static void plans_of_further_scores(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 32, "zero");
+  heta_error error = {0};
+  uint64_t first, again;
+  double flop;
+  const struct {
+    const char *metric;
+    uint64_t first, again;
+  } want[] = {{"faithfulness-error", 64 + LENGTH, 0},
+              {"patching", LENGTH - 1, 0},
+              {"soft", 101, 80},
+              {"aopc", 10, 10},
+              {"alignment", 0, 0}};
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+    assert_int_equal(
+        heta_evaluator_plan(s.evaluator, want[i].metric, LENGTH, &first, &flop, &error), HETA_OK);
+    assert_int_equal(
+        heta_evaluator_plan_again(s.evaluator, want[i].metric, LENGTH, &again, &flop, &error),
+        HETA_OK);
+    assert_int_equal(first, want[i].first);
+    assert_int_equal(again, want[i].again);
+  }
+  close_subject(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(known_answers_are_the_same),
+      cmocka_unit_test(plans_of_further_scores),
       cmocka_unit_test(curves_are_those_of_whole_runs),
       cmocka_unit_test(masks_replace_by_what_they_say),
       cmocka_unit_test(aopc_by_hand),

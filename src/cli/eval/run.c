@@ -180,8 +180,20 @@ static int follows(runner *r, const entry *e, size_t m, bool *so) {
   return CLI_DONE;
 }
 
-/* Adds what one item lacks of one method. */
-static int count_missing(runner *r, const entry *e, size_t m, prices *known) {
+/* Passes and expected seconds of a metric; `again`: it was asked of the same item before. */
+static int metric_price(const runner *r, const heta_metric_info *metric, size_t length, bool again,
+                        uint64_t *forwards, double *seconds) {
+  heta_error error = {0};
+  double flop = 0;
+  heta_status status =
+      again ? heta_evaluator_plan_again(r->evaluator, metric->name, length, forwards, &flop, &error)
+            : heta_evaluator_plan(r->evaluator, metric->name, length, forwards, &flop, &error);
+  *seconds = 0.001 + (r->rate > 0 ? flop / r->rate : 0);
+  return status ? cli_fail(cli_exit_code(status), "%s", error.message) : CLI_DONE;
+}
+
+/* Adds what one item lacks of one method. asked: which metrics other methods lack of it too. */
+static int count_missing(runner *r, const entry *e, size_t m, prices *known, bool *asked) {
   const eval_choice *choice = r->request->choice;
   eval_key key = key_of(r, &choice->methods[m]);
   eval_score score;
@@ -206,9 +218,8 @@ static int count_missing(runner *r, const entry *e, size_t m, prices *known) {
   for (size_t k = 0; !code && !score.problem && k < choice->metric_count; k++) {
     const heta_metric_info *metric = choice->metrics[k];
     uint64_t forwards = 0;
-    double flop = 0;
+    double seconds = 0;
     bool found = false;
-    heta_error error = {0};
     if (!applies(metric, e->item)) continue;
     if (score.id) {
       code =
@@ -216,12 +227,11 @@ static int count_missing(runner *r, const entry *e, size_t m, prices *known) {
     }
     r->left.kept_metrics += found;
     if (found || code) continue;
-    if (heta_evaluator_plan(r->evaluator, metric->name, e->length, &forwards, &flop, &error)) {
-      code = cli_fail(cli_exit_code(error.status), "%s", error.message);
-    }
+    code = metric_price(r, metric, e->length, asked[k], &forwards, &seconds);
+    asked[k] = true;
     r->left.metrics++;
     r->left.forwards += forwards;
-    r->left.seconds += 0.001 + (r->rate > 0 ? flop / r->rate : 0);
+    r->left.seconds += seconds;
   }
   eval_score_free(&score);
   return code;
@@ -229,7 +239,7 @@ static int count_missing(runner *r, const entry *e, size_t m, prices *known) {
 
 /* Options that a method refuses are wrong for every item: say so before anything runs. */
 static int check_methods(const runner *r) {
-  static const char text[] = "The cat sat on the mat.";
+  static const char text[] = "The cat sat on the mat. The dog ate. It rained.";
   eval_item item = {.text = text, .target = " The"};
   eval_tokens tokens = {.target_text = (char *)" The"};
   heta_attribute_options base = heta_attribute_options_default();
@@ -248,10 +258,14 @@ static int check_methods(const runner *r) {
 static int plan(runner *r) {
   const eval_request *request = r->request;
   prices known = {0};
-  size_t items = 0;
+  size_t items = 0, metrics = request->choice->metric_count;
   for (size_t s = 0; s < request->suite_count; s++) items += request->suites[s].count;
   r->entries = calloc(items + 1, sizeof *r->entries);
-  if (!r->entries) return cli_fail(CLI_FAILED, "out of memory");
+  bool *asked = calloc(metrics + 1, sizeof *asked);
+  if (!r->entries || !asked) {
+    free(asked);
+    return cli_fail(CLI_FAILED, "out of memory");
+  }
   int code = check_methods(r);
   for (size_t s = 0; !code && s < request->suite_count; s++) {
     for (size_t i = 0; !code && i < request->suites[s].count; i++) {
@@ -266,10 +280,12 @@ static int plan(runner *r) {
          m++) {
       code = price_of(r, &r->entries[0], m, &known, &unused);
     }
+    memset(asked, 0, metrics * sizeof *asked);
     for (size_t m = 0; !code && r->entries[i].length && m < request->choice->method_count; m++) {
-      code = count_missing(r, &r->entries[i], m, &known);
+      code = count_missing(r, &r->entries[i], m, &known, asked);
     }
   }
+  free(asked);
   free(known.list);
   return code;
 }
@@ -384,11 +400,14 @@ typedef struct subject {
   const entry *entry;
   eval_tokens tokens;
   bool *gold, *distractor, *support;
+  bool *asked; /* [metrics] of this item in this run */
 } subject;
 
 static int open_subject(runner *r, const entry *e, subject *s) {
   bool found;
-  *s = (subject){.entry = e};
+  *s = (subject){.entry = e,
+                 .asked = calloc(r->request->choice->metric_count + 1, sizeof *s->asked)};
+  if (!s->asked) return cli_fail(CLI_FAILED, "out of memory");
   int code = eval_store_get_tokens(r->store, e->id, &s->tokens, &found);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "gold", &s->gold);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "distractor", &s->distractor);
@@ -401,10 +420,11 @@ static void close_subject(subject *s) {
   free(s->gold);
   free(s->distractor);
   free(s->support);
+  free(s->asked);
 }
 
-static int judge(runner *r, const subject *s, const heta_metric_info *metric,
-                 const eval_score *score) {
+static int judge(runner *r, const subject *s, size_t k, const eval_score *score) {
+  const heta_metric_info *metric = r->request->choice->metrics[k];
   heta_scored scored = {.struct_size = sizeof scored,
                         .tokens = s->tokens.ids,
                         .length = s->tokens.length,
@@ -418,19 +438,20 @@ static int judge(runner *r, const subject *s, const heta_metric_info *metric,
   const heta_measure *measures = NULL;
   heta_error error = {0};
   uint64_t forwards = 0;
-  double flop = 0, began = seconds_now();
-  heta_evaluator_plan(r->evaluator, metric->name, s->tokens.length, &forwards, &flop, NULL);
-  r->now = 0.001 + (r->rate > 0 ? flop / r->rate : 0);
+  double began = seconds_now();
+  int code = metric_price(r, metric, s->tokens.length, s->asked[k], &forwards, &r->now);
+  if (code) return code;
+  s->asked[k] = true;
   heta_status status = heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
   if (status == HETA_E_CANCELLED) {
-    int code = stopped(r);
+    code = stopped(r);
     return code ? code : cli_fail(CLI_FAILED, "%s", error.message);
   }
   bool own = status == HETA_E_ARGUMENT || status == HETA_E_NONFINITE;
   if (status && !own) return cli_fail(cli_exit_code(status), "%s", error.message);
-  int code = eval_store_put_metric(r->store, score->id, metric->name, settings_of(r, metric),
-                                   measures, metric->measure_count, seconds_now() - began,
-                                   status ? error.message : NULL);
+  code = eval_store_put_metric(r->store, score->id, metric->name, settings_of(r, metric), measures,
+                               metric->measure_count, seconds_now() - began,
+                               status ? error.message : NULL);
   r->passes += forwards;
   r->done += r->now;
   r->now = 0;
@@ -451,7 +472,7 @@ static int work(runner *r, const subject *s, const eval_method *method) {
     if (!applies(metric, s->entry->item)) continue;
     code = eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
     if (!code && !found) code = stopped(r);
-    if (!code && !found) code = judge(r, s, metric, &score);
+    if (!code && !found) code = judge(r, s, k, &score);
   }
   eval_score_free(&score);
   show(r, 0);
