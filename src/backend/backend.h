@@ -134,6 +134,9 @@ typedef struct X(backend) {
   void (*rotate)(const X(rotary) *);
   void (*add)(const X(rows) *);      /* y = a + b; with b NULL: y (+)= a */
   void (*add_bias)(const X(rows) *); /* y += bias, every row */
+  /* How many kernels were refused memory of their own, in this process so far: what they computed
+   * is of no use. NULL: none takes any. */
+  size_t (*refused)(void);
   size_t (*attention_scratch)(size_t heads, size_t kv_heads, size_t head_width, size_t root_rows,
                               size_t lane_rows, bool capped, int threads);
   void (*attention_forward)(const X(attention) *);

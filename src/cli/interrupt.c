@@ -2,7 +2,7 @@
  * that the matrix library generates does not survive a handler on its stack. */
 #include "cli/interrupt.h"
 
-#include "cli/output.h"
+#include "cli/file.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -27,7 +27,7 @@ static void handle(int number) {
     return;
   }
   if (received || (!watched && !noted)) {
-    cli_output_abandon();
+    cli_file_abandon();
     _exit(128 + number);
   }
   received = number;

@@ -1,7 +1,11 @@
 /* main.c: the heta program: picks the command and runs it. */
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+
 #include "cli/commands.h"
+#include "cli/file.h"
 #include "cli/interrupt.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -141,9 +145,30 @@ static void wait_patiently(char **argv) {
     execv("/proc/self/exe", argv);
 }
 
+static void memory_ended(void) {
+  static const char sentence[] =
+      "heta: out of memory: the system refused a block to the library of "
+      "matrix products; nothing was written\n";
+  ssize_t said = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+  (void)said;
+  cli_file_abandon();
+  _exit(CLI_FAILED);
+}
+
+/* oneDNN is written in C++ and throws what no C program can catch, when it is refused memory. C++
+ * asks a handler before it throws: std::set_new_handler, in the run-time library that oneDNN
+ * brings. */
+static void expect_end_of_memory(void) {
+  void (*set)(void (*)(void));
+  void *found = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+  memcpy(&set, &found, sizeof set);
+  if (set) set(memory_ended);
+}
+
 int main(int argc, char **argv) {
   int used = 0;
   wait_patiently(argv);
+  expect_end_of_memory();
   hold_standard_streams();
   cli_interrupt_install();
   if (argc < 2) {

@@ -1,7 +1,5 @@
-/* output.h: where results go: standard output and any number of files.
- *
- * A file is written under a temporary name beside its place, brought to the disk and renamed, so
- * that a file with the wanted name is always whole. */
+/* output.h: where results go: standard output and any number of files, each whole or not there
+ * (file.h). */
 #ifndef HETA_CLI_OUTPUT_H
 #define HETA_CLI_OUTPUT_H
 
@@ -55,8 +53,6 @@ cli_format cli_output_format(const cli_output *output);
  * Returns CLI_DONE or the exit code of the last failure. */
 int cli_output_write(const cli_output *output, const heta_attribution *attribution, int argc,
                      char *const *argv);
-/* Removes a half-written temporary file. Async-signal-safe. */
-void cli_output_abandon(void);
 
 /* A heta_write_fn onto the FILE in `context`. */
 int cli_write_stream(void *context, const void *bytes, size_t size);

@@ -106,6 +106,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
 #if HETA_REAL_BITS == 32
   if (settings->backend == HETA_BACKEND_CPU) engine->backend = X(backend_cpu)();
 #endif
+  if (engine->backend->refused) engine->refused = engine->backend->refused();
   find_kept(settings->model, &engine->keep_values, &engine->keep_adjoints);
   heta_status status = open_rotaries(engine, error);
   if (!status) status = X(weights_open)(engine, error);
@@ -207,8 +208,9 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
     }
     for (size_t e = 0; e < rows * n; e++) out[e] = (double)product[e];
   }
-  heta_status status =
-      in && product ? HETA_OK : heta_i_no_memory(error, "a projection", padded * n * sizeof(real));
+  heta_status status = in && product
+                           ? X(check_kernels)(engine, error)
+                           : heta_i_no_memory(error, "a projection", padded * n * sizeof(real));
   X(give)(engine, in, padded * columns, sizeof(real));
   X(give)(engine, product, padded * n, sizeof(real));
   return status;

@@ -38,7 +38,8 @@ heta_status X(engine_attend)(heta_i_engine *base, heta_i_run *base_run, size_t b
       for (size_t e = 0; e < n * n; e++) one[e] = (double)some[h * n * n + e];
       take(context, first + h, one);
     }
-    status = X(check_stop)(engine, error);
+    status = X(check_kernels)(engine, error);
+    if (!status) status = X(check_stop)(engine, error);
   }
   X(give)(engine, some, at_once * n * n, sizeof *some);
   X(give)(engine, one, n * n, sizeof *one);

@@ -10,6 +10,16 @@ heta_status X(check_stop)(const X(engine) *engine, heta_error *error) {
   return HETA_OK;
 }
 
+heta_status X(check_kernels)(X(engine) *engine, heta_error *error) {
+  size_t refused = engine->backend->refused ? engine->backend->refused() : 0;
+  bool more = refused != engine->refused;
+  engine->refused = refused;
+  if (!more) return HETA_OK;
+  return heta_i_fail(error, HETA_E_MEMORY,
+                     "out of memory: a matrix product was refused its own; "
+                     "give the program more, or a smaller --max-memory");
+}
+
 bool X(accumulates)(const heta_i_op *ops, size_t count, size_t op, size_t input) {
   heta_i_site site = ops[op].in[input];
   for (size_t i = 0; i < input; i++)
@@ -395,6 +405,7 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   }
   close_probabilities(&run->batch);
   finish_targets(engine, run, frame.b[HETA_SITE_RESIDUAL_AFTER]);
+  HETA_GO(X(check_kernels)(engine, error));
   run->batch.placed[0].lane = &run->lane; /* captures are done; overrides stay */
   for (size_t i = 0; i < target_count; i++)
     if (!isfinite(run->log_sum[i])) {
@@ -493,6 +504,7 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *base_run, size_t 
   heta_status status = open_probabilities(&run->batch, error);
   if (!status) X(forward_block)
   (engine, block, &run->batch, &frame, true, ops_until(base->model, captures, count));
+  if (!status) status = X(check_kernels)(engine, error);
   close_probabilities(&run->batch);
   run->batch.placed[0].lane = &run->lane;
   return status;
@@ -687,6 +699,7 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
       }
     if (waiting)
       HETA_TRY(read_rows(engine, readout, rows, waiting, last.b[HETA_SITE_RESIDUAL_AFTER], error));
+    HETA_TRY(X(check_kernels)(engine, error));
     from += used;
   }
   return HETA_OK;

@@ -73,6 +73,7 @@ typedef struct X(engine) {
   X(batch) batch;   /* [lane_rows] rows and lanes */
   uint32_t *primal; /* [lane_rows]: the batch's map of probes to rows of their run */
   size_t bytes, peak;
+  size_t refused; /* the backend's, as last seen */
 } X(engine);
 
 typedef struct X(run) {
@@ -162,6 +163,8 @@ const real *X(weight_panel)(X(engine) *engine, const X(weight) *weight, size_t f
 
 /* forward.c */
 heta_status X(check_stop)(const X(engine) *engine, heta_error *error);
+/* Behind a pass: HETA_E_MEMORY when a kernel was refused memory in it. */
+heta_status X(check_kernels)(X(engine) *engine, heta_error *error);
 /* What the input is multiplied by on its way into block `begin`, and gradients on their way out. */
 double X(input_scale)(const X(engine) *engine, size_t begin);
 /* The first `ops` ops of a block (SIZE_MAX: all). again: recomputing, when the block's input

@@ -161,6 +161,7 @@ static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
     (run, &run->batch, block, HETA_SITE_RESIDUAL_BEFORE, width,
      adjoints.b[HETA_SITE_RESIDUAL_BEFORE]);
   }
+  HETA_GO(X(check_kernels)(engine, error));
   if (value) *value = X(objective_value)(run, seeds, seed_count);
   if (gradient)
     for (size_t e = 0; e < run->length * width; e++)

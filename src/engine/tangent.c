@@ -158,7 +158,7 @@ static heta_status pull_back(X(engine) *engine, X(adjoint) *adjoint, const X(tap
     (run, batch, block, HETA_SITE_RESIDUAL_BEFORE, model->hyper.width,
      out.b[HETA_SITE_RESIDUAL_BEFORE]);
   }
-  return HETA_OK;
+  return X(check_kernels)(engine, error);
 }
 
 static heta_status check_probes(const X(engine) *engine, const X(run) *run,

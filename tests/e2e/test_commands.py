@@ -94,12 +94,61 @@ class Check(Case):
             with self.subTest(model=model.name):
                 self.expect(DONE, run("check", "-m", model, "-p", "the cat in"))
 
-    def test_full_disk(self):
+
+
+class FullDisk(Case):
+    """Whatever a command prints, a disk without room for it is said and is a failure."""
+
+    def test_every_command(self):
+        asked = ["-q", "-m", MODEL, "-p", "the cat", "-t", "1"]
+        result, db, made = (str(self.path(n)) for n in ("r.json", "r.sqlite", "s.jsonl"))
+        part = [str(self.path(f"{k}.json")) for k in (1, 2)]
+        self.expect(DONE, run(*asked, "-a", "occlusion", "-o", result, "--format", "none"))
+        for k in (1, 2):
+            self.expect(DONE, run(*asked, "--probes", "2", "--part", f"{k}/2", "-o",
+                                  part[k - 1], "--format", "none"))
+        self.path("counterfact.json").write_text("[]")
+        pathlib.Path(made).write_text(
+            '{"id": "a", "text": "the cat in", "target": " in",'
+            ' "spans": [{"role": "gold", "text": "cat"}]}\n')
+        scored = ["eval", "-q", "-m", MODEL, "--suite", made, "--db", db, "-t", "1", "--subsets",
+                  "4", "--metrics", "deletion,faithfulness-error", "--methods", "heta+probes=2"
+                  ",heta+probes=2+gamma=0,heta+probes=2+beta=0"]
+        self.expect(DONE, run(*scored))
+        prints = {
+            "attribute": asked,
+            "plan": ["plan", "-m", MODEL, "-p", "the cat"],
+            "report": ["report", result, "--format", "csv"],
+            "merge": ["merge", *part, "-m", MODEL],
+            "diff": ["diff", result, result],
+            "compare": ["compare", *asked, "--methods", "random,uniform"],
+            "verify": ["verify", result, "-m", MODEL],
+            "eval report": ["eval", "report", db],
+            "calibrate": ["calibrate", db, "--method", "heta+probes=2"],
+            "model info": ["model", "info", MODEL],
+            "model list": ["model", "list"],
+            "tokenize": ["tokenize", "-m", MODEL, "-p", "ab"],
+            "methods": ["methods"],
+            "metrics": ["metrics"],
+            "check": ["check", "-m", MODEL, "-p", "ab"],
+            "bench": ["bench", "-m", MODEL, "-p", "the cat", "--repeats", "1"],
+        }
+        silent = {"eval", "data build", "model pull"}  # they write files, and speak on stderr
+        said = self.expect(DONE, run("help")).out
+        listed = said.partition("\nCommands\n")[2].splitlines()
+        commands = {line[7:19].strip() for line in listed if line.startswith("  heta ")
+                    and " -h " not in line}
+        self.assertEqual(commands, {*prints, *silent})
         with open("/dev/full", "wb") as full:
-            for command in (["check", "-m", MODEL, "-p", "ab"], ["model", "info", MODEL],
-                            ["tokenize", "-m", MODEL, "-p", "ab"], ["methods"], ["help"],
-                            ["--version"]):
-                self.expect(FAILED, run(*command, stdout=full), "space")
+            for name, words in prints.items():
+                with self.subTest(command=name):
+                    out = self.expect(FAILED, run(*words, stdout=full), "standard output", "space")
+                    self.assertEqual(1, out.err.count("heta: "), str(out))
+            for name in commands:
+                with self.subTest(help=name):
+                    self.expect(FAILED, run(*name.split(), "-h", stdout=full), "space")
+            for words in (["help"], ["--version"], ["help", "plan"]):
+                self.expect(FAILED, run(*words, stdout=full), "space")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
                         float *c, size_t ldc);
 
+/* Products that were refused memory. */
+size_t heta_i_cpu_refused(void);
+
 size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_width,
                                     size_t root_rows, size_t lane_rows, bool capped, int threads);
 void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c);

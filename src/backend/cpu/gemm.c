@@ -7,10 +7,17 @@
  * are padded to multiples of HETA_ROW_PAD, and tiles have such a multiple too. */
 #include <dnnl.h>
 #include <omp.h>
+#include <stdatomic.h>
 
 #include "backend/cpu/cpu.h"
 
 enum { TILE_ROWS = 10 * HETA_ROW_PAD, TILE_COLUMNS = 192 };
+
+/* Of the whole process: a product runs on any thread of a loop, which knows of no engine. It only
+ * grows, and a pass during which it did fails. */
+static atomic_size_t refused;
+
+size_t heta_i_cpu_refused(void) { return refused; }
 
 void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k, float scale,
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
@@ -19,8 +26,10 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
    */
   int threads = omp_get_max_threads();
   if (threads > 1) omp_set_num_threads(1);
-  dnnl_sgemm(trans_a, trans_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, scale, a,
-             (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, accumulate ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
+  dnnl_status_t status =
+      dnnl_sgemm(trans_a, trans_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, scale, a,
+                 (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, accumulate ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
+  if (status != dnnl_success) refused++; /* sizes are sound: it had no memory to pack them into */
   if (threads > 1) omp_set_num_threads(threads);
 }
 

@@ -2,11 +2,11 @@
 #include "cli/commands.h"
 #include "cli/eval/csv.h"
 #include "cli/eval/stats.h"
+#include "cli/file.h"
 #include "cli/input.h"
 #include "cli/json.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -268,22 +268,13 @@ static const struct source {
 enum { SOURCE_COUNT = sizeof SOURCES / sizeof *SOURCES };
 
 static int build(const data_arguments *arguments, const struct source *source) {
-  size_t room = strlen(arguments->output) + 8;
-  char *beside = malloc(room);
-  if (!beside) return cli_fail(CLI_FAILED, "out of memory");
-  snprintf(beside, room, "%s.tmp", arguments->output);
-  builder b = {.arguments = arguments, .state = arguments->seed, .out = fopen(beside, "wb")};
-  int code = b.out ? source->build(&b)
-                   : cli_fail(CLI_FAILED, "'%s' could not be written: %s", beside, strerror(errno));
-  bool failed = b.out && ferror(b.out);
-  if (b.out && fclose(b.out)) failed = true;
-  if (!code && !failed && rename(beside, arguments->output)) failed = true;
-  if (!code && failed) {
-    code =
-        cli_fail(CLI_FAILED, "'%s' could not be written: %s", arguments->output, strerror(errno));
-  }
-  if (code && b.out) remove(beside);
-  free(beside);
+  cli_file file;
+  int code = cli_file_open(arguments->output, arguments->overwrite, &file);
+  if (code) return code;
+  builder b = {.arguments = arguments, .state = arguments->seed, .out = file.stream};
+  code = source->build(&b);
+  int closed = cli_file_close(&file, code ? CLI_FILE_SAID : 0);
+  if (!code) code = closed;
   if (!code) {
     cli_say("%zu items; %zu records were left out: no evidence, or no segment of 40 to 80 words",
             b.written, b.skipped);

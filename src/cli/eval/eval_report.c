@@ -2,8 +2,8 @@
 #include "cli/commands.h"
 #include "cli/eval/chart.h"
 #include "cli/eval/write.h"
+#include "cli/file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,25 +78,13 @@ static int write_one(const report_arguments *arguments, eval_writing *writing, i
   return cli_fail(CLI_FAILED, "the database has nothing for this chart yet");
 }
 
-/* Writes the file beside its place and renames it, so that a file of that name is always whole. */
 static int write_file(const report_arguments *arguments, eval_writing *writing, int form) {
-  const char *path = arguments->output;
-  size_t room = strlen(path) + 8;
-  char *beside = malloc(room);
-  if (!beside) return cli_fail(CLI_FAILED, "out of memory");
-  snprintf(beside, room, "%s.tmp", path);
-  FILE *out = fopen(beside, "wb");
-  int code = out ? write_one(arguments, writing, form, out)
-                 : cli_fail(CLI_FAILED, "'%s' could not be written: %s", beside, strerror(errno));
-  bool failed = out && ferror(out) != 0;
-  if (out && fclose(out)) failed = true;
-  if (!code && !failed && rename(beside, path)) failed = true;
-  if (!code && failed) {
-    code = cli_fail(CLI_FAILED, "'%s' could not be written: %s", path, strerror(errno));
-  }
-  if (out && code) remove(beside);
-  free(beside);
-  return code;
+  cli_file file;
+  int code = cli_file_open(arguments->output, arguments->overwrite, &file);
+  if (code) return code;
+  code = write_one(arguments, writing, form, file.stream);
+  int closed = cli_file_close(&file, code ? CLI_FILE_SAID : 0);
+  return code ? code : closed;
 }
 
 static int check_output(const report_arguments *arguments, int *form) {

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""test_faults.py: the n-th system call about files, or the n-th allocation, of whole jobs of the
+program fails, once and with all that follow: it says so, exits with a code of failure, and leaves
+each file whole or as it was. Where it ends well all the same, it wrote what it always writes.
+
+faults.c, loaded before the program, makes the calls fail. Every call of some jobs, and a sample of
+others; HETA_TEST_ALL=1 tries every one of all jobs, for an hour.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import struct
+import sys
+import tempfile
+
+from harness import DONE, MODEL, PIPE, Case, main, run
+
+FAULTS = os.environ.get("HETA_FAULTS")
+ALL = bool(os.environ.get("HETA_TEST_ALL"))
+QUICK = ["-q", "-m", MODEL, "-p", "the cat", "-t", "1"]
+FEW = 4  # calls of a sampled job, in each of the two ways
+
+# What varies between two equal runs.
+CLOCK = re.compile(rb'"(timing|environment)": ?\{.*?\}(,|(?=\s*\}))|\d\d\d\d-\d\d-\d\dT[\d:.]+Z?'
+                   rb'|"(seconds\w*|peak\w*)": ?[\d.e+-]+', re.DOTALL)
+
+
+class Job:
+    """A command line. `files` are what it writes, `given` what stands in its folder before,
+    `kept` what it leaves unfinished, so that the same command finishes it."""
+
+    def __init__(self, *words, files=(), given=None, stdin=b"", kept=()):
+        self.words, self.files, self.given = words, files, given or {}
+        self.stdin, self.kept = stdin, kept
+
+
+def stored():
+    """A result to read."""
+    done = run(*QUICK, "-a", "occlusion", "--format", "json")
+    assert done.code == DONE, str(done)
+    return done.out.encode()
+
+
+class Faults(Case):
+    def once(self, job, kind, at, stays):
+        """Runs a job in a new folder with one fault. Returns what it left, and how many calls."""
+        with tempfile.TemporaryDirectory(prefix="heta-faults-") as name:
+            folder, count = pathlib.Path(name, "here"), pathlib.Path(name, "count")
+            folder.mkdir()
+            count.write_bytes(bytes(8))
+            for path, data in job.given.items():
+                (folder / path).write_bytes(data)
+            more = {"HETA_FAULT_STAYS": "1"} if stays else {}
+            result = run(*job.words, stdin=job.stdin, before=lambda: os.chdir(folder),
+                         timeout=120, GOMP_SPINCOUNT="1000", LD_PRELOAD=FAULTS,
+                         XDG_CACHE_HOME=str(folder / "none"), HETA_FAULT_KIND=kind,
+                         HETA_FAULT_AT=str(at), HETA_FAULT_COUNT=str(count), **more)
+            left = {p.name: p.read_bytes() for p in folder.iterdir()}
+            if job.kept and result.code > 0:
+                self.expect(DONE, run(*job.words, before=lambda: os.chdir(folder)))
+            return result, left, struct.unpack("q", count.read_bytes())[0]
+
+    def judge(self, job, undisturbed, disturbed, what):
+        (good, whole, _), (result, left, _) = undisturbed, disturbed
+        said = f"{what}\n{result}\nleft: {sorted(left)}"
+        self.assertLessEqual(0, result.code, said)  # no signal
+        self.assertNotIn("Sanitizer", result.err, said)
+        if result.code != good.code:
+            self.assertRegex(result.err, r"(?m)^(heta|libgomp): .{10,}", said)
+        if result.code == good.code and not job.kept:
+            self.assertEqual(CLOCK.sub(b"", good.out.encode()),
+                             CLOCK.sub(b"", result.out.encode()), said)
+            self.assertEqual(sorted(whole), sorted(left), said)
+        for name, data in left.items():
+            self.assertIn(name, {*whole, *job.given, *job.kept}, said)
+            if name in job.files and data != job.given.get(name):
+                self.assertEqual(CLOCK.sub(b"", whole[name]), CLOCK.sub(b"", data), said)
+
+    def every(self, kind, job, all_of_them=False, wanted=DONE):
+        good = self.once(job, kind, 0, False)
+        self.assertEqual(wanted, good[0].code, str(good[0]))
+        self.assertEqual(sorted({*job.files, *job.given}), sorted(good[1]))
+        calls = good[2]
+        self.assertGreater(calls, 5)
+        step = 1 if ALL or all_of_them else max(1, calls // FEW)
+        tries = [(at, False) for at in range(1, calls + 1, step)]
+        tries += [(at, True) for at in range(1 + step // 2, calls + 1, step if ALL else 3 * step)]
+        failed = 0
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for (at, stays), bad in zip(tries, pool.map(
+                    lambda one: self.once(job, kind, *one), tries)):
+                self.judge(job, good, bad, f"{kind} {at} of {calls}{' and all after' * stays}")
+                failed += bad[0].code != wanted
+        self.assertGreater(failed, len(tries) // 4, "most faults had no effect")
+
+    def test_every_file_call_of_attribute(self):
+        files = ["a.json", "a.csv", "a.npz"]
+        words = [word for name in files for word in ("-o", name)]
+        self.every("io", Job(*QUICK, "-a", "gradient-norm", "--format", "none", *words,
+                             files=files), all_of_them=True)
+
+    def test_every_file_call_of_report(self):
+        given = {"r.json": stored(), "b.html": b"old"}
+        files = ["a.jsonl", "b.html"]
+        words = [word for name in files for word in ("-o", name)]
+        self.every("io", Job("report", "r.json", "-y", *words, "--format", "term", files=files,
+                             given=given), all_of_them=True)
+
+    def test_others(self):
+        given = {"r.json": stored(), "p.txt": b"the cat"}
+        suite = b'{"id": "a", "text": "the cat in", "target": " in"}\n'
+        lines = b'{"text": "the cat"}\n{"text": "in the"}\n'
+        jobs = {
+            "attribute": Job(*QUICK, "-a", "gradient-norm", "--format", "json"),
+            "report": Job("report", "-", "--format", "json", stdin=given["r.json"]),
+            "diff": Job("diff", "r.json", "r.json", "--format", "html", given=given),
+            "verify": Job("verify", "r.json", "-m", MODEL, "-t", "1", "--fraction", "1",
+                          given=given),
+            "compare": Job("compare", *QUICK, "--methods", "random,uniform", "--format",
+                           "json"),
+            "tokenize": Job("tokenize", "-m", MODEL, "-f", "p.txt", "--format", "json",
+                            given=given),
+            "model info": Job("model", "info", MODEL, "--hash", "--format", "json"),
+            "batch": Job("attribute", "-q", "-m", MODEL, "--batch", "in.jsonl", "-a", "random",
+                         "-t", "1", "-o", "out.jsonl", kept=["out.jsonl"],
+                         given={"in.jsonl": lines, "out.jsonl": b""}),
+            "eval": Job("eval", "-q", "-m", MODEL, "--suite", "s.jsonl", "--db", "r.sqlite",
+                        "--methods", "random", "--metrics", "deletion", "-t", "1",
+                        given={"s.jsonl": suite, "r.sqlite": b""},
+                        kept=["r.sqlite", "r.sqlite-journal"]),
+        }
+        for name, job in jobs.items():
+            for kind in ("io", "memory"):
+                with self.subTest(job=name, kind=kind):
+                    self.every(kind, job)
+
+
+if __name__ == "__main__":
+    if not FAULTS:
+        sys.exit("HETA_FAULTS names no library that makes calls fail: build/release/tests has it")
+    main()
