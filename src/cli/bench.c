@@ -188,8 +188,21 @@ static void warn_when_busy(double load) {
             load);
 }
 
+/* Other methods beside the packages that have them; HETA's own passes are not measured. */
+static int run_peers(const cli_bench_arguments *arguments, const cli_text *text) {
+  json_t *found = NULL;
+  int code = cli_bench_against(arguments, text, &found);
+  if (!code) code = cli_bench_show_peers(found, arguments->format);
+  json_decref(found);
+  return code;
+}
+
 static int run(void *untyped) {
   const cli_bench_arguments *arguments = untyped;
+  bool peers = arguments->against == CLI_AGAINST_PEERS;
+  if (peers && (arguments->sample || arguments->curvature))
+    return cli_fail(CLI_USAGE, "--against peers measures other methods: --sample and --curvature "
+                               "are of HETA's own passes");
   heta_model *model;
   cli_text text = {0};
   int code = cli_open_model(arguments->model, &model);
@@ -204,9 +217,11 @@ static int run(void *untyped) {
              ? cli_read_input(&arguments->input, NULL, &text)
              : cut_story(model, arguments->tokens, &text);
   if (!code) warn_when_busy(bench.load);
-  if (!code) code = measure(model, &text, arguments, &bench);
-  if (!code && arguments->against) code = cli_bench_against(arguments, &text, &bench.against);
-  if (!code) code = cli_bench_show(&bench, arguments->format);
+  if (!code && peers) code = run_peers(arguments, &text);
+  if (!code && !peers) code = measure(model, &text, arguments, &bench);
+  if (!code && !peers && arguments->against)
+    code = cli_bench_against(arguments, &text, &bench.against);
+  if (!code && !peers) code = cli_bench_show(&bench, arguments->format);
   json_decref(bench.against);
   free(text.bytes);
   heta_model_close(model);
@@ -238,12 +253,14 @@ static const cli_option options[] = {
      "runs, of which the medians are shown (default 3)"},
     {0, "sample", NULL, CLI_COUNT, FIELD(sample), "K", 1, 1000000, 0, NULL,
      "run one probe per token and count it M times; PyTorch does K tokens only, counted as all"},
-    {0, "against", NULL, CLI_CHOICE, FIELD(against), "nothing|pytorch", 0, 0, 0, NULL,
-     "run the same work in PyTorch, in turn with heta, and print the ratios"},
+    {0, "against", NULL, CLI_CHOICE, FIELD(against), "nothing|pytorch|peers", 0, 0, 0, NULL,
+     "run the same work in PyTorch, in turn with heta, and print the ratios; peers: instead, other "
+     "methods beside captum and context-cite"},
     {0, "python", NULL, CLI_TEXT, FIELD(python), "PROGRAM", 0, 0, 0, NULL,
-     "a Python with torch and transformers (default: $HETA_PYTORCH)"},
+     "a Python with torch and transformers (default: $HETA_PYTORCH), or with captum and "
+     "context-cite"},
     {0, "script", NULL, CLI_TEXT, FIELD(script), "FILE", 0, 0, 0, NULL,
-     "the source tree's bench/compare.py, where it is not found by itself"},
+     "the source tree's bench/compare.py or against_peers.py, where it is not found by itself"},
     {0, "format", NULL, CLI_CHOICE, FIELD(format), "term|json|md", 0, 0, 0, "Output",
      "for people, for programs, or a table for a document"},
 };
@@ -261,5 +278,6 @@ const cli_command cli_bench_command = {
              "is said.\n\n"
              "Examples\n\n"
              "  heta bench -m model.gguf --sample 8\n"
-             "  heta bench -m model.gguf --tokens 256 --sample 4 --against pytorch --format md",
+             "  heta bench -m model.gguf --tokens 256 --sample 4 --against pytorch --format md\n"
+             "  heta bench -m model.gguf --tokens 40 --against peers --python peers/bin/python",
 };

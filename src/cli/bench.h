@@ -15,6 +15,7 @@ typedef struct cli_bench_arguments {
 } cli_bench_arguments;
 
 enum { CLI_BENCH_TERM, CLI_BENCH_JSON, CLI_BENCH_MARKDOWN };
+enum { CLI_AGAINST_NOTHING, CLI_AGAINST_PYTORCH, CLI_AGAINST_PEERS };
 
 /* One row of the table: medians over the repeats. */
 typedef struct cli_bench_part {
@@ -38,13 +39,15 @@ typedef struct cli_bench {
   double planned_seconds;  /* of the work that was run */
   cli_bench_part part[CLI_BENCH_PARTS];
   size_t count;
-  json_t *against; /* what bench/compare.py found, or NULL */
+  json_t *against; /* what the script found, or NULL */
 } cli_bench;
 
 /* Prints it in the form asked for. Returns the exit code. bench_show.c */
 int cli_bench_show(const cli_bench *bench, int format);
-/* Runs bench/compare.py on the text: this program and PyTorch in turn. Returns the exit code, and
- * its findings in *found. bench_against.c */
+/* The same of what bench/against_peers.py found, by itself. */
+int cli_bench_show_peers(const json_t *found, int format);
+/* Runs bench/compare.py on the text, this program and PyTorch in turn, or bench/against_peers.py.
+ * Returns the exit code, and the script's findings in *found. bench_against.c */
 int cli_bench_against(const cli_bench_arguments *arguments, const cli_text *text, json_t **found);
 
 #endif

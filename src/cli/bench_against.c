@@ -1,5 +1,5 @@
-/* bench_against.c: `heta bench --against pytorch` lets the source tree's bench/compare.py do the
- * comparison: that script alone knows how the two are compared. */
+/* bench_against.c: `heta bench --against pytorch` and `--against peers` let scripts of the source
+ * tree do the comparison: they alone know how the two are compared. */
 #include "cli/bench.h"
 #include "cli/interrupt.h"
 
@@ -15,10 +15,14 @@ extern char **environ;
 
 enum { WORDS = 40 };
 
+static const char *script_of(const cli_bench_arguments *arguments) {
+  return arguments->against == CLI_AGAINST_PEERS ? "against_peers.py" : "compare.py";
+}
+
 /* Where the script lies: named, or in the source tree that this program was built in. */
 static bool find_script(const cli_bench_arguments *arguments, const char *self,
                         char path[HETA_PATH]) {
-  static const char *const PLACES[] = {"../../bench/compare.py", "../bench/compare.py"};
+  static const char *const PLACES[] = {"../../bench", "../bench"};
   if (arguments->script) {
     snprintf(path, HETA_PATH, "%s", arguments->script);
     return access(path, R_OK) == 0;
@@ -26,7 +30,8 @@ static bool find_script(const cli_bench_arguments *arguments, const char *self,
   for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
     char program[HETA_PATH];
     snprintf(program, sizeof program, "%s", self);
-    int length = snprintf(path, HETA_PATH, "%s/%s", dirname(program), PLACES[i]);
+    int length =
+        snprintf(path, HETA_PATH, "%s/%s/%s", dirname(program), PLACES[i], script_of(arguments));
     if (length < HETA_PATH && access(path, R_OK) == 0) return true;
   }
   return false;
@@ -41,27 +46,28 @@ static int start(const char *const *words) {
     if (errno != EINTR) return cli_fail(CLI_FAILED, "%s was lost: %s", words[0], strerror(errno));
   if (cli_interrupt_signal()) return 128 + cli_interrupt_signal();
   if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return CLI_DONE;
-  return cli_fail(CLI_FAILED, "the comparison with PyTorch failed; what it said stands above");
+  return cli_fail(CLI_FAILED, "the comparison failed; what it said stands above");
 }
 
 static int compare(const cli_bench_arguments *arguments, const char *python, const char *script,
                    const char *self, const char *text, const char *out) {
   char probes[32], seed[32], threads[32], repeats[32], sample[32];
-  const char *words[WORDS] = {
-      python,    script,      "--model",     arguments->model,
-      "--heta",  self,        "--text",      text,
-      "--json",  out,         "--python",    python,
-      "--quiet", "--batched", "--curvature", arguments->curvature ? "row" : "block"};
-  size_t count = 16;
+  const char *words[WORDS] = {python,     script,   "--model", arguments->model, "--heta",
+                              self,       "--text", text,      "--json",         out,
+                              "--python", python,   "--quiet"};
+  size_t count = 13;
   snprintf(probes, sizeof probes, "%llu", (unsigned long long)arguments->probes);
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)arguments->seed);
   snprintf(threads, sizeof threads, "%llu", (unsigned long long)arguments->threads);
   snprintf(repeats, sizeof repeats, "%llu", (unsigned long long)arguments->repeats);
   snprintf(sample, sizeof sample, "%llu", (unsigned long long)arguments->sample);
-  words[count++] = "--probes", words[count++] = probes;
-  words[count++] = "--seed", words[count++] = seed;
   words[count++] = "--repeats", words[count++] = repeats;
   if (arguments->threads) words[count++] = "--threads", words[count++] = threads;
+  if (arguments->against == CLI_AGAINST_PEERS) return start(words);
+  words[count++] = "--batched";
+  words[count++] = "--curvature", words[count++] = arguments->curvature ? "row" : "block";
+  words[count++] = "--probes", words[count++] = probes;
+  words[count++] = "--seed", words[count++] = seed;
   if (arguments->sample) words[count++] = "--sample", words[count++] = sample;
   return start(words);
 }
@@ -84,6 +90,11 @@ int cli_bench_against(const cli_bench_arguments *arguments, const cli_text *text
   char folder[] = "/tmp/heta-bench-XXXXXX", in[HETA_PATH], out[HETA_PATH], script[HETA_PATH];
   char self[HETA_PATH];
   const char *python = arguments->python ? arguments->python : getenv("HETA_PYTORCH");
+  if (!python && arguments->against == CLI_AGAINST_PEERS)
+    return cli_fail(CLI_USAGE,
+                    "--against peers needs a Python with torch, transformers, captum and "
+                    "context-cite: name it with --python (bench/README.md says how it is "
+                    "made)");
   if (!python)
     return cli_fail(CLI_USAGE, "--against pytorch needs a Python with torch and transformers: name "
                                "it with --python or in HETA_PYTORCH (scripts/oracle-venv.sh makes "
@@ -91,8 +102,9 @@ int cli_bench_against(const cli_bench_arguments *arguments, const cli_text *text
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   self[length > 0 ? length : 0] = 0;
   if (!find_script(arguments, self, script))
-    return cli_fail(CLI_USAGE, "bench/compare.py of heta's source tree was not found: name it with "
-                               "--script");
+    return cli_fail(CLI_USAGE,
+                    "bench/%s of heta's source tree was not found: name it with --script",
+                    script_of(arguments));
   int code = open_files(text, folder, in, out);
   if (!code) code = compare(arguments, python, script, self, in, out);
   if (!code) {

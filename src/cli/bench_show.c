@@ -142,6 +142,37 @@ static int show_json(const cli_bench *bench) {
   return cli_json_print(object);
 }
 
+static int show_peers_table(const json_t *found, bool markdown) {
+  char cells[COLUMNS][CELL] = {"method", "package", "heta, s", "package, s", "ratio", "difference"};
+  const char *note = json_string_value(json_object_get(found, "note"));
+  const json_t *rows = json_object_get(found, "rows");
+  cli_print_wrapped(stdout, note ? note : "", 0, 0, markdown ? 500 : 90);
+  putchar('\n');
+  print_cells(cells, COLUMNS, markdown);
+  if (markdown) print_rule(COLUMNS);
+  for (size_t i = 0; i < json_array_size(rows); i++) {
+    const json_t *row = json_array_get(rows, i);
+    const char *method = json_string_value(json_object_get(row, "method"));
+    const char *package = json_string_value(json_object_get(row, "package"));
+    snprintf(cells[0], CELL, "%s", method ? method : "");
+    snprintf(cells[1], CELL, "%s", package ? package : "");
+    number(cells[2], "%.2f", json_number_value(json_object_get(row, "heta_seconds")));
+    number(cells[3], "%.2f", json_number_value(json_object_get(row, "peer_seconds")));
+    number(cells[4], "%.1f", json_number_value(json_object_get(row, "ratio")));
+    number(cells[5], "%.1e", json_number_value(json_object_get(row, "difference")));
+    print_cells(cells, COLUMNS, markdown);
+  }
+  cli_print_wrapped(stdout,
+                    "\ndifference: the largest of two scores, in the package's largest score", 0, 0,
+                    markdown ? 500 : 90);
+  return cli_close_output(CLI_DONE);
+}
+
+int cli_bench_show_peers(const json_t *found, int format) {
+  return format == CLI_BENCH_JSON ? cli_json_print(json_deep_copy(found))
+                                  : show_peers_table(found, format == CLI_BENCH_MARKDOWN);
+}
+
 int cli_bench_show(const cli_bench *bench, int format) {
   return format == CLI_BENCH_JSON ? show_json(bench)
                                   : show_table(bench, format == CLI_BENCH_MARKDOWN);

@@ -33,6 +33,30 @@ static void print_strongest(const heta_attribution *a, const double *shares, siz
   }
 }
 
+/* The lower half. Where the numbers would not fit the screen they are in hundredths. */
+static void print_matrix(const cli_comparison *c, int widest) {
+  size_t columns = 0;
+  for (size_t i = 0; i < c->count; i++) columns += c->list[i].result != NULL;
+  bool short_form = (size_t)widest + 4 + 6 * columns > (size_t)cli_columns(stdout);
+  printf("%-*s  rank correlation%s\n", widest, "", short_form ? ", in hundredths" : "");
+  for (size_t i = 0, shown = 0; i < c->count; i++) {
+    if (!c->list[i].result) continue;
+    printf("%3zu %-*s", ++shown, widest, c->list[i].label);
+    for (size_t k = 0; k <= i; k++) {
+      double value = c->correlation[i * c->count + k];
+      if (!c->list[k].result) continue;
+      if (!isfinite(value))
+        fputs(short_form ? "   –" : "     –", stdout);
+      else
+        short_form ? printf(" %3.0f", 100 * value) : printf(" %5.2f", value);
+    }
+    putchar('\n');
+  }
+  printf("%*s", widest + 4, "");
+  for (size_t i = 1; i <= columns; i++) printf(short_form ? " %3zu" : " %5zu", i);
+  putchar('\n');
+}
+
 int cli_comparison_term(const cli_comparison *c) {
   int widest = 6;
   for (size_t i = 0; i < c->count; i++) {
@@ -40,27 +64,22 @@ int cli_comparison_term(const cli_comparison *c) {
     if (width > widest) widest = width;
   }
   print_target(c->first);
-  printf("%-*s  deletion  insertion  strongest tokens\n", widest, "method");
+  printf("%-*s  deletion  insertion  forward  reverse  Hessian  strongest tokens\n", widest,
+         "method");
   for (size_t i = 0; i < c->count; i++) {
     const cli_compared *entry = &c->list[i];
     if (!entry->result) continue;
-    printf("%-*s  %8.4f  %9.4f  ", widest, entry->label, entry->deletion, entry->insertion);
+    const heta_attribution *a = heta_result_get(entry->result);
+    printf("%-*s  %8.4f  %9.4f  %7llu  %7llu  %7llu  ", widest, entry->label, entry->deletion,
+           entry->insertion, (unsigned long long)a->cost_forwards,
+           (unsigned long long)a->cost_reverses, (unsigned long long)a->cost_hvps);
     print_strongest(c->first, entry->shares, 3);
     putchar('\n');
   }
   printf("\ndeletion, insertion: area under the target's probability as the strongest tokens are "
-         "taken out\n(low is good) and put back (high is good)\n\n%-*s  rank correlation\n",
-         widest, "");
-  for (size_t i = 0, shown = 0; i < c->count; i++) {
-    if (!c->list[i].result) continue;
-    printf("%3zu %-*s", ++shown, widest, c->list[i].label);
-    for (size_t k = 0; k <= i; k++) {
-      double value = c->correlation[i * c->count + k];
-      if (!c->list[k].result) continue;
-      isfinite(value) ? printf(" %5.2f", value) : printf("     –");
-    }
-    putchar('\n');
-  }
+         "taken out\n(low is good) and put back (high is good); passes: what the scores "
+         "took\n\n");
+  print_matrix(c, widest);
   for (size_t i = 0; i < c->count; i++) {
     if (!c->list[i].result) printf("\nleft out: %s: %s", c->list[i].label, c->list[i].problem);
   }

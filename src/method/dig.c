@@ -18,7 +18,7 @@ enum { PHASE_WALK, PHASE_ENDS, PHASE_PIECE };
 static const heta_option_info OPTIONS[] = {
     {"steps", NULL, HETA_OPTION_INTEGER, 1, 10000, NULL, "30", "words on the way"},
     {"neighbours", "neighbors", HETA_OPTION_INTEGER, 1, 1e6, NULL, "500",
-     "the next word is one of so many nearest"},
+     "the next word is one of so many nearest; all others where there are fewer"},
     {"strategy", NULL, HETA_OPTION_CHOICE, 0, 0, "greedy|maxcount", "greedy",
      "of these the one nearest to the path it makes, or with most elements on the way"},
     {"upscale", NULL, HETA_OPTION_INTEGER, 0, 12, NULL, "0",
@@ -44,14 +44,13 @@ static size_t pieces_of(const heta_i_session *session) {
   return (steps_of(session) + 1) * parts_of(session);
 }
 
-static heta_status check(const heta_i_session *session, heta_error *error) {
+static size_t nearest_of(const heta_i_session *session) {
   size_t near = (size_t)heta_i_option_number(session, "neighbours");
-  size_t vocabulary = session->model->hyper.vocabulary;
-  if (near >= vocabulary)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--neighbours %zu: the vocabulary has %zu words, and so any has at most %zu "
-                       "others",
-                       near, vocabulary, vocabulary - 1);
+  size_t others = session->model->hyper.vocabulary - 1;
+  return near < others ? near : others;
+}
+
+static heta_status check(const heta_i_session *session, heta_error *error) {
   if (pieces_of(session) > 100000)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--steps %zu with --upscale %.0f are %zu gradients a target: at most 100000",
@@ -76,7 +75,7 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t n = session->length, steps = steps_of(session), pieces = pieces_of(session);
   size_t targets = session->target_count, width = session->model->hyper.width;
-  size_t near = (size_t)heta_i_option_number(session, "neighbours");
+  size_t near = nearest_of(session);
   HETA_TRY(heta_i_add_table(session, "anchor", n, steps, error));
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
@@ -176,7 +175,7 @@ static void walk_close(walk *w) {
 static heta_status walk_open(heta_i_session *session, walk *w, heta_error *error) {
   size_t width = session->model->hyper.width, n = session->length;
   int32_t baseline = baseline_of(session);
-  w->nearest = (size_t)heta_i_option_number(session, "neighbours");
+  w->nearest = nearest_of(session);
   w->words = heta_i_allocate(n, sizeof *w->words);
   w->near = heta_i_allocate(n * w->nearest, sizeof *w->near);
   w->rows = heta_i_allocate(w->nearest * width, sizeof *w->rows);

@@ -9,8 +9,13 @@ static bool has_documents(const heta_i_session *session) {
   return false;
 }
 
-/* Whether a byte of the prompt may be taken away, before queries are looked at. */
+/* Whether a byte of the prompt may be taken away, before queries are looked at. Special tokens are
+ * the template's, also where the prompt itself has them. */
 static bool is_context(const heta_i_session *session, bool documents, size_t at) {
+  for (size_t i = 0; i < session->known; i++) {
+    const heta_token *token = &session->spans[i];
+    if (token->kind == HETA_TOKEN_SPECIAL && at >= token->start && at < token->end) return false;
+  }
   for (size_t i = 0; i < session->segment_count; i++) {
     const heta_segment *segment = &session->segments[i];
     if (at < segment->start || at >= segment->end) continue;

@@ -22,6 +22,17 @@ json.dump({"columns": columns, "note": "words: " + " ".join(words), "text": text
 """
 
 
+# The same for bench/against_peers.py.
+PEERS = """
+import json, sys
+words = sys.argv[1:]
+row = {"method": "ig", "package": "captum", "heta_seconds": 2, "peer_seconds": 9, "ratio": 4.5,
+       "difference": 2e-5}
+json.dump({"note": "words: " + " ".join(words), "rows": [row]},
+          open(words[words.index("--json") + 1], "w"))
+"""
+
+
 class Bench(Case):
     def parts(self, *options):
         found = self.expect(DONE, run(*SHORT, "--format", "json", *options)).json
@@ -71,6 +82,22 @@ class Bench(Case):
             self.assertRegex(shown, r"total +8\.00 +40\.00 +5\.0 +24\.00 +3\.0")
             script.write_text("import sys; sys.exit('no torch here')", encoding="utf-8")
             self.assertIn("no torch here", self.refuse(FAILED, *ask).err)
+
+    def test_peers(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder) / "against_peers.py"
+            script.write_text(PEERS, encoding="utf-8")
+            ask = [*SHORT, "--against", "peers", "--python", sys.executable, "--script", script]
+            found = self.expect(DONE, run(*ask, "--format", "json")).json
+            self.assertRegex(found["note"], r"--repeats 1 --threads 1$")
+            self.assertEqual(found["rows"][0]["ratio"], 4.5)
+            self.assertRegex(self.expect(DONE, run(*ask)).out, r"ig +captum +2\.00 +9\.00 +4\.5")
+            table = self.expect(DONE, run(*ask, "--format", "md")).out
+            self.assertIn("|---:|", table)
+            self.assertIn("--sample", self.refuse(USAGE, *ask, "--sample", 2).err)
+            script.write_text("import sys; sys.exit('they disagree')", encoding="utf-8")
+            self.assertIn("they disagree", self.refuse(FAILED, *ask).err)
+        self.assertIn("--python", self.refuse(USAGE, *SHORT, "--against", "peers").err)
 
     def test_refusals(self):
         ask = [*SHORT, "--against", "pytorch"]
