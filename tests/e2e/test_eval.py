@@ -307,7 +307,7 @@ class Report(Eval):
         self.refuse(FAILED, "data", "build", "curated", "--from", self.folder, "-o", made, "-y",
                     said=["train.json: line 1, column 3"])
         self.refuse(USAGE, "data", "build", "other", "--from", self.folder, "-o", made, "-y",
-                    said=["curated or counterfact"])
+                    said=["curated, counterfact"])
 
     def test_metrics_are_listed(self):
         listed = self.expect(DONE, run("metrics")).out

@@ -136,6 +136,7 @@ static void digest(eval_item *item) {
     add(&hash, item->spans[i].role);
     add(&hash, numbers);
   }
+  if (item->paraphrase) add(&hash, item->paraphrase);
   sha256_digest(&hash, sizeof bytes, bytes);
   for (size_t i = 0; i < sizeof bytes; i++) snprintf(item->digest + 2 * i, 3, "%02x", bytes[i]);
 }
@@ -152,6 +153,7 @@ static int read_item(const reader *r, const json_t *object, eval_item *item) {
   if (!code) code = read_text(r, object, "text", true, &item->text);
   if (!code) code = read_text(r, object, "target", true, &item->target);
   if (!code) code = read_text(r, object, "foil", false, &item->foil);
+  if (!code) code = read_text(r, object, "paraphrase", false, &item->paraphrase);
   if (!code) code = read_spans(r, object, item);
   for (const eval_item *other = r->suite->items; !code && other < item; other++) {
     if (strcmp(other->name, item->name) != 0) continue;

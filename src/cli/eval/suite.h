@@ -14,6 +14,7 @@ typedef struct eval_item {
   const char *source;        /* items of one source are not independent; default: the id */
   const char *text, *target; /* target: what is explained, by its first token */
   const char *foil;          /* or NULL */
+  const char *paraphrase;    /* the text in other words, with the same target; or NULL */
   size_t line;               /* of the file */
   size_t span_count;
   const eval_span *spans;
