@@ -702,7 +702,12 @@ typedef struct heta_measure_info {
   const char *chance; /* the measure that holds what knowing nothing gives; NULL: none does */
 } heta_measure_info;
 
-enum { HETA_METRIC_NEEDS_MODEL = 1, HETA_METRIC_NEEDS_GOLD = 2, HETA_METRIC_NEEDS_DISTRACTOR = 4 };
+enum {
+  HETA_METRIC_NEEDS_MODEL = 1,
+  HETA_METRIC_NEEDS_GOLD = 2,
+  HETA_METRIC_NEEDS_DISTRACTOR = 4,
+  HETA_METRIC_NEEDS_FOIL = 8 /* the context with the foil in the answer's place */
+};
 
 /* What a metric is. Static. */
 typedef struct heta_metric_info {
@@ -748,6 +753,12 @@ typedef struct heta_scored {
   const bool *set_apart;         /* never removed and not ranked, such as BOS; NULL: none */
   const bool *gold, *distractor; /* evidence and bait; NULL: not known */
   const bool *support; /* the segment in which the evidence lies; NULL: the evidence itself */
+  /* The context with a foil in the place of the answer, the foil as its target, and for each of its
+   * tokens the one of the context that stands in its place. NULL: none. */
+  const int32_t *foil_tokens;
+  size_t foil_length;
+  int32_t foil_target;
+  const size_t *foil_place;
 } heta_scored;
 
 typedef struct heta_measure {

@@ -22,7 +22,8 @@ typedef enum heta_i_stream {
   HETA_STREAM_SOFT_MASK = 32,    /* which elements a soft mask keeps */
   HETA_STREAM_SOFT_CONTROL = 33, /* the random scores that soft masks are compared with */
   HETA_STREAM_SOFT_SHUFFLE = 34, /* the order of permuted scores */
-  HETA_STREAM_SUBSET = 35        /* subsets of the context */
+  HETA_STREAM_SUBSET = 35,       /* subsets of the context */
+  HETA_STREAM_ORDER = 36         /* random orders, for what chance gives */
 } heta_i_stream;
 
 /* Philox4x32-10 (Salmon et al., SC 2011): 128 random bits for a counter under a key. */

@@ -9,7 +9,7 @@ typedef struct metrics_arguments {
   int format;
 } metrics_arguments;
 
-static const char *const NEEDS[] = {"model", "gold spans", "distractor spans"};
+static const char *const NEEDS[] = {"model", "gold spans", "distractor spans", "a foil"};
 enum { NEED_COUNT = sizeof NEEDS / sizeof *NEEDS };
 
 static const char *better(const heta_measure_info *measure) {

@@ -109,8 +109,12 @@ const heta_i_metric heta_i_metric_insertion = {
 
 /* ---- AOPC ----------------------------------------------------------------------------------- */
 
-static const double BINS[] = {0.01, 0.05, 0.1, 0.2, 0.5};
-enum { BIN_COUNT = sizeof BINS / sizeof *BINS };
+static const double BINS[HETA_AOPC_BINS] = {0.01, 0.05, 0.1, 0.2, 0.5};
+enum { BIN_COUNT = HETA_AOPC_BINS };
+
+void heta_i_aopc_counts(size_t tokens, size_t counts[HETA_AOPC_BINS]) {
+  for (size_t b = 0; b < BIN_COUNT; b++) counts[b] = (size_t)floor(BINS[b] * (double)tokens + 1e-9);
+}
 
 static size_t aopc_lanes(const heta_metric_options *options, size_t n) {
   (void)options, (void)n;
@@ -120,8 +124,7 @@ static size_t aopc_lanes(const heta_metric_options *options, size_t n) {
 static heta_status run_aopc(heta_i_judging *j, double *const *values, heta_error *error) {
   size_t counts[BIN_COUNT];
   double without[BIN_COUNT], only[BIN_COUNT], p = exp(j->clean_logprob);
-  for (size_t b = 0; b < BIN_COUNT; b++)
-    counts[b] = (size_t)floor(BINS[b] * (double)j->ranked + 1e-9);
+  heta_i_aopc_counts(j->ranked, counts);
   HETA_TRY(logprobs_of(j, counts, BIN_COUNT, false, without, error));
   HETA_TRY(logprobs_of(j, counts, BIN_COUNT, true, only, error));
   for (size_t m = 0; m < 4; m++) *values[m] = 0;

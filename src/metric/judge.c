@@ -15,11 +15,8 @@ struct heta_evaluator {
   const heta_i_engine_api *api;
   heta_i_engine *engine;
   size_t positions, lane_rows; /* of the engine */
-  heta_i_run *run;             /* the clean run of the last context */
-  int32_t *context;            /* its tokens */
-  size_t length;
-  heta_i_known known;  /* what was asked of that context */
-  heta_i_arena memory; /* of the last question */
+  heta_i_context own, foil;    /* of the last question */
+  heta_i_arena memory;         /* of the last question */
 };
 
 heta_metric_options heta_metric_options_default(void) {
@@ -93,24 +90,43 @@ heta_status heta_evaluator_open(const heta_model *model, const heta_metric_optio
   return HETA_OK;
 }
 
-static void forget_context(heta_evaluator *evaluator) {
-  if (evaluator->run) evaluator->api->run_free(evaluator->run);
-  heta_i_free(evaluator->context);
-  heta_i_known_forget(&evaluator->known);
-  evaluator->run = NULL;
-  evaluator->context = NULL;
-  evaluator->length = 0;
+static void forget(const heta_evaluator *evaluator, heta_i_context *context) {
+  if (context->run) evaluator->api->run_free(context->run);
+  heta_i_free(context->tokens);
+  heta_i_known_forget(&context->known);
+  *context = (heta_i_context){0};
+}
+
+static void forget_all(heta_evaluator *evaluator) {
+  forget(evaluator, &evaluator->own);
+  forget(evaluator, &evaluator->foil);
 }
 
 void heta_evaluator_close(heta_evaluator *evaluator) {
   if (!evaluator) return;
-  forget_context(evaluator);
+  forget_all(evaluator);
   if (evaluator->engine) evaluator->api->close(evaluator->engine);
   heta_i_arena_free(&evaluator->memory);
   heta_i_free(evaluator);
 }
 
 /* ---- A question ----------------------------------------------------------------------------- */
+
+static heta_status check_tokens(const heta_model *model, const int32_t *tokens, size_t length,
+                                int32_t target, heta_error *error) {
+  if (length > model->hyper.context)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "the context has %zu tokens; the model's context is %zu", length,
+                       model->hyper.context);
+  for (size_t i = 0; i <= length; i++) {
+    int32_t id = i < length ? tokens[i] : target;
+    if (id < 0 || (size_t)id >= model->hyper.vocabulary)
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "token id %d lies outside the vocabulary of %zu tokens", (int)id,
+                         model->hyper.vocabulary);
+  }
+  return HETA_OK;
+}
 
 static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_metric *metric,
                                 const heta_scored *s, heta_error *error) {
@@ -128,30 +144,28 @@ static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_me
   }
   if ((needs & HETA_METRIC_NEEDS_GOLD) && !s->gold)
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs gold spans", name);
+  if ((needs & HETA_METRIC_NEEDS_FOIL) && !(s->foil_tokens && s->foil_place && s->foil_length))
+    return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs the context with a foil", name);
   if ((needs & HETA_METRIC_NEEDS_DISTRACTOR) && !s->distractor)
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs distractor spans", name);
   if (!(needs & HETA_METRIC_NEEDS_MODEL)) return HETA_OK;
   const heta_model *model = evaluator->model;
   if (!model || !s->tokens)
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs a model and token ids", name);
-  if (s->length > model->hyper.context)
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "the context has %zu tokens; the model's context is %zu", s->length,
-                       model->hyper.context);
-  for (size_t i = 0; i <= s->length; i++) {
-    int32_t id = i < s->length ? s->tokens[i] : s->target;
-    if (id < 0 || (size_t)id >= model->hyper.vocabulary)
+  HETA_TRY(check_tokens(model, s->tokens, s->length, s->target, error));
+  if (!(needs & HETA_METRIC_NEEDS_FOIL)) return HETA_OK;
+  for (size_t i = 0; i < s->foil_length; i++)
+    if (s->foil_place[i] >= s->length)
       return heta_i_fail(error, HETA_E_ARGUMENT,
-                         "token id %d lies outside the vocabulary of %zu tokens", (int)id,
-                         model->hyper.vocabulary);
-  }
-  return HETA_OK;
+                         "foil_place[%zu] is %zu, but the context has %zu tokens", i,
+                         s->foil_place[i], s->length);
+  return check_tokens(model, s->foil_tokens, s->foil_length, s->foil_target, error);
 }
 
 /* An engine for contexts of this length: the one there is, or a new one. */
 static heta_status need_engine(heta_evaluator *e, size_t length, heta_error *error) {
   if (e->engine && e->positions >= length) return HETA_OK;
-  forget_context(e);
+  forget_all(e);
   if (e->engine) e->api->close(e->engine);
   e->engine = NULL;
   e->positions = heta_i_pad_rows(length) < e->model->hyper.context ? heta_i_pad_rows(length)
@@ -172,19 +186,20 @@ static heta_status need_engine(heta_evaluator *e, size_t length, heta_error *err
   return e->api->open(&settings, &e->engine, error);
 }
 
-/* The clean run of the context: the last one when it is the same. */
-static heta_status need_run(heta_evaluator *e, const heta_scored *s, heta_error *error) {
-  if (e->run && e->length == s->length &&
-      !memcmp(e->context, s->tokens, s->length * sizeof *s->tokens))
+/* The clean run of a context: the last one when it is the same. */
+static heta_status need_run(heta_evaluator *e, const heta_scored *s, heta_i_context *context,
+                            heta_error *error) {
+  if (context->run && context->length == s->length &&
+      !memcmp(context->tokens, s->tokens, s->length * sizeof *s->tokens))
     return HETA_OK;
-  forget_context(e);
-  e->context = heta_i_allocate(s->length, sizeof *e->context);
-  if (!e->context) return heta_i_no_memory(error, "a context", s->length * sizeof *e->context);
-  memcpy(e->context, s->tokens, s->length * sizeof *s->tokens);
-  e->length = s->length;
-  heta_i_lane lane = heta_i_lane_of(e->context, e->length);
-  size_t row = e->length - 1;
-  return e->api->run(e->engine, &lane, 0, &row, 1, &e->run, error);
+  forget(e, context);
+  context->tokens = heta_i_allocate(s->length, sizeof *context->tokens);
+  if (!context->tokens) return heta_i_no_memory(error, "a context", s->length * sizeof *s->tokens);
+  memcpy(context->tokens, s->tokens, s->length * sizeof *s->tokens);
+  context->length = s->length;
+  heta_i_lane lane = heta_i_lane_of(context->tokens, context->length);
+  size_t row = context->length - 1;
+  return e->api->run(e->engine, &lane, 0, &row, 1, &context->run, error);
 }
 
 static heta_status read_clean(heta_i_judging *j, heta_error *error) {
@@ -196,6 +211,9 @@ static heta_status read_clean(heta_i_judging *j, heta_error *error) {
     return heta_i_no_memory(error, "a question", n * width * sizeof(double));
   j->engine->api->logprobs(j->run, 0, logprobs);
   j->clean_logprob = logprobs[j->scored.target];
+  j->clean_first = true;
+  for (size_t v = 0; v < j->model->hyper.vocabulary; v++)
+    j->clean_first &= !(logprobs[v] > j->clean_logprob);
   if (!isfinite(j->clean_logprob))
     return heta_i_fail(error, HETA_E_NONFINITE,
                        "the target's log-probability is not a finite number: the weights are "
@@ -207,6 +225,21 @@ static heta_status read_clean(heta_i_judging *j, heta_error *error) {
   if (!strcmp(j->options->mask, "mean"))
     for (size_t i = 0; i < n * width; i++) j->removed[i % width] += j->embeddings[i] / (double)n;
   return HETA_OK;
+}
+
+/* The clean run of the question's context, and what is read from it. */
+static heta_status enter_context(heta_evaluator *e, heta_i_context *context, heta_i_judging *j,
+                                 heta_error *error) {
+  heta_status status = need_run(e, &j->scored, context, error);
+  if (status) {
+    forget(e, context);
+    return status;
+  }
+  j->engine = e->engine;
+  j->lane_rows = e->lane_rows;
+  j->run = context->run;
+  j->known = &context->known;
+  return read_clean(j, error);
 }
 
 static heta_status prepare(heta_evaluator *e, const heta_i_metric *metric, heta_i_judging *j,
@@ -222,17 +255,19 @@ static heta_status prepare(heta_evaluator *e, const heta_i_metric *metric, heta_
     return heta_i_fail(error, HETA_E_ARGUMENT, "every token of the context is set apart");
   heta_i_shares(s->score, s->set_apart, s->length, j->share);
   if (!(metric->info.needs & HETA_METRIC_NEEDS_MODEL)) return HETA_OK;
-  HETA_TRY(need_engine(e, s->length, error));
-  heta_status status = need_run(e, s, error);
-  if (status) {
-    forget_context(e);
-    return status;
-  }
-  j->engine = e->engine;
-  j->lane_rows = e->lane_rows;
-  j->run = e->run;
-  j->known = &e->known;
-  return read_clean(j, error);
+  size_t longest = s->length;
+  if ((metric->info.needs & HETA_METRIC_NEEDS_FOIL) && s->foil_length > longest)
+    longest = s->foil_length;
+  HETA_TRY(need_engine(e, longest, error));
+  return enter_context(e, &e->own, j, error);
+}
+
+heta_status heta_i_judge_foil(heta_i_judging *j, heta_i_judging *foil, heta_error *error) {
+  *foil = *j;
+  foil->scored.tokens = j->scored.foil_tokens;
+  foil->scored.length = j->scored.foil_length;
+  foil->scored.target = j->scored.foil_target;
+  return enter_context(j->evaluator, &j->evaluator->foil, foil, error);
 }
 
 heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const heta_scored *scored,
@@ -244,7 +279,10 @@ heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const het
   const heta_i_metric *metric = heta_i_metric_find(name);
   if (!metric)
     return heta_i_fail(error, HETA_E_ARGUMENT, "there is no metric '%s'", name ? name : "");
-  heta_i_judging j = {.options = &evaluator->options, .model = evaluator->model};
+  heta_i_judging j = {.evaluator = evaluator,
+                      .options = &evaluator->options,
+                      .model = evaluator->model,
+                      .memory = &evaluator->memory};
   memcpy(&j.scored, scored, scored->struct_size);
   HETA_TRY(check_scored(evaluator, metric, &j.scored, error));
   heta_i_arena_free(&evaluator->memory);
@@ -262,7 +300,6 @@ heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const het
   if (!measures || !values) status = heta_i_no_memory(error, "measures", info->measure_count);
   if (!status) status = prepare(evaluator, metric, &j, error);
   if (!status) status = metric->run(&j, values, error);
-  evaluator->memory = j.memory;
   if (!status) *out = measures;
   return status;
 }
@@ -297,7 +334,7 @@ heta_status heta_evaluator_plan_again(const heta_evaluator *evaluator, const cha
 }
 
 void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size) {
-  return heta_i_arena_take(&j->memory, count ? count : 1, size);
+  return heta_i_arena_take(j->memory, count ? count : 1, size);
 }
 
 bool heta_i_is_apart(const heta_i_judging *j, size_t token) {

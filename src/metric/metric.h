@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 
 enum { HETA_CURVE_POINTS = 21 }; /* of a curve: 0, 5, … 100 % of the context */
+enum { HETA_AOPC_BINS = 5 };     /* 1, 5, 10, 20, 50 % */
 
 typedef struct heta_i_judging heta_i_judging;
 
@@ -38,8 +39,17 @@ typedef struct heta_i_known {
   size_t room, count;
 } heta_i_known;
 
+/* A context that questions were asked of. */
+typedef struct heta_i_context {
+  heta_i_run *run; /* clean */
+  int32_t *tokens;
+  size_t length;
+  heta_i_known known;
+} heta_i_context;
+
 /* One question as the metrics see it. */
 struct heta_i_judging {
+  heta_evaluator *evaluator;
   const heta_metric_options *options;
   const heta_model *model;
   heta_scored scored;
@@ -47,19 +57,24 @@ struct heta_i_judging {
   size_t lane_rows;
   heta_i_run *run;      /* clean, over the context; one target row, the last */
   double clean_logprob; /* of the target */
+  bool clean_first;     /* whether no token is more probable */
   double *embeddings;   /* [length × width]: the context's */
   double *removed;      /* [width]: what stands for a removed token */
   size_t *order;        /* tokens that may be removed, best first; ties: the lower index first */
   size_t ranked;        /* how many */
   double *share;        /* [length]: scores divided by their sum; 0 for tokens set apart */
   heta_i_known *known;  /* of the context */
-  heta_i_arena memory;  /* of this question */
+  heta_i_arena *memory; /* of this question */
 };
 
 /* judge.c */
 /* Zeroed numbers or flags that live as long as the question. */
 void *heta_i_judging_take(heta_i_judging *j, size_t count, size_t size);
 bool heta_i_is_apart(const heta_i_judging *j, size_t token);
+
+/* The same question of the context with the foil: scores, order and spans are still those of the
+ * given context. */
+heta_status heta_i_judge_foil(heta_i_judging *j, heta_i_judging *foil, heta_error *error);
 
 /* variants.c */
 /* What the model predicts in variants of the context. Arrays have one entry per variant; NULL: not
@@ -99,11 +114,15 @@ double heta_i_area(const double *values, size_t points);
 double heta_i_spearman(const double *a, const double *b, size_t count, double *scratch);
 double heta_i_pearson(const double *a, const double *b, size_t count);
 
+/* curves.c: how many of the tokens AOPC removes in each of its steps. */
+void heta_i_aopc_counts(size_t tokens, size_t counts[HETA_AOPC_BINS]);
+
 size_t heta_i_metrics(const heta_i_metric *const **out);
 const heta_i_metric *heta_i_metric_find(const char *name);
 
 extern const heta_i_metric heta_i_metric_deletion, heta_i_metric_insertion, heta_i_metric_aopc,
     heta_i_metric_comprehensiveness, heta_i_metric_soft, heta_i_metric_soft_package,
-    heta_i_metric_alignment, heta_i_metric_dsa, heta_i_metric_faithfulness, heta_i_metric_patching;
+    heta_i_metric_alignment, heta_i_metric_dsa, heta_i_metric_faithfulness, heta_i_metric_patching,
+    heta_i_metric_span, heta_i_metric_counterfactual;
 
 #endif

@@ -6,6 +6,7 @@
 // clang-format off
 static const heta_i_metric *const METRICS[] = {
     &heta_i_metric_alignment,
+    &heta_i_metric_span,
     &heta_i_metric_dsa,
     &heta_i_metric_deletion,
     &heta_i_metric_insertion,
@@ -15,6 +16,7 @@ static const heta_i_metric *const METRICS[] = {
     &heta_i_metric_soft_package,
     &heta_i_metric_faithfulness,
     &heta_i_metric_patching,
+    &heta_i_metric_counterfactual,
 };
 // clang-format on
 enum { COUNT = sizeof METRICS / sizeof *METRICS };

@@ -16,7 +16,8 @@ typedef struct ranking {
   size_t group_count, tokens, gold;
 } ranking;
 
-static heta_status rank(heta_i_judging *j, ranking *r, heta_error *error) {
+/* gold: what counts as such. */
+static heta_status rank(heta_i_judging *j, const bool *gold, ranking *r, heta_error *error) {
   const double *value = j->scored.signed_score ? j->scored.signed_score : j->scored.score;
   r->groups = heta_i_judging_take(j, j->ranked, sizeof *r->groups);
   if (!r->groups) return heta_i_no_memory(error, "ranks", j->ranked * sizeof *r->groups);
@@ -26,8 +27,8 @@ static heta_status rank(heta_i_judging *j, ranking *r, heta_error *error) {
       r->groups[r->group_count++] = (group){.before = i, .gold_before = r->gold};
     group *g = &r->groups[r->group_count - 1];
     g->size++;
-    g->gold += j->scored.gold[token];
-    r->gold += j->scored.gold[token];
+    g->gold += gold[token];
+    r->gold += gold[token];
   }
   r->tokens = j->ranked;
   return HETA_OK;
@@ -82,7 +83,7 @@ enum { F1, F1_CHANCE, AP, AP_CHANCE, HIT_1, HIT_1_CHANCE, HIT_5, HIT_5_CHANCE, M
 
 static heta_status run_alignment(heta_i_judging *j, double *const *values, heta_error *error) {
   ranking r = {0};
-  HETA_TRY(rank(j, &r, error));
+  HETA_TRY(rank(j, j->scored.gold, &r, error));
   if (!r.gold)
     return heta_i_fail(error, HETA_E_ARGUMENT, "no token that can be ranked lies in a gold span");
   ranking chance = {.groups = &(group){.size = r.tokens, .gold = r.gold},
@@ -137,6 +138,58 @@ const heta_i_metric heta_i_metric_alignment = {
              .measure_count = sizeof ALIGNMENT / sizeof *ALIGNMENT},
     .lanes = no_lanes,
     .run = run_alignment};
+
+/* ---- Span-F1 -------------------------------------------------------------------------------- */
+
+static double f1_of(double found, size_t chosen, size_t marked) {
+  return 2 * found / (double)(chosen + marked);
+}
+
+static heta_status run_span(heta_i_judging *j, double *const *values, heta_error *error) {
+  const bool *span = j->scored.support ? j->scored.support : j->scored.gold;
+  ranking r = {0};
+  HETA_TRY(rank(j, span, &r, error));
+  if (!r.gold)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "no token that can be ranked lies in the supporting span");
+  double mass = 0, part = (double)r.gold / (double)r.tokens;
+  size_t half = 0; /* the strongest tokens that together hold half of the mass */
+  for (; half < j->ranked && mass < 0.5; half++) mass += j->share[j->order[half]];
+  double found = gold_among(&r, half);
+  *values[0] = gold_among(&r, r.gold) / (double)r.gold;
+  *values[1] = part;
+  *values[2] = f1_of(found, half, r.gold);
+  *values[3] = f1_of(part * (double)half, half, r.gold);
+  *values[4] = found / (double)half;
+  *values[5] = found / (double)r.gold;
+  return HETA_OK;
+}
+
+static const heta_measure_info SPAN[] = {
+    {"span_f1", "F1 of the strongest tokens, as many as the supporting span has", 1, 1, NULL,
+     "span_f1_chance"},
+    {"span_f1_chance", "the same of a random order", 0, 1, NULL, NULL},
+    {"span_half_f1", "F1 of the strongest tokens that together hold half of the mass", 1, 1, NULL,
+     "span_half_f1_chance"},
+    {"span_half_f1_chance", "F1 of as many tokens drawn at random", 0, 1, NULL, NULL},
+    {"span_half_precision", "how much of those lies in the span", 1, 1, NULL, "span_f1_chance"},
+    {"span_half_recall", "how much of the span they cover", 0, 1, NULL, NULL},
+};
+
+const heta_i_metric heta_i_metric_span = {
+    .info = {.name = "span",
+             .summary = "Span-F1 against the segment that supports the answer",
+             .about = "Tokens that overlap a span of the role support (or gold, where there is "
+                      "none) against those a method selects. The paper leaves open how many: as "
+                      "many as the span has, and the strongest that together hold half of the "
+                      "mass. Scores are those of the target's first token. Tokens of "
+                      "equal score count as in a random order.",
+             .source = "HETA (selection not specified)",
+             .needs = HETA_METRIC_NEEDS_GOLD,
+             .measures = SPAN,
+             .measure_count = sizeof SPAN / sizeof *SPAN},
+    .lanes = no_lanes,
+    .run = run_span};
 
 /* ---- DSA ------------------------------------------------------------------------------------ */
 

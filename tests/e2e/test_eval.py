@@ -79,6 +79,23 @@ class Keeping(Eval):
         self.assertEqual([(0,)], self.query("SELECT count(problem) FROM metric"))
         self.assertIn("nothing is left to do", self.eval("--metrics", "all").err)
 
+    def test_answers_that_are_replaced(self):
+        """CF-AOPC asks items whose foil can stand where the answer stands, whatever its length."""
+        item = {"text": "the cat in the hat: the", "target": " cat",
+                "spans": [{"role": "gold", "text": "cat in"}]}
+        self.suite.write_text(lines({**item, "id": "a", "foil": " hen"},
+                                    {**item, "id": "b", "foil": " pelican"},
+                                    {**item, "id": "c"}, {**item, "id": "d", "foil": " hen",
+                                                          "target": " hat"}))
+        self.eval("--metrics", "counterfactual,span,aopc")
+        self.assertEqual([("aopc", 20), ("counterfactual", 10), ("span", 20)], self.query(
+            "SELECT metric, count(problem IS NULL) FROM metric GROUP BY metric ORDER BY metric"))
+        rows = list(csv.DictReader(io.StringIO(self.expect(DONE, run(
+            "eval", "report", self.db, "--format", "csv", "--against", "occlusion")).out)))
+        found = {row["measure"]: row for row in rows if row["method"] == "random"}
+        self.assertEqual("2", found["cf_aopc"]["questions"])
+        self.assertNotEqual("", found["cf_aopc"]["chance"])
+
     def test_parts_of_a_result_give_what_a_run_gives(self):
         """Scores under another gate or scale, taken from one run, are those of their own runs."""
         way = ["--metrics", "dsa", "--methods"]

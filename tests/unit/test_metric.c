@@ -387,6 +387,71 @@ static void evaluators_are_reused(void **state) {
   close_subject(&s);
 }
 
+/* By runs of whole texts: the foil's text is a token longer, and two of its tokens stand in the
+ * place of token 4. */
+static void counterfactual_by_hand(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 33, "zero");
+  enum { LONGER = LENGTH + 1 };
+  int32_t tokens[LONGER];
+  size_t place[LONGER], width = s.model->hyper.width, vocabulary = s.model->hyper.vocabulary;
+  heta_error error = {0};
+  for (size_t i = 0; i < LONGER; i++) {
+    place[i] = i < 5 ? i : i - 1;
+    tokens[i] = i == 4 || i == 5 ? (int32_t)(20 + i) : s.tokens[place[i]];
+  }
+  for (size_t i = 0; i < LENGTH; i++) s.score[i] = 100 - (double)((i * 5) % 13); /* no ties */
+  s.score[4] = 1000;
+  s.scored.foil_tokens = tokens;
+  s.scored.foil_length = LONGER;
+  s.scored.foil_target = TARGET + 2;
+  s.scored.foil_place = place;
+  static const size_t COUNTS[] = {0, 0, 1, 2, 6}; /* of 12 tokens */
+  double clean = 0, drop = 0, first = 1, *out = dice_zeros(&s.d, vocabulary);
+  for (size_t b = 0; b < 6; b++) { /* first the whole text */
+    double *input = dice_zeros(&s.d, LONGER * width);
+    bool gone[LENGTH] = {false};
+    s.engine->api->embed(s.engine, tokens, LONGER, input);
+    for (size_t k = 0; b && k < COUNTS[b - 1]; k++) {
+      size_t best = LENGTH;
+      for (size_t i = 1; i < LENGTH; i++)
+        if (!gone[i] && (best == LENGTH || s.score[i] > s.score[best])) best = i;
+      gone[best] = true;
+    }
+    for (size_t i = 0; i < LONGER; i++)
+      if (gone[place[i]]) memset(input + i * width, 0, width * sizeof *input);
+    heta_i_run *run = NULL;
+    size_t row = LONGER - 1;
+    heta_i_lane lane = heta_i_lane_of(tokens, LONGER);
+    lane.input = input;
+    if (s.engine->api->run(s.engine, &lane, 0, &row, 1, &run, &error))
+      fail_msg("%s", error.message);
+    s.engine->api->logprobs(run, 0, out);
+    s.engine->api->run_free(run);
+    if (!b) clean = exp(out[TARGET + 2]);
+    for (size_t v = 0; !b && v < vocabulary; v++) first = out[v] > log(clean) ? 0 : first;
+    if (b) drop += (clean - exp(out[TARGET + 2])) / 6;
+  }
+  assert_true(fabs(*judge(&s, "counterfactual", "cf_aopc") - drop) < 1e-12);
+  assert_true(fabs(*judge(&s, "counterfactual", "cf_aopc_relative") - drop / clean) < 1e-10);
+  assert_true(fabs(*judge(&s, "counterfactual", "cf_probability") - clean) < 1e-12);
+  assert_true(*judge(&s, "counterfactual", "cf_answered") == first);
+  assert_true(isnan(*judge(&s, "counterfactual", "cf_aopc_answered")) == (first == 0));
+  /* Chance is the same whatever the scores are, and the first context is still known. */
+  double chance = *judge(&s, "counterfactual", "cf_aopc_chance");
+  double aopc = *judge(&s, "aopc", "aopc");
+  s.score[7] = 5000;
+  assert_true(*judge(&s, "counterfactual", "cf_aopc_chance") == chance && isfinite(chance));
+  s.score[7] = 100 - (35 % 13);
+  assert_true(*judge(&s, "aopc", "aopc") == aopc);
+  place[3] = LENGTH;
+  refuse(&s, "counterfactual", "foil_place[3]");
+  s.scored.foil_tokens = NULL;
+  refuse(&s, "counterfactual", "needs the context with a foil");
+  close_subject(&s);
+}
+
 /* What was asked of a context before is not asked again, and gives the same bits: after other
  * metrics and other scores, each metric's values are those of an evaluator that knows nothing. */
 static void known_answers_are_the_same(void **state) {
@@ -456,6 +521,7 @@ static void plans_of_further_scores(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(counterfactual_by_hand),
       cmocka_unit_test(known_answers_are_the_same),
       cmocka_unit_test(plans_of_further_scores),
       cmocka_unit_test(curves_are_those_of_whole_runs),

@@ -58,6 +58,13 @@ static void by_hand(void **state) {
   assert_true(fabs(judge(&s, "alignment", "average_precision") - (1 / 2.0 + 2 / 4.0) / 2) < 1e-15);
   assert_true(judge(&s, "alignment", "hit_at_1") == 0);
   assert_true(judge(&s, "alignment", "hit_at_5") == 1);
+  assert_true(fabs(judge(&s, "span", "span_f1") - 2.0 / 3) < 1e-15); /* 0, 2, 3 for 2, 3, 5 */
+  assert_true(judge(&s, "span", "span_f1_chance") == 0.5);
+  /* 5 + 4 of 15: tokens 0 and 2 hold half of the mass, and one of them lies in the three. */
+  assert_true(judge(&s, "span", "span_half_precision") == 0.5);
+  assert_true(fabs(judge(&s, "span", "span_half_recall") - 1.0 / 3) < 1e-15);
+  assert_true(fabs(judge(&s, "span", "span_half_f1") - 2 * 1.0 / 5) < 1e-15);
+  assert_true(fabs(judge(&s, "span", "span_half_f1_chance") - 2 * 1.0 / 5) < 1e-15);
   assert_true(fabs(judge(&s, "alignment", "gold_mass") - 6 / 15.0) < 1e-15);
   /* Segments 0-1 and 2, 3, 5: their sum is 15; gold 6, distractor 6. */
   assert_true(fabs(judge(&s, "dsa", "dsa")) < 1e-15);

@@ -180,3 +180,50 @@ int eval_question_mask(const eval_item *item, const eval_tokens *tokens, const c
   }
   return CLI_DONE;
 }
+
+/* The text with bytes [start, end) replaced. */
+static char *replaced(const char *text, size_t start, size_t end, const char *by, size_t size) {
+  size_t room = strlen(text) + size + 1;
+  char *out = malloc(room);
+  if (out) snprintf(out, room, "%.*s%.*s%s", (int)start, text, (int)size, by, text + end);
+  return out;
+}
+
+/* The token that covers a byte; special tokens cover none. */
+static size_t covering(const eval_tokens *tokens, size_t byte) {
+  for (size_t i = 0; i < tokens->length; i++) {
+    if (tokens->start[i] <= byte && byte < tokens->end[i]) return i;
+  }
+  return SIZE_MAX;
+}
+
+int eval_question_foil(const heta_model *model, const eval_item *item, const eval_tokens *own,
+                       eval_tokens *tokens, size_t **place, char problem[CLI_MESSAGE]) {
+  size_t start, end;
+  *place = NULL;
+  *tokens = (eval_tokens){0};
+  problem[0] = 0;
+  if (!eval_item_answer(item, &start, &end)) return CLI_DONE;
+  const char *foil = item->foil + strspn(item->foil, " \t\n");
+  size_t size = strlen(foil), old = end - start;
+  char *text = replaced(item->text, start, end, foil, size);
+  if (!text) return cli_fail(CLI_FAILED, "out of memory");
+  eval_item other = {.suite = item->suite, .name = item->name, .text = text, .target = item->foil};
+  int code = eval_question_tokens(model, &other, tokens, problem);
+  size_t *map = code || problem[0] ? NULL : calloc(tokens->length + 1, sizeof *map);
+  if (!code && !problem[0] && !map) code = cli_fail(CLI_FAILED, "out of memory");
+  for (size_t i = 0; map && i < tokens->length; i++) {
+    size_t last = tokens->end[i] ? tokens->end[i] - 1 : 0; /* its last byte, there and here */
+    size_t byte = last < start           ? last
+                  : last >= start + size ? last - size + old
+                                         : start + (last - start) * old / size;
+    map[i] = tokens->end[i] > tokens->start[i] ? covering(own, byte) : i;
+    if (map[i] < own->length) continue;
+    snprintf(problem, CLI_MESSAGE, "the text with the foil is not cut into tokens alike");
+    free(map);
+    map = NULL;
+  }
+  *place = map;
+  free(text);
+  return code;
+}

@@ -18,6 +18,11 @@ int eval_question_score(heta_job *job, const eval_tokens *tokens, eval_score *sc
 int eval_question_mask(const eval_item *item, const eval_tokens *tokens, const char *role,
                        bool **mask);
 
+/* The item with its foil in the answer's place (eval_item_answer), and for each of its tokens the
+ * one of the item that stands there. With a problem, place stays NULL. The caller frees both. */
+int eval_question_foil(const heta_model *model, const eval_item *item, const eval_tokens *own,
+                       eval_tokens *tokens, size_t **place, char problem[CLI_MESSAGE]);
+
 /* derive.c */
 /* Whether scores of `to` follow from the parts of a result of `from`. */
 bool eval_derivable(const eval_method *from, const eval_method *to);

@@ -58,7 +58,11 @@ static eval_key key_of(const runner *r, const eval_method *method) {
 
 /* Whether a metric can be asked of an item. */
 static bool applies(const heta_metric_info *metric, const eval_item *item) {
+  size_t start, end;
   if ((metric->needs & HETA_METRIC_NEEDS_GOLD) && !eval_item_has(item, "gold")) return false;
+  if ((metric->needs & HETA_METRIC_NEEDS_FOIL) && !eval_item_answer(item, &start, &end)) {
+    return false;
+  }
   return !(metric->needs & HETA_METRIC_NEEDS_DISTRACTOR) || eval_item_has(item, "distractor");
 }
 
@@ -400,6 +404,9 @@ typedef struct subject {
   const entry *entry;
   eval_tokens tokens;
   bool *gold, *distractor, *support;
+  eval_tokens foil; /* with the foil in the answer's place, and what stands there in the item */
+  size_t *foil_place;
+  char foil_problem[CLI_MESSAGE];
   bool *asked; /* [metrics] of this item in this run */
 } subject;
 
@@ -412,6 +419,10 @@ static int open_subject(runner *r, const entry *e, subject *s) {
   if (!code) code = eval_question_mask(e->item, &s->tokens, "gold", &s->gold);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "distractor", &s->distractor);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "support", &s->support);
+  if (!code) {
+    code = eval_question_foil(r->request->model, e->item, &s->tokens, &s->foil, &s->foil_place,
+                              s->foil_problem);
+  }
   return code;
 }
 
@@ -420,6 +431,8 @@ static void close_subject(subject *s) {
   free(s->gold);
   free(s->distractor);
   free(s->support);
+  free(s->foil_place);
+  eval_tokens_free(&s->foil);
   free(s->asked);
 }
 
@@ -434,7 +447,11 @@ static int judge(runner *r, const subject *s, size_t k, const eval_score *score)
                         .set_apart = s->tokens.apart,
                         .gold = s->gold,
                         .distractor = s->distractor,
-                        .support = s->support};
+                        .support = s->support,
+                        .foil_tokens = s->foil.ids,
+                        .foil_length = s->foil.length,
+                        .foil_target = s->foil.target,
+                        .foil_place = s->foil_place};
   const heta_measure *measures = NULL;
   heta_error error = {0};
   uint64_t forwards = 0;
@@ -442,7 +459,12 @@ static int judge(runner *r, const subject *s, size_t k, const eval_score *score)
   int code = metric_price(r, metric, s->tokens.length, s->asked[k], &forwards, &r->now);
   if (code) return code;
   s->asked[k] = true;
-  heta_status status = heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
+  bool foil = metric->needs & HETA_METRIC_NEEDS_FOIL;
+  heta_status status = foil && !s->foil_place
+                           ? HETA_E_ARGUMENT
+                           : heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
+  if (foil && !s->foil_place)
+    snprintf(error.message, sizeof error.message, "%.400s", s->foil_problem);
   if (status == HETA_E_CANCELLED) {
     code = stopped(r);
     return code ? code : cli_fail(CLI_FAILED, "%s", error.message);

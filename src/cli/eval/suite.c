@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 extern const char cli_eval_builtin[]; /* builtin.jsonl, put in by the build */
 
@@ -252,6 +253,23 @@ void eval_suite_free(eval_suite *suite) {
 bool eval_item_has(const eval_item *item, const char *role) {
   for (size_t i = 0; i < item->span_count; i++) {
     if (strcmp(item->spans[i].role, role) == 0) return true;
+  }
+  return false;
+}
+
+bool eval_item_answer(const eval_item *item, size_t *start, size_t *end) {
+  const char *target = item->target + strspn(item->target, " \t\n");
+  size_t size = strlen(target);
+  while (size && strchr(" \t\n", target[size - 1])) size--;
+  for (size_t s = 0; item->foil && size && s < item->span_count; s++) {
+    const eval_span *span = &item->spans[s];
+    if (strcmp(span->role, "gold") != 0) continue;
+    for (size_t at = span->start; at + size <= span->end; at++) {
+      if (strncasecmp(item->text + at, target, size) != 0) continue;
+      *start = at;
+      *end = at + size;
+      return true;
+    }
   }
   return false;
 }

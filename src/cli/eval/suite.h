@@ -35,6 +35,9 @@ int eval_suite_read(const char *name, size_t limit, eval_suite *suite);
 int eval_suite_parse(const char *file, const char *name, const char *bytes, size_t size,
                      size_t limit, eval_suite *suite);
 void eval_suite_free(eval_suite *suite);
+/* Where the text gives the answer: the first place in a gold span that holds the target but for its
+ * white space, whatever the case of its letters. False: nowhere, or the item has no foil. */
+bool eval_item_answer(const eval_item *item, size_t *start, size_t *end);
 /* Whether an item has a span of this role. */
 bool eval_item_has(const eval_item *item, const char *role);
 
