@@ -534,6 +534,16 @@ typedef struct heta_resolved_option {
   heta_option_type type;
 } heta_resolved_option;
 
+/* How a long context was cut into windows (method option windows). */
+typedef struct heta_windows {
+  const char *mode; /* "joint", "isolated", "anchored" */
+  size_t size, stride;
+  size_t anchor;      /* tokens of the context's end behind each window; 0: none */
+  double leakage;     /* half the sum of differences between the first row's gate and the whole
+                         context's: 0 to 1; NaN: not known, or there is no such gate */
+  const char *remark; /* what a reader has to know of it; NULL: nothing */
+} heta_windows;
+
 typedef struct heta_check_value {
   const char *name;
   double value;
@@ -637,6 +647,7 @@ typedef struct heta_attribution {
    * `tokens`, too. */
   bool has_span;
   size_t span_start, span_end;
+  const heta_windows *windows; /* NULL: the context was not cut into windows */
 } heta_attribution;
 
 /* The one-call form of create, run and result. *out is owned by the caller. */

@@ -136,7 +136,8 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
       backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width, s->positions,
                                  s->lane_rows, hyper->attention_cap > 0, s->threads);
   size_t adjoint_count = load->adjoints + load->late_adjoints;
-  size_t rows_out = load->targets * (load->late ? 2 : 1) + load->runs;
+  size_t rows_out = load->targets * (load->late ? 2 : 1) + load->runs + (load->inner > 0);
+  size_t differentiated = load->inner ? heta_i_pad_rows(load->inner) : rows;
   numbers += rows_out * (2 * width + hyper->vocabulary + 2); /* of the runs */
   numbers +=
       adjoint_count * load->targets * (width + (hyper->logit_cap > 0 ? hyper->vocabulary : 0));
@@ -151,9 +152,11 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
     bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
   uint32_t kept = (s->recompute ? 0 : values) | X(lane_sites)(model);
   bytes += (1 + load->runs) * X(tape_bytes)(model, rows, layers, kept, layers + 1);
-  bytes += load->adjoints * X(tape_bytes)(model, rows, layers, adjoints, 2);
-  if (load->late) bytes += X(tape_bytes)(model, rows, load->late, kept, load->late + 1);
-  return bytes + load->late_adjoints * X(tape_bytes)(model, rows, load->late, adjoints, 2);
+  if (load->inner) bytes += X(tape_bytes)(model, differentiated, layers, kept, layers + 1);
+  bytes += load->adjoints * X(tape_bytes)(model, differentiated, layers, adjoints, 2);
+  if (load->late) bytes += X(tape_bytes)(model, differentiated, load->late, kept, load->late + 1);
+  return bytes +
+         load->late_adjoints * X(tape_bytes)(model, differentiated, load->late, adjoints, 2);
 }
 
 static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }

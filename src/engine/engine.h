@@ -129,6 +129,8 @@ typedef struct heta_i_load {
   size_t runs; /* whole runs beside that one, with one target row each */
   size_t late; /* blocks of a second run, of the last ones alone; 0: none */
   size_t late_adjoints;
+  /* Above 0: rows of one more run, with one target, which adjoints and late blocks are of. */
+  size_t inner;
 } heta_i_load;
 
 typedef struct heta_i_engine_api {

@@ -1,5 +1,6 @@
 /* job.c: creating, running, cancelling a job; the one-call form. */
 #include "job/job.h"
+#include "method/windows.h"
 #include "result/result.h"
 
 #include <math.h>
@@ -129,6 +130,7 @@ static void close_engine(heta_job *job) {
   if (!s->engine) return;
   for (size_t t = 0; s->adjoints && t < s->row_count; t++)
     s->engine->api->adjoint_free(s->adjoints[t]);
+  heta_i_window_close(s);
   heta_i_products_close(s);
   heta_i_sketch_free(s->sketch);
   s->engine->api->run_free(s->run);
@@ -473,21 +475,24 @@ static bool all_done(heta_job *job) {
 static heta_status note_precision(heta_job *job, heta_error *error) {
   const heta_i_session *s = &job->session;
   size_t settled = 0, all = 0, most = 0;
-  const heta_i_item *item = &s->items[s->item_count - 1];
-  if (!(item->tolerance > 0) || s->parts > 1 || s->only) return HETA_OK;
-  for (size_t k = 0; k < s->series_count; k++) {
-    if (!(item->fills >> k & 1)) continue;
+  double tolerance = s->items[s->item_count - 1].tolerance;
+  if (!(tolerance > 0) || s->parts > 1 || s->only) return HETA_OK;
+  for (size_t i = 0; i < s->item_count; i++) {
+    const heta_i_item *item = &s->items[i];
+    if (!(item->tolerance > 0) || item->sample) continue; /* a first round has every token */
+    size_t k = 0;
+    while (!(item->fills >> k & 1)) k++;
     most = s->series[k].samples;
-    for (size_t t = 0; t < s->row_count; t++)
-      for (size_t i = 0; i < heta_i_context(s, t); i++, all++)
-        settled += heta_i_settled(s, item, k, t, i);
+    for (size_t t = item->target; t < item->target_end; t++)
+      for (size_t n = item->token; n < item->token_end && n < heta_i_context(s, t); n++, all++)
+        settled += heta_i_settled(s, item, k, t, n);
   }
   return heta_i_note(job, error,
                      settled < all
                          ? "%zu of %zu tokens have a standard error of at most %g %%; the others "
                            "stopped at %zu probes (--max-probes)"
                          : "%zu of %zu tokens have a standard error of at most %g %%",
-                     settled, all, 100 * item->tolerance, most);
+                     settled, all, 100 * tolerance, most);
 }
 
 /* With a budget of masked tokens: that the others are left out. */

@@ -35,7 +35,7 @@ void heta_i_session_input(heta_job *job) {
 heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->item_count = session->series_count = 0;
-  session->bytes = session->layers = 0;
+  session->bytes = session->layers = session->windows = 0;
   session->least_probes = MINIMUM_PROBES;
   session->lane_rows = job->settings.lane_rows;
   return session->method->plan(session, error);
@@ -48,12 +48,14 @@ static uint64_t bytes_of(const heta_job *job) {
   uint64_t numbers = 0; /* of the series, to begin with */
   for (size_t s = 0; s < session->series_count; s++)
     numbers += session->series[s].samples * session->series[s].tokens * session->row_count;
+  size_t group = session->windows ? 1 : session->target_group;
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
                       .runs = session->runs,
-                      .adjoints = session->layers ? 1 : session->target_group,
+                      .adjoints = session->layers ? 1 : group,
                       .late = session->layers,
-                      .late_adjoints = session->layers ? session->target_group : 0,
+                      .late_adjoints = session->layers ? group : 0,
+                      .inner = session->windows,
                       .probes = probes};
   const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
   const heta_i_hyper *hyper = &job->model->hyper;
@@ -283,6 +285,9 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
         session->method->info.name);
   if (session->method->check) HETA_TRY(session->method->check(session, error));
   if (session->method->prepare) HETA_TRY(session->method->prepare(session, error));
+  heta_windows windows = {0};
+  if (session->method->windows && session->method->windows(session, &windows) && windows.remark)
+    HETA_TRY(heta_i_note(job, error, "--windows %s is %s", windows.mode, windows.remark));
   const heta_i_value *curvature = heta_i_option(session, "curvature");
   const char *asked = curvature ? curvature->text : NULL;
   heta_status status;

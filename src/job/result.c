@@ -299,6 +299,14 @@ static const char *cpu_name(builder *b) {
   return name ? name : "unknown";
 }
 
+static heta_status add_windows(builder *b, heta_attribution *a) {
+  const heta_i_session *s = &b->job->session;
+  heta_windows *windows = take(b, 1, sizeof *windows);
+  if (!windows) return no_memory(b);
+  if (s->method->windows && s->method->windows(s, windows)) a->windows = windows;
+  return HETA_OK;
+}
+
 static void add_facts(builder *b, heta_attribution *a) {
   heta_job *job = b->job;
   struct rusage usage;
@@ -344,5 +352,5 @@ heta_status heta_i_result(heta_job *job, heta_error *error) {
   HETA_TRY(add_checks(&b, a));
   HETA_TRY(add_work(&b, a));
   add_facts(&b, a);
-  return HETA_OK;
+  return add_windows(&b, a);
 }

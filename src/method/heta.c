@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "method/sensitivity.h"
+#include "method/windows.h"
 
-enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE }; /* series */
-enum { PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
+/* Series; with windows that have sessions of their own, so many for each slot, and then the gate of
+ * the whole context. */
+enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE, SERIES };
+enum { PHASE_WHOLE_GATE, PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
 enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
 
 static const heta_option_info OPTIONS[] = {
@@ -27,6 +30,7 @@ static const heta_option_info OPTIONS[] = {
      "score"},
     {"scale", NULL, HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",
      "divide curvature and information by their sum or maximum before they are added"},
+    HETA_WINDOWS_OPTIONS,
 };
 
 /* How many tokens are masked; 0: all. */
@@ -89,30 +93,38 @@ static heta_status check(const heta_i_session *session, heta_error *error) {
                        "--config %s has none: leave one of the two away",
                        budget_of(session), heta_i_option(session, "gate")->text,
                        heta_i_option(session, "config")->text);
+  HETA_TRY(heta_i_windows_check(session, error));
+  heta_i_windows windows = heta_i_windows_of(session);
+  if (budget_of(session) && heta_i_windows_viewed(&windows))
+    return heta_i_fail(
+        error, HETA_E_ARGUMENT,
+        "--information %zu chooses by the gate of the whole context, which --windows "
+        "%s does not use: leave one of the two away",
+        budget_of(session), heta_i_option(session, "windows")->text);
   return heta_i_mask_check(session, error);
 }
 
-static heta_status plan(heta_i_session *session, heta_error *error) {
-  static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
-                                      "gradient", "gradient_squared", "curvature"};
-  double n = (double)session->length;
-  session->layers = heta_i_sensitivity_layers(session);
-  for (size_t s = 0; s < 5; s++) HETA_TRY(heta_i_add_series(session, NAMES[s], 1, error));
-  HETA_TRY(
-      heta_i_add_series(session, NAMES[CURVATURE], heta_i_sensitivity_samples(session), error));
-  heta_i_item all = {
+static heta_i_item whole_item(const heta_i_session *session) {
+  return (heta_i_item){
       .target_end = session->row_count, .token_end = session->row_length, .sample_end = 1};
-  heta_i_item gate = all;
-  gate.phase = PHASE_GATE;
+}
+
+static heta_status plan_gate(heta_i_session *session, int phase, size_t series, heta_error *error) {
+  heta_i_item gate = whole_item(session);
+  gate.phase = phase;
   gate.name = "gate";
-  gate.fills = 1u << GATE;
+  gate.fills = 1u << series;
   if (heta_i_option_is(session, "gate", "flow")) {
     gate.forwards = 1; /* each layer's attention is read by running its block again */
-    gate.flop = heta_i_flop(session, n, 0);
+    gate.flop = heta_i_flop(session, (double)session->length, 0);
   }
-  HETA_TRY(heta_i_add_item(session, gate, error));
+  return heta_i_add_item(session, gate, error);
+}
+
+static heta_status plan_gradients(heta_i_session *session, heta_error *error) {
+  double n = (double)session->length;
   for (size_t t = 0; t < session->row_count; t++) {
-    heta_i_item gradient = all;
+    heta_i_item gradient = whole_item(session);
     gradient.phase = PHASE_GRADIENT;
     gradient.name = "gradient";
     gradient.target = t;
@@ -128,13 +140,89 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     }
     HETA_TRY(heta_i_add_item(session, gradient, error));
   }
-  HETA_TRY(heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE,
-                             budget_of(session), error));
-  return heta_i_sensitivity_plan(session, PHASE_CURVATURE, CURVATURE, error);
+  return HETA_OK;
 }
 
-static heta_status run_gate(heta_i_session *session, heta_error *error) {
-  double *out = session->series[GATE].values;
+/* The work on a text, of the whole context or of a window, in the order in which parts of the
+ * result appear: stage 0 gate and gradient, 1 information, 2 curvature. */
+enum { STAGES = 3 };
+
+static heta_status plan_stage(heta_i_session *session, int stage, heta_error *error) {
+  if (stage == 1)
+    return heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE,
+                             budget_of(session), error);
+  if (stage == 2) return heta_i_sensitivity_plan(session, PHASE_CURVATURE, CURVATURE, error);
+  HETA_TRY(plan_gate(session, PHASE_GATE, GATE, error));
+  return plan_gradients(session, error);
+}
+
+/* A window's items become the session's, for the window's series and in the context's tokens. */
+static heta_status adopt(heta_i_session *session, const heta_i_session *view, size_t target,
+                         size_t window, size_t slot, heta_error *error) {
+  for (size_t i = 0; i < view->item_count; i++) {
+    heta_i_item item = view->items[i];
+    item.window = window + 1;
+    item.target = target;
+    item.target_end = target + 1;
+    item.token += view->origin;
+    item.token_end += view->origin;
+    item.fills <<= slot * SERIES;
+    if (i == 0) { /* the window's clean run */
+      item.forwards++;
+      item.flop += heta_i_flop(session, (double)view->length, 1);
+    }
+    HETA_TRY(heta_i_add_item(session, item, error));
+  }
+  return HETA_OK;
+}
+
+static heta_status plan_windows(heta_i_session *session, const heta_i_windows *windows,
+                                heta_error *error) {
+  for (int stage = 0; stage < STAGES; stage++)
+    for (size_t t = 0; t < session->row_count; t++) {
+      size_t count = heta_i_windows_count(windows, heta_i_context(session, t));
+      for (size_t w = 0; w < count; w++) {
+        heta_i_session view = heta_i_window_plan(session, t, w);
+        heta_status status = plan_stage(&view, stage, error);
+        if (!status) status = adopt(session, &view, t, w, w % windows->slots, error);
+        heta_i_free(view.items);
+        if (status) return status;
+        if (view.length > session->windows) session->windows = view.length;
+        if (view.bytes > session->bytes) session->bytes = view.bytes;
+        session->least_probes = view.least_probes;
+      }
+    }
+  return HETA_OK;
+}
+
+static heta_status add_series(heta_i_session *session, size_t slot, heta_error *error) {
+  static const char *const NAMES[] = {"gate",     "information",      "logprob_change",
+                                      "gradient", "gradient_squared", "curvature"};
+  for (size_t s = 0; s < SERIES; s++) {
+    const char *name = NAMES[s];
+    if (slot) name = heta_i_arena_print(session->memory, "%s_%zu", name, slot);
+    if (!name) return heta_i_no_memory(error, "a series", 1);
+    size_t samples = s == CURVATURE ? heta_i_sensitivity_samples(session) : 1;
+    HETA_TRY(heta_i_add_series(session, name, samples, error));
+  }
+  return HETA_OK;
+}
+
+static heta_status plan(heta_i_session *session, heta_error *error) {
+  heta_i_windows windows = heta_i_windows_of(session);
+  session->layers = heta_i_sensitivity_layers(session);
+  for (size_t slot = 0; slot < windows.slots; slot++) HETA_TRY(add_series(session, slot, error));
+  if (heta_i_windows_viewed(&windows)) {
+    HETA_TRY(heta_i_add_series(session, "whole_gate", 1, error));
+    HETA_TRY(plan_gate(session, PHASE_WHOLE_GATE, windows.slots * SERIES, error));
+    return plan_windows(session, &windows, error);
+  }
+  for (int stage = 0; stage < STAGES; stage++) HETA_TRY(plan_stage(session, stage, error));
+  return HETA_OK;
+}
+
+static heta_status run_gate(heta_i_session *session, size_t series, heta_error *error) {
+  double *out = session->series[series].values;
   if (heta_i_option_is(session, "gate", "flow")) {
     return heta_i_gate(session, heta_i_option_is(session, "rollout", "headwise"), out, error);
   }
@@ -145,6 +233,21 @@ static heta_status run_gate(heta_i_session *session, heta_error *error) {
       out[t * session->row_length + i] = i >= context ? 0 : uniform ? 1.0 / (double)context : 1.0;
     }
   return HETA_OK;
+}
+
+/* Chooses by the gate that the score has. */
+static heta_status choose(heta_i_session *session, const double *gates, size_t budget,
+                          heta_error *error) {
+  heta_i_windows windows = heta_i_windows_of(session);
+  size_t n = session->row_length;
+  if (windows.kind != HETA_WINDOWS_JOINT) return heta_i_choose(session, gates, budget, error);
+  double *joint = heta_i_allocate(session->row_count * n, sizeof *joint);
+  if (!joint) return heta_i_no_memory(error, "the gate", session->row_count * n * sizeof *joint);
+  for (size_t t = 0; t < session->row_count; t++)
+    heta_i_windows_joint(&windows, heta_i_context(session, t), gates + t * n, joint + t * n);
+  heta_status status = heta_i_choose(session, joint, budget, error);
+  heta_i_free(joint);
+  return status;
 }
 
 /* Masks the item's tokens. With a budget the gate chooses them; a part of a job that has no gate
@@ -160,8 +263,7 @@ static heta_status run_information(heta_i_session *session, const heta_i_item *i
     if (!own) return heta_i_no_memory(error, "the gate", numbers * sizeof *own);
     status = heta_i_gate(session, heta_i_option_is(session, "rollout", "headwise"), own, error);
   }
-  if (!status && item->budget)
-    status = heta_i_choose(session, own ? own : gates, item->budget, error);
+  if (!status && item->budget) status = choose(session, own ? own : gates, item->budget, error);
   heta_i_free(own);
   return status ? status : heta_i_mask_tokens(session, item, INFORMATION, CHANGE, SIZE_MAX, error);
 }
@@ -191,8 +293,10 @@ static heta_status run_gradient(heta_i_session *session, size_t target, heta_err
 }
 
 static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  if (item->window) return heta_i_window_run(session, item, SERIES, error);
   switch (item->phase) {
-  case PHASE_GATE: return run_gate(session, error);
+  case PHASE_WHOLE_GATE: return run_gate(session, session->series_count - 1, error);
+  case PHASE_GATE: return run_gate(session, GATE, error);
   case PHASE_GRADIENT: return run_gradient(session, item->target, error);
   case PHASE_INFORMATION: return run_information(session, item, error);
   default: break;
@@ -213,6 +317,64 @@ static double divisor(const heta_i_session *session, const double *values, size_
   return by > 0 ? by : 1;
 }
 
+/* A token's parts from the series of one slot. Returns the products behind its curvature. */
+static uint32_t read_parts(const heta_i_session *session, size_t slot, size_t target, size_t token,
+                           double part[C_GRADIENT + 1], double *error) {
+  size_t s = slot * SERIES;
+  part[C_GATE] = *heta_i_series_at(session, s + GATE, target, token);
+  part[C_INFORMATION] = *heta_i_series_at(session, s + INFORMATION, target, token);
+  part[C_CHANGE] = *heta_i_series_at(session, s + CHANGE, target, token);
+  part[C_GRADIENT] = *heta_i_series_at(session, s + GRADIENT, target, token);
+  part[C_CURVATURE] = *heta_i_series_at(session, s + GRADIENT_SQUARED, target, token);
+  *error = 0;
+  if (!heta_i_sensitivity_sampled(session)) return 0;
+  return heta_i_sensitivity_read(session, s + CURVATURE, target, token, &part[C_CURVATURE], error);
+}
+
+/* The gate from the series; windows that have sessions of their own leave one each. */
+static void read_gate(const heta_i_session *session, size_t target, size_t length, double *gate) {
+  heta_i_windows windows = heta_i_windows_of(session);
+  const double *whole = heta_i_series_at(session, GATE, target, 0);
+  if (!heta_i_option_is(session, "gate", "flow") || windows.kind == HETA_WINDOWS_NONE) {
+    memcpy(gate, whole, length * sizeof *gate);
+    return;
+  }
+  if (!heta_i_windows_viewed(&windows)) {
+    heta_i_windows_joint(&windows, length, whole, gate);
+    return;
+  }
+  for (size_t i = 0; i < length; i++) {
+    size_t first, end;
+    heta_i_windows_covering(&windows, length, i, &first, &end);
+    gate[i] = 0;
+    for (size_t w = first; w < end; w++)
+      gate[i] += *heta_i_series_at(session, w % windows.slots * SERIES + GATE, target, i) /
+                 (double)(end - first);
+  }
+  heta_i_windows_normalise(&windows, length, gate);
+}
+
+/* The parts of a target's tokens: the mean over the windows that have the token, whose probes are
+ * independent. */
+static void read_components(const heta_i_session *session, size_t target, size_t length,
+                            double **components, double *error, uint32_t *probes) {
+  heta_i_windows windows = heta_i_windows_of(session);
+  for (size_t i = 0; i < length; i++) {
+    size_t first = 0, end = 1;
+    double squares = 0;
+    if (heta_i_windows_viewed(&windows)) heta_i_windows_covering(&windows, length, i, &first, &end);
+    for (size_t w = first; w < end; w++) {
+      double part[C_GRADIENT + 1] = {0}, own;
+      probes[i] += read_parts(session, w % windows.slots, target, i, part, &own);
+      squares += own * own;
+      for (size_t c = 0; c <= C_GRADIENT; c++)
+        components[c][i] = (w > first ? components[c][i] : 0) + part[c] / (double)(end - first);
+    }
+    error[i] = sqrt(squares) / (double)(end - first);
+  }
+  read_gate(session, target, length, components[C_GATE]);
+}
+
 static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
@@ -220,17 +382,7 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
   double beta = heta_i_option_number(session, "beta"),
          gamma = heta_i_option_number(session, "gamma");
   bool sampled = heta_i_sensitivity_sampled(session);
-  for (size_t i = 0; i < length; i++) {
-    components[C_GATE][i] = *heta_i_series_at(session, GATE, target, i);
-    components[C_INFORMATION][i] = *heta_i_series_at(session, INFORMATION, target, i);
-    components[C_CHANGE][i] = *heta_i_series_at(session, CHANGE, target, i);
-    components[C_GRADIENT][i] = *heta_i_series_at(session, GRADIENT, target, i);
-    if (sampled)
-      probes[i] = heta_i_sensitivity_read(session, CURVATURE, target, i,
-                                          &components[C_CURVATURE][i], &errors[C_CURVATURE][i]);
-    else
-      components[C_CURVATURE][i] = *heta_i_series_at(session, GRADIENT_SQUARED, target, i);
-  }
+  read_components(session, target, length, components, errors[C_CURVATURE], probes);
   double by_curvature = divisor(session, components[C_CURVATURE], length);
   double by_information = divisor(session, components[C_INFORMATION], length);
   for (size_t i = 0; i < length; i++) {
@@ -252,6 +404,37 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
     errors[C_ENVELOPE][i] = error;
     score_se[i] = gate_alone(session) ? 0 : error;
   }
+  return true;
+}
+
+/* How far the gate by windows is from that of the whole context, of the first target; NaN while it
+ * is not known. */
+static double leakage_of(const heta_i_session *session, const heta_i_windows *windows) {
+  size_t n = heta_i_context(session, 0);
+  size_t series = heta_i_windows_viewed(windows) ? session->series_count - 1 : GATE;
+  double *gate, leakage;
+  if (!session->series[series].values || !heta_i_option_is(session, "gate", "flow")) return NAN;
+  gate = heta_i_allocate(n, sizeof *gate);
+  if (!gate) return NAN;
+  read_gate(session, 0, n, gate);
+  leakage = heta_i_windows_leakage(n, gate, heta_i_series_at(session, series, 0, 0));
+  heta_i_free(gate);
+  return leakage;
+}
+
+static bool windows(const heta_i_session *session, heta_windows *out) {
+  heta_i_windows w = heta_i_windows_of(session);
+  size_t last = heta_i_context(session, session->row_count - 1);
+  if (w.kind == HETA_WINDOWS_NONE) return false;
+  *out = (heta_windows){heta_i_option(session, "windows")->text,
+                        w.window,
+                        w.stride,
+                        w.anchor,
+                        leakage_of(session, &w),
+                        NULL};
+  if (w.kind == HETA_WINDOWS_ISOLATED && heta_i_windows_count(&w, last) > 1)
+    out->remark = "for comparison only: each window is made to predict the target, which never "
+                  "followed that text";
   return true;
 }
 
@@ -310,4 +493,5 @@ const heta_i_method heta_i_method_heta = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe};
+    .describe = describe,
+    .windows = windows};

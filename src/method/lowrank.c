@@ -57,11 +57,11 @@ static heta_status add_item(heta_i_session *session, const heta_i_lowrank *work,
 
 heta_status heta_i_lowrank_items(heta_i_session *session, const heta_i_lowrank *work, int phase,
                                  heta_error *error) {
-  size_t n = session->length, k = heta_i_lowrank_rank(session, work);
+  size_t n = session->length, tokens = session->row_length, k = heta_i_lowrank_rank(session, work);
   for (size_t t = 0; t < session->target_count; t += session->target_group)
-    for (size_t from = 0, to; from < n; from = to) {
-      to = work->global ? n : from;
-      for (size_t rows = 0; to < n && (to == from || rows * k < session->lane_rows); to++)
+    for (size_t from = 0, to; from < tokens; from = to) {
+      to = work->global ? tokens : from;
+      for (size_t rows = 0; to < tokens && (to == from || rows * k < session->lane_rows); to++)
         rows += n - to; /* tokens whose columns fill a batch */
       HETA_TRY(add_item(session, work, phase, t, from, to, error));
     }

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 
-enum { HETA_MAX_SERIES = 16, HETA_MAX_COMPONENTS = 16, HETA_MAX_CHECKS = 8 };
+enum { HETA_MAX_SERIES = 32, HETA_MAX_COMPONENTS = 16, HETA_MAX_CHECKS = 8 };
 
 typedef struct heta_i_series {
   const char *name;
@@ -38,7 +38,8 @@ typedef struct heta_i_item {
   /* Above 0: forwards are at most those given, and series counted-1, a table of one row, has how
    * many the item's samples took. */
   size_t counted;
-  double flop; /* of its matrix products, at most */
+  size_t window; /* above 0: of window number window-1 of the target's context (window.c) */
+  double flop;   /* of its matrix products, at most */
   uint64_t forwards, reverses, hvps;
   uint64_t fixed_hvps; /* those of them that any one sample needs; the others are one a sample */
 } heta_i_item;
@@ -85,6 +86,8 @@ typedef struct heta_i_method {
    * value that is not finite is left out. At most HETA_MAX_CHECKS, with static names; returns their
    * number. May be NULL. */
   size_t (*checks)(const heta_i_session *session, heta_check_value *checks);
+  /* How the context is cut into windows, as far as it is known; false: it is not. May be NULL. */
+  bool (*windows)(const heta_i_session *session, heta_windows *out);
 } heta_i_method;
 
 struct heta_i_session {
@@ -104,8 +107,10 @@ struct heta_i_session {
   const bool *only;    /* [row_length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
   bool contrast;       /* the targets have foils */
-  bool *chosen;  /* [row_length]: tokens that items with a budget are about; NULL: not known yet */
-  size_t layers; /* curvature is of so many last layers; 0: of all, by the embeddings */
+  bool *chosen;   /* [row_length]: tokens that items with a budget are about; NULL: not known yet */
+  size_t layers;  /* curvature is of so many last layers; 0: of all, by the embeddings */
+  size_t windows; /* longest text of a window with a session of its own; 0: there are none */
+  size_t origin;  /* in a window's session: its first token's place in the context */
   int threads;
   /* Kinds and places of the tokens known so far: at least those of the prompt. */
   const heta_token *spans;
@@ -136,6 +141,7 @@ struct heta_i_session {
   heta_i_run *late;          /* the last `layers` blocks alone (products.c), and its adjoints */
   heta_i_adjoint **late_adjoints;
   struct heta_i_sketch *sketch; /* sketch.h; NULL when there is none */
+  struct heta_i_window *window; /* that is worked in, window.c; NULL when there is none */
   /* The work: */
   heta_i_series series[HETA_MAX_SERIES];
   size_t series_count;

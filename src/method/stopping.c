@@ -38,7 +38,8 @@ bool heta_i_shared(const heta_i_item *item) { return item->tolerance > 0 || item
 
 static bool owned(const heta_i_session *session, const heta_i_item *item, size_t token) {
   if (!heta_i_asked(session, token)) return false;
-  return !heta_i_shared(item) || session->parts <= 1 || token % session->parts == session->part;
+  return !heta_i_shared(item) || session->parts <= 1 ||
+         (session->origin + token) % session->parts == session->part;
 }
 
 bool heta_i_due(const heta_i_session *session, const heta_i_item *item, size_t series,

@@ -361,10 +361,25 @@ static void put_headline(heta_i_writer *w, const heta_attribution *a,
   heta_i_json_close(w, '}');
 }
 
+static void windows(heta_i_writer *w, const heta_windows *windows) {
+  if (!windows) {
+    heta_i_json_key(w, "windows");
+    heta_i_json_null(w);
+    return;
+  }
+  heta_i_key_open(w, "windows", '{');
+  heta_i_key_string(w, "mode", windows->mode);
+  heta_i_key_count(w, "size", windows->size);
+  heta_i_key_count(w, "stride", windows->stride);
+  key_real(w, "anchor", windows->anchor ? (double)windows->anchor : NAN);
+  key_real(w, "leakage", windows->leakage);
+  if (windows->remark) heta_i_key_string(w, "remark", windows->remark);
+  heta_i_json_close(w, '}');
+}
+
 /* What the work was and whether it can be trusted. */
 static void account(heta_i_writer *w, const heta_attribution *a) {
-  heta_i_json_key(w, "windows");
-  heta_i_json_null(w);
+  windows(w, a->windows);
   heta_i_key_open(w, "cost", '{');
   heta_i_key_count(w, "forwards", a->cost_forwards);
   heta_i_key_count(w, "reverses", a->cost_reverses);

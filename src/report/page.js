@@ -665,6 +665,7 @@ byId("about").append(...facts([
   ["tokenizer", [data.model.tokenizer.model, data.model.tokenizer.pre, data.model.tokenizer.fingerprint].filter(Boolean).join(" ")],
   ["cost", count(attribution.cost.forwards, "forward pass", "forward passes") + ", " + count(attribution.cost.reverses, "reverse pass", "reverse passes") + ", " +
     count(attribution.cost.hvps, "Hessian-vector product", "Hessian-vector products") + ", " + number(attribution.cost.flop) + " floating-point operations"],
+  ["windows", attribution.windows ? line(attribution.windows) : ""],
   ["checks", line(attribution.checks)], ["command", data.command.join(" ")],
   ["written by", "heta " + data.heta_version + ", schema " + data.schema],
 ]).childNodes);

@@ -298,6 +298,13 @@ static void header(heta_i_screen *s) {
   heta_i_screen_say(s, "method  ", "%s: %s, seed %llu", s->a->method->name,
                     s->a->method->summary ? s->a->method->summary : "",
                     (unsigned long long)s->a->seed);
+  const heta_windows *windows = s->a->windows;
+  if (windows) {
+    heta_i_screen_say(s, "windows ", "%s, %zu tokens, a new one every %zu; gate leakage %s%s%s",
+                      windows->mode, windows->size, windows->stride,
+                      heta_i_number_format("%.3f", windows->leakage).text,
+                      windows->remark ? "; " : "", windows->remark ? windows->remark : "");
+  }
   if (!s->a->complete)
     heta_i_screen_say(s, "status  ", "partial%s%s; what is not computed is %s",
                       s->a->stopped_by ? ", stopped by " : "",

@@ -585,6 +585,29 @@ static heta_status read_rollups(reader *p, const heta_i_field *at) {
   return HETA_OK;
 }
 
+static heta_status read_windows(reader *p, const heta_i_field *attribution) {
+  static const char *const MODES[] = {"joint", "isolated", "anchored", NULL};
+  const heta_i_reading *r = &p->reading;
+  heta_i_field at = OF(*attribution, "windows"), mode, anchor, remark;
+  heta_windows *windows;
+  size_t which;
+  if (!at.value || json_is_null(at.value)) return HETA_OK;
+  HETA_TRY(heta_i_take_room(r, 1, sizeof *windows, &windows));
+  HETA_TRY(heta_i_take_object(r, &at));
+  mode = OF(at, "mode");
+  anchor = OF(at, "anchor");
+  remark = OF(at, "remark");
+  HETA_TRY(take_choice(r, &mode, MODES, "joint, isolated and anchored", &which));
+  windows->mode = MODES[which];
+  HETA_TRY(size_of(r, &at, "size", &windows->size));
+  HETA_TRY(size_of(r, &at, "stride", &windows->stride));
+  if (!json_is_null(anchor.value)) HETA_TRY(heta_i_take_size(r, &anchor, &windows->anchor));
+  HETA_TRY(real_of(r, &at, "leakage", &windows->leakage));
+  if (remark.value) HETA_TRY(heta_i_take_string(r, &remark, &windows->remark));
+  p->to->attribution.windows = windows;
+  return HETA_OK;
+}
+
 static heta_status read_account(reader *p, const heta_i_field *at) {
   const heta_i_reading *r = &p->reading;
   heta_attribution *a = &p->to->attribution;
@@ -603,6 +626,7 @@ static heta_status read_account(reader *p, const heta_i_field *at) {
     HETA_TRY(real_of(r, &list, names[i], &checks[i].value));
   }
   a->checks = checks;
+  HETA_TRY(read_windows(p, at));
   heta_i_field samples = OF(*at, "samples");
   return samples.value ? read_series_list(p, &samples) : HETA_OK;
 }
