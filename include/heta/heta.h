@@ -414,6 +414,10 @@ typedef struct heta_attribute_options {
    * refused. Fewer probes are tried before in any case. */
   bool may_simplify;
   bool joint; /* explain Σ log P of all targets as one, by the tokens before the first: one row */
+  /* Leave the expanded weights with the model: the next job on it that keeps them too begins at
+   * once. They are freed when the model is closed, or when a job begins that does not keep them.
+   * Jobs that run side by side share one copy. */
+  bool keep_weights;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -749,6 +753,7 @@ typedef struct heta_metric_options {
   heta_precision precision;
   bool (*stop)(void *context); /* polled in every pass; true ends it with HETA_E_CANCELLED */
   void *context;
+  bool keep_weights; /* as in heta_attribute_options */
 } heta_metric_options;
 
 HETA_API heta_metric_options heta_metric_options_default(void);

@@ -148,6 +148,7 @@ static int show(const compare_arguments *arguments, const heta_model *model, con
   heta_evaluator *evaluator;
   heta_error error = {0};
   metrics.threads = (int)request->threads;
+  metrics.keep_weights = true;
   metrics.seed = request->seed;
   heta_status status = heta_evaluator_open(model, &metrics, &evaluator, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);

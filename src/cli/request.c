@@ -93,6 +93,7 @@ heta_attribute_options cli_request_options(const cli_request *request) {
   options.bos = (heta_bos)request->bos;
   options.parse_special = request->special;
   options.seed = request->seed;
+  options.keep_weights = true; /* for the next text, method or question */
   options.threads = (int)request->threads;
   options.max_memory = request->max_memory;
   options.max_seconds = request->max_seconds;

@@ -191,7 +191,7 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
   const X(weight) *weight = NULL;
   for (size_t i = 0; i < model->block_ops; i++)
     if (model->architecture->block[i].out == site)
-      weight = &engine->block_weights[block * model->block_ops + i];
+      weight = &engine->weights->blocks[block * model->block_ops + i];
   if (!weight || !weight->source->tensor || !weight->source->cols ||
       first + columns > weight->source->cols)
     return heta_i_fail(error, HETA_E_INTERNAL, "site '%s' is not a projection of this size",

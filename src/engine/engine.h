@@ -25,6 +25,8 @@ typedef struct heta_i_engine_settings {
   size_t positions; /* longest sequence of any run or lane */
   size_t lane_rows; /* rows of a batch of lanes; a multiple of HETA_ROW_PAD, at least the longest */
   bool expand;      /* expand all weights at open; else panel by panel at every use */
+  bool share;       /* with expand: take the weights that an earlier engine left with the model, or
+                       leave them there, until the model is closed */
   bool recompute;   /* keep only each block's input; recompute the rest when it is needed */
   bool (*stop)(void *context); /* polled in every pass; true ends it with HETA_E_CANCELLED */
   void *context;

@@ -129,7 +129,7 @@ void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, co
     X(call)
     call = {.engine = engine,
             .op = op,
-            .weight = &engine->block_weights[block * model->block_ops + i],
+            .weight = &engine->weights->blocks[block * model->block_ops + i],
             .batch = batch,
             .block = block,
             .values = frame,

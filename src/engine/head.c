@@ -43,7 +43,7 @@ static void pass(X(engine) *engine, X(call) *call, direction way,
   for (size_t i = 0; i < model->head_ops; i++) {
     size_t op = way == FORWARD ? i : model->head_ops - 1 - i;
     call->op = &model->architecture->head[op];
-    call->weight = &engine->head_weights[op];
+    call->weight = &engine->weights->head[op];
     map(X(op_maps_of)(call->op->kind), call);
   }
 }

@@ -14,6 +14,14 @@ typedef struct X(weight) {
   real *vector, *bias; /* [rows], or NULL */
 } X(weight);
 
+/* All of a model's weights, as one engine or several of them read them. */
+typedef struct X(weights) {
+  const heta_model *model;
+  X(weight) *blocks; /* [layers][block_ops] */
+  X(weight) head[HETA_MAX_OPS];
+  size_t bytes;
+} X(weights);
+
 /* One row matrix per buffer; NULL where there is none. */
 typedef struct X(frame) {
   real *b[HETA_SITE_BUFFERS];
@@ -57,8 +65,8 @@ typedef struct X(engine) {
   heta_i_engine base;
   heta_i_engine_settings settings;
   const X(backend) *backend;
-  X(weight) *block_weights; /* [layers][block_ops] */
-  X(weight) head_weights[HETA_MAX_OPS];
+  X(weights) *weights;
+  bool shared; /* the weights are the model's */
   X(angles) angles[HETA_ROTARY_TABLES];
   float *embedding_row; /* [width]: one row on its way from the file */
   real *panel;          /* PANEL_ELEMENTS (at least one row), unless all is expanded */
@@ -139,6 +147,7 @@ void X(attend_heads)(const X(call) *c, size_t first, size_t count, real *probabi
 
 /* memory.c */
 void *X(take)(X(engine) *engine, size_t count, size_t size);
+void X(count)(X(engine) *engine, size_t bytes); /* of memory that was taken elsewhere */
 void X(give)(X(engine) *engine, void *block, size_t count, size_t size);
 size_t X(tape_bytes)(const heta_model *model, size_t rows, size_t blocks, uint32_t keep,
                      size_t residual_slots);

@@ -3,12 +3,14 @@
 
 #include "engine/internal.h"
 
+void X(count)(X(engine) *engine, size_t bytes) {
+  engine->bytes += bytes;
+  if (engine->bytes > engine->peak) engine->peak = engine->bytes;
+}
+
 void *X(take)(X(engine) *engine, size_t count, size_t size) {
   void *block = heta_i_allocate(count, size);
-  if (block) {
-    engine->bytes += count * size;
-    if (engine->bytes > engine->peak) engine->peak = engine->bytes;
-  }
+  if (block) X(count)(engine, count * size);
   return block;
 }
 

@@ -144,7 +144,7 @@ static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
       X(call)
       call = {.engine = engine,
               .op = op,
-              .weight = &engine->block_weights[block * model->block_ops + i],
+              .weight = &engine->weights->blocks[block * model->block_ops + i],
               .batch = &run->batch,
               .block = block,
               .values = &values,

@@ -54,7 +54,7 @@ static void jvp_block(X(engine) *engine, X(run) *run, size_t block, const X(fram
     X(call)
     call = {.engine = engine,
             .op = op,
-            .weight = &engine->block_weights[block * model->block_ops + i],
+            .weight = &engine->weights->blocks[block * model->block_ops + i],
             .batch = batch,
             .block = block,
             .values = values,
@@ -141,7 +141,7 @@ static heta_status pull_back(X(engine) *engine, X(adjoint) *adjoint, const X(tap
       X(call)
       call = {.engine = engine,
               .op = op,
-              .weight = &engine->block_weights[block * model->block_ops + i],
+              .weight = &engine->weights->blocks[block * model->block_ops + i],
               .batch = batch,
               .block = block,
               .values = &values,

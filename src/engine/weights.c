@@ -42,23 +42,29 @@ static size_t first_nonfinite(const real *values, size_t count) {
   return count;
 }
 
-static real *copy_vector(X(engine) *engine, const float *values, size_t size) {
-  real *copy = X(take)(engine, size, sizeof(real));
+static void *take(X(weights) *weights, size_t count) {
+  void *block = heta_i_allocate(count, sizeof(real));
+  if (block) weights->bytes += count * sizeof(real);
+  return block;
+}
+
+static real *copy_vector(X(weights) *weights, const float *values, size_t size) {
+  real *copy = take(weights, size);
   for (size_t i = 0; copy && i < size; i++) copy[i] = (real)values[i];
   return copy;
 }
 
-static heta_status open_weight(X(engine) *engine, const heta_i_weight *source, X(weight) *weight,
-                               heta_error *error) {
+static heta_status open_weight(X(engine) *engine, X(weights) *weights, const heta_i_weight *source,
+                               X(weight) *weight, heta_error *error) {
   weight->source = source;
   if (!source->tensor) return HETA_OK;
-  if (source->vector && !(weight->vector = copy_vector(engine, source->vector, source->rows)))
+  if (source->vector && !(weight->vector = copy_vector(weights, source->vector, source->rows)))
     return heta_i_no_memory(error, source->tensor->name, source->rows * sizeof(real));
-  if (source->bias && !(weight->bias = copy_vector(engine, source->bias, source->rows)))
+  if (source->bias && !(weight->bias = copy_vector(weights, source->bias, source->rows)))
     return heta_i_no_memory(error, source->tensor->name, source->rows * sizeof(real));
   if (!source->cols) return HETA_OK;
   if (engine->settings.expand) {
-    weight->expanded = X(take)(engine, source->rows * source->cols, sizeof(real));
+    weight->expanded = take(weights, source->rows * source->cols);
     if (!weight->expanded)
       return heta_i_no_memory(error, source->tensor->name,
                               source->rows * source->cols * sizeof(real));
@@ -106,35 +112,90 @@ size_t X(weights_bytes)(const heta_model *model, bool expand) {
   return bytes;
 }
 
-heta_status X(weights_open)(X(engine) *engine, heta_error *error) {
-  const heta_model *model = engine->base.model;
-  size_t blocks = model->hyper.layers * model->block_ops, panel = panel_elements(model);
-  engine->block_weights = X(take)(engine, blocks, sizeof *engine->block_weights);
-  if (!engine->block_weights) return heta_i_no_memory(error, "the weights", blocks);
-  bool direct = engine->settings.expand;
-  if (!direct) engine->panel = X(take)(engine, panel, sizeof(real));
-  if (sizeof(real) > sizeof(float)) engine->panel_f32 = X(take)(engine, panel, sizeof(float));
-  if ((!direct && !engine->panel) || (sizeof(real) > sizeof(float) && !engine->panel_f32))
-    return heta_i_no_memory(error, "a weight panel", panel * sizeof(real));
-  for (size_t i = 0; i < blocks; i++)
-    HETA_TRY(open_weight(engine, &model->block_weights[i], &engine->block_weights[i], error));
-  for (size_t i = 0; i < model->head_ops; i++)
-    HETA_TRY(open_weight(engine, &model->head_weights[i], &engine->head_weights[i], error));
-  return HETA_OK;
-}
-
 static void close_weight(X(weight) *weight) {
   heta_i_free(weight->expanded);
   heta_i_free(weight->vector);
   heta_i_free(weight->bias);
 }
 
-void X(weights_close)(X(engine) *engine) {
+static void free_weights(void *pointer) {
+  X(weights) *weights = pointer;
+  if (!weights) return;
+  const heta_model *model = weights->model;
+  for (size_t i = 0; weights->blocks && i < model->hyper.layers * model->block_ops; i++)
+    close_weight(&weights->blocks[i]);
+  for (size_t i = 0; i < model->head_ops; i++) close_weight(&weights->head[i]);
+  heta_i_free(weights->blocks);
+  heta_i_free(weights);
+}
+
+static heta_status make_weights(X(engine) *engine, X(weights) **out, heta_error *error) {
   const heta_model *model = engine->base.model;
-  for (size_t i = 0; engine->block_weights && i < model->hyper.layers * model->block_ops; i++)
-    close_weight(&engine->block_weights[i]);
-  for (size_t i = 0; i < model->head_ops; i++) close_weight(&engine->head_weights[i]);
-  heta_i_free(engine->block_weights);
+  size_t blocks = model->hyper.layers * model->block_ops;
+  heta_status status = HETA_OK;
+  X(weights) *weights = heta_i_allocate(1, sizeof *weights);
+  if (!weights) return heta_i_no_memory(error, "the weights", sizeof *weights);
+  weights->model = model;
+  weights->blocks = heta_i_allocate(blocks, sizeof *weights->blocks);
+  weights->bytes = blocks * sizeof *weights->blocks;
+  if (!weights->blocks) status = heta_i_no_memory(error, "the weights", weights->bytes);
+  for (size_t i = 0; !status && i < blocks; i++)
+    status = open_weight(engine, weights, &model->block_weights[i], &weights->blocks[i], error);
+  for (size_t i = 0; !status && i < model->head_ops; i++)
+    status = open_weight(engine, weights, &model->head_weights[i], &weights->head[i], error);
+  if (status)
+    free_weights(weights);
+  else
+    *out = weights;
+  return status;
+}
+
+static heta_i_kept_slot *slot_of(const heta_model *model) {
+  return &model->kept->slot[HETA_REAL_BITS == 32 ? HETA_KEPT_F32 : HETA_KEPT_F64];
+}
+
+/* The model's weights, which the first engine that shares them expands. */
+static heta_status share_weights(X(engine) *engine, heta_error *error) {
+  heta_i_kept_slot *slot = slot_of(engine->base.model);
+  X(weights) *made = slot->weights;
+  if (!made) HETA_TRY(make_weights(engine, &made, error));
+  slot->weights = engine->weights = made;
+  slot->free = free_weights;
+  slot->users++;
+  engine->shared = true;
+  return HETA_OK;
+}
+
+heta_status X(weights_open)(X(engine) *engine, heta_error *error) {
+  const heta_model *model = engine->base.model;
+  size_t panel = panel_elements(model);
+  bool direct = engine->settings.expand;
+  if (!direct) engine->panel = X(take)(engine, panel, sizeof(real));
+  if (sizeof(real) > sizeof(float)) engine->panel_f32 = X(take)(engine, panel, sizeof(float));
+  if ((!direct && !engine->panel) || (sizeof(real) > sizeof(float) && !engine->panel_f32))
+    return heta_i_no_memory(error, "a weight panel", panel * sizeof(real));
+  bool share = direct && engine->settings.share;
+  heta_status status = HETA_OK;
+  pthread_mutex_lock(&model->kept->lock);
+  if (share)
+    status = share_weights(engine, error);
+  else /* its budget knows nothing of kept ones */
+    heta_i_kept_drop(slot_of(model));
+  pthread_mutex_unlock(&model->kept->lock);
+  if (!share) status = make_weights(engine, &engine->weights, error);
+  if (status) return status;
+  X(count)(engine, engine->weights->bytes);
+  return HETA_OK;
+}
+
+void X(weights_close)(X(engine) *engine) {
+  if (engine->shared) {
+    pthread_mutex_lock(&engine->base.model->kept->lock);
+    slot_of(engine->base.model)->users--;
+    pthread_mutex_unlock(&engine->base.model->kept->lock);
+  } else {
+    free_weights(engine->weights);
+  }
   heta_i_free(engine->panel);
   heta_i_free(engine->panel_f32);
 }

@@ -241,6 +241,7 @@ static void start(heta_job *job) {
   s->positions = (session->longest > session->length ? session->longest : session->length) + 1;
   s->lane_rows = heta_i_lane_rows(s->positions);
   s->expand = heta_i_expand_once(job->model, element);
+  s->share = job->options.keep_weights;
   s->recompute = false;
 }
 

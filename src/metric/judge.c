@@ -180,6 +180,7 @@ static heta_status need_engine(heta_evaluator *e, size_t length, heta_error *err
                                      .positions = e->positions,
                                      .lane_rows = e->lane_rows,
                                      .expand = heta_i_expand_once(e->model, element),
+                                     .share = e->options.keep_weights,
                                      .recompute = true,
                                      .stop = e->options.stop,
                                      .context = e->options.context};

@@ -130,6 +130,11 @@ heta_status heta_i_model_look(const char *path, const heta_i_architecture *archi
     status = heta_i_no_memory(error, "a model", sizeof *model->memory);
     goto done;
   }
+  model->kept = heta_i_kept_open();
+  if (!model->kept) {
+    status = heta_i_no_memory(error, "a model", sizeof *model->kept);
+    goto done;
+  }
   HETA_GO(heta_i_file_open(path, &model->file, error));
   if (is_folder(model)) HETA_GO(heta_i_hugging_face_translate(&model->file, error));
   model->architecture = architecture;
@@ -166,6 +171,7 @@ heta_status heta_model_open(const char *path, heta_model **out, heta_error *erro
 
 void heta_model_close(heta_model *model) {
   if (!model) return;
+  heta_i_kept_close(model->kept);
   heta_i_tokenizer_free(model->tokenizer);
   heta_i_file_close(model->file);
   if (model->memory) heta_i_arena_free(model->memory);

@@ -4,6 +4,7 @@
 
 #include "format/file.h"
 #include "model/architecture.h"
+#include "model/kept.h"
 #include "text/tokenizer.h"
 
 /* A matrix [rows × cols] in the file's own type, with its optional bias, or (cols == 0) a vector.
@@ -60,6 +61,7 @@ struct heta_model {
   size_t position_offset;                  /* position p adds row p + position_offset */
   heta_model_info info;
   struct heta_i_arena *memory;
+  heta_i_kept *kept; /* by engines, for later ones */
 };
 
 /* The tokens of a text that continues one whose last token is `last`; see

@@ -180,6 +180,7 @@ static void attribute(const arrangement *arranged, size_t number) {
     o.target = HETA_TARGET_TEXT;
     o.target_text = q.answer;
     o.seed = number; /* so that the random control is another one for each context */
+    o.keep_weights = true;
     heta_result *result = NULL;
     heta_error error = {0};
     if (heta_attribute(model, q.text, &o, &result, &error))

@@ -30,6 +30,7 @@ static void set_defaults(void *untyped) {
 static int evaluate(const eval_arguments *arguments, const heta_model *model,
                     const eval_suite *suites, size_t suite_count, const eval_choice *choice) {
   heta_metric_options metrics = heta_metric_options_default();
+  metrics.keep_weights = true;
   metrics.mask = arguments->mask;
   metrics.draws = (size_t)arguments->draws;
   metrics.subsets = (size_t)arguments->subsets;

@@ -363,6 +363,7 @@ static int derive(runner *r, const entry *e, const eval_method *method, heta_job
 static int attribute(runner *r, const entry *e, const eval_tokens *tokens,
                      const eval_method *method, eval_score *score) {
   heta_attribute_options base = heta_attribute_options_default();
+  base.keep_weights = true;
   char problem[CLI_MESSAGE];
   heta_error error = {0};
   eval_key key = key_of(r, method);
