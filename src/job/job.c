@@ -73,9 +73,10 @@ static heta_status open_job(heta_job *job, const char *text, size_t size, heta_e
                        o->method ? o->method : "");
   if (o->joint && !session->method->joint)
     return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "the method %s explains one token at a time: leave --joint out, and its "
+                       "the method %s explains one token at a time%s%s: leave --joint out, and its "
                        "result has the mean of all targets besides",
-                       o->method);
+                       o->method, session->method->alone ? ", because " : "",
+                       session->method->alone ? session->method->alone : "");
   HETA_TRY(heta_i_options_resolve(session->method, o->method_options, o->method_option_count,
                                   &job->memory, &session->values, error));
   o->method_options = NULL;

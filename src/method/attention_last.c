@@ -72,6 +72,7 @@ const heta_i_method heta_i_method_attention_last = {
              .options = OPTIONS,
              .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .blind = true,
+    .alone = "it reads the attention of the row that predicts it",
     .component_count = 1,
     .components = {{"attention", "fraction", true, NULL}},
     .check = check,

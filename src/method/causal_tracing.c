@@ -399,6 +399,7 @@ const heta_i_method heta_i_method_causal_tracing = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .alone = "it measures how far that token's probability comes back",
     .component_count = 2,
     .components = {{"effect", "probability", false, "noise"}, {"block", "index", true, NULL}},
     .check = check,

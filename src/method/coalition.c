@@ -99,7 +99,8 @@ static size_t survivors(const bool *absent, size_t length) {
 size_t heta_i_coalition_rows(const heta_i_session *session, size_t length, const bool *absent) {
   size_t first = first_absent(absent, length);
   size_t rows = way_of(session) == REPLACE ? length : survivors(absent, length);
-  return first < rows ? rows - first : 1;
+  size_t behind = session->joint ? session->length - length : 0; /* targets that stay */
+  return (first < rows ? rows - first : 1) + behind;
 }
 
 heta_status heta_i_coalition_check(const heta_i_session *session, heta_error *error) {
@@ -116,6 +117,7 @@ uint64_t heta_i_coalition_bytes(const heta_i_session *session) {
 typedef struct stack {
   heta_i_session *session;
   size_t target, length, width;
+  size_t context; /* tokens that may be absent; with a joint objective targets follow, and stay */
   size_t columns; /* rows that are read of each lane, at most */
   way way;
   const heta_i_deck *deck; /* when every player that stays is read; else NULL */
@@ -232,6 +234,8 @@ static heta_status flush(stack *s, heta_error *error) {
   for (size_t l = 0; l < s->used && !s->deck; l++) {
     size_t at = l * s->columns + s->target, out = s->done + l;
     if (f->value) f->value[out] = value_of(session, s->target, reading_at(s, at));
+    for (size_t t = 1; f->value && session->joint && t < s->columns; t++)
+      f->value[out] += value_of(session, t, reading_at(s, at + t));
     if (f->logprob) f->logprob[out] = s->logprob[at];
     if (f->kl) f->kl[out] = s->kl[at];
     if (f->above) f->above[out] = s->above[at];
@@ -243,8 +247,8 @@ static heta_status flush(stack *s, heta_error *error) {
 
 /* Own rows with some embeddings replaced. */
 static void lay_replaced(stack *s, const bool *absent, heta_i_lane *lane) {
-  size_t first = first_absent(absent, s->length);
-  if (first == s->length) first--;
+  size_t first = first_absent(absent, s->context);
+  if (first == s->context) first--;
   if (s->deck) { /* rows before that are read, too */
     size_t read = s->deck->player[0] - 1;
     for (size_t p = s->deck->count; p-- > 0;)
@@ -253,7 +257,8 @@ static void lay_replaced(stack *s, const bool *absent, heta_i_lane *lane) {
   }
   double *input = s->input + s->rows * s->width;
   for (size_t i = first; i < s->length; i++)
-    memcpy(input + (i - first) * s->width, (absent[i] ? s->masked : s->clean) + i * s->width,
+    memcpy(input + (i - first) * s->width,
+           (i < s->context && absent[i] ? s->masked : s->clean) + i * s->width,
            s->width * sizeof *input);
   *lane = heta_i_lane_of(NULL, s->length);
   lane->input = input;
@@ -264,23 +269,24 @@ static void lay_replaced(stack *s, const bool *absent, heta_i_lane *lane) {
 static void lay_without(stack *s, const bool *absent, heta_i_lane *lane) {
   int32_t *tokens = s->tokens + s->used * s->length;
   uint32_t *positions = s->positions + s->used * s->length;
-  size_t count = 0, first = first_absent(absent, s->length);
+  size_t count = 0, first = first_absent(absent, s->context), own = survivors(absent, s->context);
   for (size_t i = 0; i < s->length; i++) {
-    if (absent[i] && (count || i + 1 < s->length)) continue;
+    if (i < s->context && absent[i] && (count || i + 1 < s->context)) continue;
     tokens[count] = s->session->tokens[i];
     positions[count++] = (uint32_t)i;
   }
   *lane = heta_i_lane_of(tokens, count);
   if (s->way == ATTEND) lane->positions = positions;
-  lane->first = first < count ? first : count - 1;
+  lane->first = first < own ? first : own - 1;
 }
 
 /* The rows to read of a lane that has been laid: its last, or those of the players that stay. */
 static void mark_rows(stack *s, const bool *absent, heta_i_lane *lane) {
   size_t *row = s->row + s->used * s->columns, read = 0, at = 0;
   for (size_t c = 0; c < s->columns; c++) row[c] = SIZE_MAX;
-  if (!s->deck) {
-    row[s->target] = lane->length - 1;
+  if (!s->deck) { /* the last rows predict the targets that are read */
+    size_t targets = s->session->joint ? s->columns : 1;
+    for (size_t t = 0; t < targets; t++) row[s->target + t] = lane->length - targets + t;
     return;
   }
   for (size_t p = 0, i = 0; p < s->deck->count; p++) {
@@ -295,8 +301,8 @@ static void mark_rows(stack *s, const bool *absent, heta_i_lane *lane) {
 static heta_status run_stack(stack *s, const bool *absent, size_t count, heta_error *error) {
   HETA_TRY(open_stack(s, error));
   for (size_t c = 0; c < count; c++) {
-    const bool *mine = absent + c * s->length;
-    size_t rows = s->deck ? s->length : heta_i_coalition_rows(s->session, s->length, mine);
+    const bool *mine = absent + c * s->context;
+    size_t rows = s->deck ? s->length : heta_i_coalition_rows(s->session, s->context, mine);
     if (s->used == LANES || s->rows + rows > s->room) HETA_TRY(flush(s, error));
     heta_i_lane *lane = &s->lanes[s->used];
     if (s->way == REPLACE)
@@ -315,7 +321,8 @@ heta_status heta_i_coalitions(heta_i_session *session, size_t target, const bool
                               size_t count, const heta_i_findings *findings, heta_error *error) {
   stack s = {.session = session,
              .target = target,
-             .length = session->targets[target].position,
+             .length = session->joint ? session->length : session->targets[target].position,
+             .context = heta_i_context(session, target),
              .width = session->model->hyper.width,
              .columns = session->target_count,
              .way = way_of(session),
@@ -331,6 +338,7 @@ heta_status heta_i_prefixes(heta_i_session *session, const heta_i_deck *deck, co
   stack s = {.session = session,
              .target = deck->target,
              .length = deck->length,
+             .context = deck->length,
              .width = session->model->hyper.width,
              .columns = deck->count,
              .way = way_of(session),

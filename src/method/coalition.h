@@ -43,7 +43,8 @@ typedef struct heta_i_findings {
   void *context;
 } heta_i_findings;
 
-/* Runs `count` coalitions of one target; absent: [count × length]. */
+/* Runs `count` coalitions of one row, with a joint objective, whose value is the sum over all
+ * targets, with their tokens behind them; absent: [count × the row's context]. */
 heta_status heta_i_coalitions(heta_i_session *session, size_t target, const bool *absent,
                               size_t count, const heta_i_findings *findings, heta_error *error);
 /* The same read at every player that stays, as if nothing stood behind it: values[c × players + r]

@@ -52,6 +52,10 @@ static void draw(const heta_i_session *session, size_t sample, size_t count, boo
 static heta_status check(const heta_i_session *session, heta_error *error) {
   heta_i_seed_kind kind = heta_i_objective_kind(session);
   if (!heta_i_option_is(session, "response", "whole")) return HETA_OK;
+  if (session->joint)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--response whole explains all targets by the odds of the response, --joint "
+                       "by the sum of the targets' objectives: leave one of the two out");
   if (kind != HETA_SEED_LOGIT_PROB && kind != HETA_SEED_LOGPROB)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--response whole has a log-probability and log-odds; --objective is %s",
@@ -131,7 +135,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
     HETA_TRY(
         heta_i_add_item(session,
                         (heta_i_item){.name = "altered prompts",
-                                      .target_end = session->target_count,
+                                      .target_end = session->row_count,
                                       .token_end = 1,
                                       .whole = true,
                                       .sample = from,
@@ -169,8 +173,10 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   }
   if (!status) status = heta_i_texts(session, 0, targets, texts, count, values, NULL, error);
   for (size_t a = 0; a < count && !status; a++)
-    for (size_t t = 0; t < targets; t++)
-      heta_i_series_at(session, ODDS, t, 0)[item->sample + a] = values[a * targets + t];
+    for (size_t t = 0; t < targets; t++) {
+      double *odds = heta_i_series_at(session, ODDS, session->joint ? 0 : t, 0) + item->sample + a;
+      *odds = (session->joint && t ? *odds : 0) + values[a * targets + t];
+    }
   heta_i_free(tokens);
   heta_i_free(texts);
   heta_i_free(values);
@@ -294,6 +300,7 @@ const heta_i_method heta_i_method_contextcite = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 2,
     .components = {{"source_weight", "nat", true, NULL}, {"source", "index", true, NULL}},
     .check = check,

@@ -74,7 +74,7 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t n = session->length, steps = steps_of(session), pieces = pieces_of(session);
-  size_t targets = session->target_count, width = session->model->hyper.width;
+  size_t targets = session->row_count, width = session->model->hyper.width;
   size_t near = nearest_of(session);
   HETA_TRY(heta_i_add_table(session, "anchor", n, steps, error));
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
@@ -100,20 +100,21 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                       .fills = 1u << OBJECTIVE,
                       .whole = true,
                       .forwards = 1,
-                      .flop = heta_i_flop(session, (double)n, (double)targets)};
+                      .flop = heta_i_flop(session, (double)n, (double)session->target_count)};
   HETA_TRY(heta_i_add_item(session, ends, error));
   for (size_t k = 0; k < pieces; k++) {
     heta_i_item piece = {.phase = PHASE_PIECE,
                          .name = "path",
                          .target_end = targets,
-                         .token_end = n,
+                         .token_end = session->row_length,
                          .sample = k,
                          .sample_end = k + 1,
                          .fills = 1u << CONTRIBUTION,
                          .whole = true,
                          .forwards = 1,
                          .reverses = targets};
-    piece.flop = heta_i_flop(session, (double)(n * (1 + targets)), 2 * (double)targets);
+    piece.flop =
+        heta_i_flop(session, (double)(n * (1 + targets)), 2 * (double)session->target_count);
     HETA_TRY(heta_i_add_item(session, piece, error));
   }
   return HETA_OK;
@@ -211,7 +212,10 @@ static int32_t next_word(heta_i_session *session, walk *w, size_t i, size_t k) {
   return best;
 }
 
-static bool moves(const heta_i_session *session, size_t i) { return heta_i_is_player(session, i); }
+/* With a joint objective the targets' own tokens stay. */
+static bool moves(const heta_i_session *session, size_t i) {
+  return i < session->row_length && heta_i_is_player(session, i);
+}
 
 static heta_status walk_on(heta_i_session *session, size_t k, heta_error *error) {
   walk w = {0};
@@ -313,7 +317,7 @@ static heta_status run_ends(heta_i_session *session, path *p, heta_error *error)
           p->input + i * session->model->hyper.width);
   heta_status status = scratch ? heta_i_run_at(session, p->input, 0, &run, error)
                                : heta_i_no_memory(error, "logits", vocabulary * sizeof *scratch);
-  for (size_t t = 0; !status && t < session->target_count; t++) {
+  for (size_t t = 0; !status && t < session->row_count; t++) {
     double *value = heta_i_series_at(session, OBJECTIVE, t, 0);
     value[0] = heta_i_objective_at(session, session->run, t, scratch);
     value[1] = heta_i_objective_at(session, run, t, scratch);
@@ -328,9 +332,9 @@ static heta_status run_piece(heta_i_session *session, path *p, size_t k, heta_er
   heta_i_run *run = NULL;
   lay(session, p, k);
   heta_status status = heta_i_run_at(session, p->input, 0, &run, error);
-  for (size_t t = 0; t < session->target_count && !status; t++) {
+  for (size_t t = 0; t < session->row_count && !status; t++) {
     status = heta_i_gradient_at(session, run, t, p->gradient, error);
-    for (size_t i = 0; i < session->length && !status; i++) {
+    for (size_t i = 0; i < session->row_length && !status; i++) {
       double sum = 0;
       for (size_t e = i * width; e < (i + 1) * width; e++) sum += p->gradient[e] * p->way[e];
       heta_i_series_at(session, CONTRIBUTION, t, i)[k] = sum;
@@ -401,6 +405,7 @@ const heta_i_method heta_i_method_dig = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"integrated_gradient", "nat", true, NULL}},
     .check = check,

@@ -328,6 +328,7 @@ const heta_i_method heta_i_method_flashtrace = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .blind = true,
+    .alone = "its routes begin at that token; --flow span begins at all of them",
     .component_count = 1,
     .components = {{"importance", "layers", true, NULL}},
     .check = check,

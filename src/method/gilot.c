@@ -255,6 +255,7 @@ const heta_i_method heta_i_method_gilot = {
          .cost = "n + 1 masked forwards, and n transport problems of up to 200 tokens",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .alone = "it compares the distribution of one row with what it becomes",
     .component_count = 1,
     .components = {{"transport", "cost per token", true, NULL}},
     .check = check,

@@ -24,28 +24,28 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 }
 
 static heta_status plan(heta_i_session *session, heta_error *error) {
-  double n = (double)session->length, targets = (double)session->target_count;
+  double n = (double)session->length, rows = (double)session->row_count;
   HETA_TRY(heta_i_add_series(session, "cam", 1, error));
   session->bytes = 2 * sizeof(double) * session->length * session->model->hyper.width;
-  return heta_i_add_item(
-      session,
-      (heta_i_item){.name = "gradient",
-                    .target_end = session->target_count,
-                    .token_end = session->length,
-                    .sample_end = 1,
-                    .fills = 1,
-                    .whole = true,
-                    .forwards = layer_of(session) > 0,
-                    .reverses = session->target_count,
-                    .flop = heta_i_flop(session, n * (1 + targets), 2 * targets)},
-      error);
+  return heta_i_add_item(session,
+                         (heta_i_item){.name = "gradient",
+                                       .target_end = session->row_count,
+                                       .token_end = session->row_length,
+                                       .sample_end = 1,
+                                       .fills = 1,
+                                       .whole = true,
+                                       .forwards = layer_of(session) > 0,
+                                       .reverses = session->row_count,
+                                       .flop = heta_i_flop(session, n * (1 + rows),
+                                                           2 * (double)session->target_count)},
+                         error);
 }
 
 /* Rows behind a target's context have no gradient, and no part in the mean. */
 static void weigh(heta_i_session *session, size_t target, const double *states,
                   const double *gradient) {
-  size_t width = session->model->hyper.width, context = session->targets[target].position;
-  for (size_t i = 0; i < session->length; i++) *heta_i_series_at(session, 0, target, i) = 0;
+  size_t width = session->model->hyper.width, context = heta_i_context(session, target);
+  for (size_t i = 0; i < session->row_length; i++) *heta_i_series_at(session, 0, target, i) = 0;
   for (size_t c = 0; c < width; c++) {
     double weight = 0;
     for (size_t i = 0; i < context; i++) weight += gradient[i * width + c] / (double)context;
@@ -72,7 +72,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   } else {
     heta_i_embeddings(session, states);
   }
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     HETA_GO(heta_i_gradient_at(session, from, t, gradient, error));
     weigh(session, t, states, gradient);
   }
@@ -113,6 +113,7 @@ const heta_i_method heta_i_method_grad_cam = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"cam", "logit", true, NULL}},
     .check = check,

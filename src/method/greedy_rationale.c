@@ -207,6 +207,7 @@ const heta_i_method heta_i_method_greedy_rationale = {
          .cost = "1 + n(n-1)/2 forwards per target at most, of as many rows as tokens are in",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .alone = "it adds tokens until that token is the model's first choice",
     .component_count = 2,
     .components = {{"order", "rank", true, NULL}, {"gain", "nat", true, NULL}},
     .check = check,

@@ -78,11 +78,6 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 }
 
 static heta_status check(const heta_i_session *session, heta_error *error) {
-  if (session->joint && !strncmp(heta_i_option(session, "curvature")->text, "lowrank", 7))
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "curvature '%s' is of one target at a time: with --joint use block, row, "
-                       "gradsq or gauss-newton",
-                       heta_i_option(session, "curvature")->text);
   HETA_TRY(heta_i_sensitivity_check(session, error));
   HETA_TRY(check_config(session, error));
   if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||

@@ -83,7 +83,7 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 /* A norm is of the whole path's vector: its steps are one item. */
 static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t steps = steps_of(session), pieces = norms(session) ? 1 : steps;
-  size_t targets = session->target_count;
+  size_t targets = session->row_count;
   double n = (double)session->length, each = (double)(steps / pieces);
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
@@ -97,20 +97,21 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                       .fills = 1u << OBJECTIVE,
                       .whole = true,
                       .forwards = 1,
-                      .flop = heta_i_flop(session, n, (double)targets)};
+                      .flop = heta_i_flop(session, n, (double)session->target_count)};
   HETA_TRY(heta_i_add_item(session, ends, error));
   for (size_t k = 0; k < pieces; k++) {
     heta_i_item step = {.phase = PHASE_STEP,
                         .name = "path",
                         .target_end = targets,
-                        .token_end = session->length,
+                        .token_end = session->row_length,
                         .sample = k,
                         .sample_end = k + 1,
                         .fills = 1u << CONTRIBUTION,
                         .whole = true,
                         .forwards = steps / pieces,
                         .reverses = steps / pieces * targets};
-    step.flop = each * heta_i_flop(session, n * (double)(1 + targets), 2 * (double)targets);
+    step.flop =
+        each * heta_i_flop(session, n * (double)(1 + targets), 2 * (double)session->target_count);
     HETA_TRY(heta_i_add_item(session, step, error));
   }
   return HETA_OK;
@@ -136,7 +137,7 @@ static heta_status path_open(heta_i_session *session, path *p, heta_error *error
   p->way = heta_i_allocate(size, sizeof(double));
   p->input = heta_i_allocate(size, sizeof(double));
   p->gradient = heta_i_allocate(size, sizeof(double));
-  if (norms(session)) p->sums = heta_i_allocate(session->target_count * size, sizeof(double));
+  if (norms(session)) p->sums = heta_i_allocate(session->row_count * size, sizeof(double));
   if (!p->from || !p->way || !p->input || !p->gradient || (norms(session) && !p->sums))
     return heta_i_no_memory(error, "a path of inputs", 4 * size * sizeof(double));
   HETA_TRY(heta_i_baselines(session, p->from, error));
@@ -151,7 +152,7 @@ static heta_status run_ends(heta_i_session *session, const path *p, heta_error *
   heta_i_run *run = NULL;
   heta_status status = scratch ? heta_i_run_at(session, p->from, 0, &run, error)
                                : heta_i_no_memory(error, "logits", vocabulary * sizeof *scratch);
-  for (size_t t = 0; !status && t < session->target_count; t++) {
+  for (size_t t = 0; !status && t < session->row_count; t++) {
     double *value = heta_i_series_at(session, OBJECTIVE, t, 0);
     value[0] = heta_i_objective_at(session, session->run, t, scratch);
     value[1] = heta_i_objective_at(session, run, t, scratch);
@@ -171,11 +172,11 @@ static heta_status run_step(heta_i_session *session, path *p, size_t k, heta_err
   point(session, k, &at, &weight);
   for (size_t e = 0; e < size; e++) p->input[e] = p->from[e] + at * p->way[e];
   HETA_GO(heta_i_run_at(session, p->input, 0, &run, error));
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     HETA_GO(heta_i_gradient_at(session, run, t, p->gradient, error));
     for (size_t e = 0; p->sums && e < size; e++)
       p->sums[t * size + e] += weight * p->gradient[e] * p->way[e];
-    for (size_t i = 0; !p->sums && i < session->length; i++) {
+    for (size_t i = 0; !p->sums && i < session->row_length; i++) {
       double sum = 0;
       for (size_t e = i * width; e < (i + 1) * width; e++) sum += p->gradient[e] * p->way[e];
       heta_i_series_at(session, CONTRIBUTION, t, i)[k] = weight * sum;
@@ -188,8 +189,8 @@ done:
 
 static void take_norms(heta_i_session *session, const path *p) {
   size_t width = session->model->hyper.width;
-  for (size_t t = 0; t < session->target_count; t++)
-    for (size_t i = 0; i < session->length; i++) {
+  for (size_t t = 0; t < session->row_count; t++)
+    for (size_t i = 0; i < session->row_length; i++) {
       const double *sums = p->sums + (t * session->length + i) * width;
       double squares = 0;
       for (size_t c = 0; c < width; c++) squares += sums[c] * sums[c];
@@ -269,6 +270,7 @@ const heta_i_method heta_i_method_ig = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"integrated_gradient", "nat", true, NULL}},
     .check = check,

@@ -11,7 +11,11 @@ void heta_i_embeddings(heta_i_session *session, double *out) {
 heta_status heta_i_baselines(heta_i_session *session, double *out, heta_error *error) {
   size_t width = session->model->hyper.width;
   HETA_TRY(heta_i_mask_row(session, 0, out, error));
-  for (size_t i = 1; i < session->length; i++) memcpy(out + i * width, out, width * sizeof *out);
+  for (size_t i = 1; i < session->row_length; i++)
+    memcpy(out + i * width, out, width * sizeof *out);
+  session->engine->api->embed(session->engine, session->tokens + session->row_length,
+                              session->length - session->row_length,
+                              out + session->row_length * width);
   return HETA_OK;
 }
 
@@ -43,8 +47,8 @@ static double value_of(heta_i_seed_kind kind, const double *logits, const double
   return logprobs[token] - log(rest);
 }
 
-double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t target,
-                           double *scratch) {
+static double target_at(const heta_i_session *session, const heta_i_run *run, size_t target,
+                        double *scratch) {
   const heta_i_target *t = &session->targets[target];
   heta_i_seed_kind kind = heta_i_objective_kind(session);
   size_t vocabulary = session->model->hyper.vocabulary;
@@ -57,12 +61,20 @@ double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run,
   return value - value_of(kind, scratch, scratch, vocabulary, (size_t)t->foil);
 }
 
+double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t row,
+                           double *scratch) {
+  double sum = 0;
+  if (!session->joint) return target_at(session, run, row, scratch);
+  for (size_t t = 0; t < session->target_count; t++) sum += target_at(session, run, t, scratch);
+  return sum;
+}
+
 double heta_i_completeness_gap(const heta_i_session *session, size_t series, size_t ends) {
   double most = 0;
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     const double *f = heta_i_series_at(session, ends, t, 0);
     double sum = 0, way = f[0] - f[1];
-    for (size_t i = 0; i < session->targets[t].position; i++)
+    for (size_t i = 0; i < heta_i_context(session, t); i++)
       for (size_t k = 0; k < session->series[series].samples; k++)
         sum += heta_i_series_at(session, series, t, i)[k];
     double gap = fabs(sum - way) / fabs(way);
@@ -71,11 +83,16 @@ double heta_i_completeness_gap(const heta_i_session *session, size_t series, siz
   return most;
 }
 
-heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
+heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error) {
-  heta_i_seed seeds[2];
-  size_t count = heta_i_objective(session, target, seeds);
-  return session->engine->api->reverse(session->engine, run, seeds, count, NULL, out, NULL, error);
+  heta_i_seed *seeds = heta_i_allocate(session->target_count + 1, sizeof *seeds);
+  if (!seeds)
+    return heta_i_no_memory(error, "an objective", (session->target_count + 1) * sizeof *seeds);
+  size_t count = heta_i_objective(session, row, seeds);
+  heta_status status =
+      session->engine->api->reverse(session->engine, run, seeds, count, NULL, out, NULL, error);
+  heta_i_free(seeds);
+  return status;
 }
 
 heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error) {

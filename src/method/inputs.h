@@ -7,20 +7,21 @@
 
 /* Embedding rows of the context: [length × width]. */
 void heta_i_embeddings(heta_i_session *session, double *out);
-/* What --baseline puts in their place: [length × width]. heta_i_mask_check checks the option. */
+/* What --baseline puts in their place: [length × width]; with a joint objective the targets' own
+ * tokens stay what they are. heta_i_mask_check checks the option. */
 heta_status heta_i_baselines(heta_i_session *session, double *out, heta_error *error);
 /* A run of the blocks from `begin` on over these rows [length × width], with the clean run's target
  * rows. session->runs says how many there are at a time. */
 heta_status heta_i_run_at(heta_i_session *session, const double *input, size_t begin,
                           heta_i_run **out, heta_error *error);
-/* A target's objective in a run. scratch: [vocabulary]. */
-double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t target,
+/* A row's objective in a run. scratch: [vocabulary]. */
+double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run, size_t row,
                            double *scratch);
 /* How far the sums of a series over the context are from f(input) - f(baseline), relative to it:
- * the largest of all targets. `ends`: a series with these two values. */
+ * the largest of all rows. `ends`: a series with these two values. */
 double heta_i_completeness_gap(const heta_i_session *session, size_t series, size_t ends);
-/* Gradient of a target's objective in a run, with respect to the run's input: [length × width]. */
-heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t target, double *out,
+/* Gradient of a row's objective in a run, with respect to the run's input: [length × width]. */
+heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error);
 /* The residual stream of the context before block `layer`, or after the last: [length × width]. */
 heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error);

@@ -93,7 +93,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t most = 1;
   uint64_t left = 0, allowed;
   bool all;
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     size_t players = heta_i_player_count(session, t), asked = asked_of(session, players);
     if (all_of(players, asked)) asked = all_of(players, asked);
     uint64_t least = all_of(players, players) ? all_of(players, players) : players;
@@ -107,7 +107,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   session->left_out = left;
   HETA_TRY(heta_i_add_table(session, "coalitions", 1, most, error));
   HETA_TRY(heta_i_add_table(session, "ends", 1, 2, error));
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     HETA_TRY(heta_i_draw_items(session, "coalitions", ENDS, t, 2, draw_end, error));
     HETA_TRY(heta_i_draw_items(session, "coalitions", VALUES, t, samples_of(session, t, &all), draw,
                                error));
@@ -151,7 +151,7 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
 
 static void describe(const heta_i_session *session, heta_component_info *components) {
   bool all = true, one;
-  for (size_t t = 0; t < session->target_count; t++) {
+  for (size_t t = 0; t < session->row_count; t++) {
     samples_of(session, t, &one);
     all &= one;
   }
@@ -183,6 +183,7 @@ const heta_i_method heta_i_method_kernel_shap = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"shapley_value", "nat", false, "coalitions"}},
     .check = check,

@@ -46,9 +46,9 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   uint64_t samples = (uint64_t)heta_i_option_number(session, "samples"), allowed;
   HETA_TRY(heta_i_allowed(session, samples, 2, "the whole text and one without some tokens",
                           &allowed, error));
-  session->left_out *= session->target_count;
+  session->left_out *= session->row_count;
   HETA_TRY(heta_i_add_table(session, "coalitions", 1, (size_t)allowed, error));
-  for (size_t t = 0; t < session->target_count; t++)
+  for (size_t t = 0; t < session->row_count; t++)
     HETA_TRY(heta_i_draw_items(session, "coalitions", 0, t, (size_t)allowed, draw, error));
   session->bytes += heta_i_coalition_bytes(session);
   return HETA_OK;
@@ -113,6 +113,7 @@ const heta_i_method heta_i_method_lime = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .joint = true,
     .component_count = 1,
     .components = {{"coefficient", "nat", false, "coalitions"}},
     .check = check,

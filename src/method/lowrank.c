@@ -20,7 +20,7 @@ enum { FREE = 64 }; /* free directions behind one value of the series */
 
 static size_t group_end(const heta_i_session *session, size_t target) {
   size_t end = target + session->target_group;
-  return end < session->target_count ? end : session->target_count;
+  return end < session->row_count ? end : session->row_count;
 }
 
 static size_t width_of(const heta_i_session *session) { return session->model->hyper.width; }
@@ -28,7 +28,7 @@ static size_t width_of(const heta_i_session *session) { return session->model->h
 static size_t least_of(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t heta_i_lowrank_rank(const heta_i_session *session, const heta_i_lowrank *work) {
-  size_t rows = work->global ? session->length * width_of(session) : width_of(session);
+  size_t rows = work->global ? session->row_length * width_of(session) : width_of(session);
   return least_of(work->rank, rows);
 }
 
@@ -40,25 +40,26 @@ static heta_status add_item(heta_i_session *session, const heta_i_lowrank *work,
   if (work->global) rows = n;
   size_t products = 2 * (size_t)k * group * (work->global ? 1 : to - from);
   double passes = k * (1.0 + (double)group) + k * 2.0 * (double)group; /* for Y, for B */
-  return heta_i_add_item(session,
-                         (heta_i_item){.phase = phase,
-                                       .name = "curvature",
-                                       .target = target,
-                                       .target_end = end,
-                                       .token = from,
-                                       .token_end = to,
-                                       .sample_end = HETA_LOWRANK_SAMPLES,
-                                       .fills = 1u << work->series,
-                                       .hvps = products,
-                                       .flop = heta_i_product_flop(session, passes * (double)rows,
-                                                                   2.0 * (double)products)},
-                         error);
+  return heta_i_add_item(
+      session,
+      (heta_i_item){.phase = phase,
+                    .name = "curvature",
+                    .target = target,
+                    .target_end = end,
+                    .token = from,
+                    .token_end = to,
+                    .sample_end = HETA_LOWRANK_SAMPLES,
+                    .fills = 1u << work->series,
+                    .hvps = products,
+                    .flop = heta_i_product_flop(session, passes * (double)rows,
+                                                2.0 * (double)products * heta_i_heads(session))},
+      error);
 }
 
 heta_status heta_i_lowrank_items(heta_i_session *session, const heta_i_lowrank *work, int phase,
                                  heta_error *error) {
   size_t n = session->length, tokens = session->row_length, k = heta_i_lowrank_rank(session, work);
-  for (size_t t = 0; t < session->target_count; t += session->target_group)
+  for (size_t t = 0; t < session->row_count; t += session->target_group)
     for (size_t from = 0, to; from < tokens; from = to) {
       to = work->global ? tokens : from;
       for (size_t rows = 0; to < tokens && (to == from || rows * k < session->lane_rows); to++)
@@ -77,14 +78,14 @@ static size_t most_tokens(const heta_i_session *session, size_t k) {
 }
 
 uint64_t heta_i_lowrank_bytes(const heta_i_session *session, const heta_i_lowrank *work) {
-  uint64_t n = session->length, d = width_of(session), k = heta_i_lowrank_rank(session, work);
+  uint64_t n = session->row_length, d = width_of(session), k = heta_i_lowrank_rank(session, work);
   uint64_t group = session->target_group, threads = (uint64_t)session->threads;
   uint64_t scratch = threads * 8 * (d * k + d + 2 * k), cores = group * k * k * 8;
   if (!work->global) {
     uint64_t tokens = most_tokens(session, k);
     return scratch + tokens * (cores + (1 + 2 * group) * k * d * 8);
   }
-  uint64_t most = session->lane_rows / n ? session->lane_rows / n : 1;
+  uint64_t most = session->lane_rows / session->length ? session->lane_rows / session->length : 1;
   return scratch + cores + group * k * n * d * 8 + most * (group + 1) * n * d * 8;
 }
 
@@ -149,7 +150,7 @@ static void give(const stint *r, size_t t, size_t token, const double *core) {
   double *q = scratch_of(r), *rest = q + r->width * r->k;
   double *out = heta_i_series_at(r->session, r->work->series, r->item->target + t, token);
   if (!wants(r, t, token)) return;
-  if (token < r->session->targets[r->item->target + t].position)
+  if (token < heta_i_context(r->session, r->item->target + t))
     evaluate(r->session, token, r->k, q, core, rest, out);
   else
     memset(out, 0, HETA_LOWRANK_SAMPLES * sizeof *out);
@@ -256,14 +257,14 @@ typedef struct window {
 
 static heta_status push(const stint *r, window *w, size_t count, size_t t, size_t targets,
                         heta_error *error) {
-  size_t n = r->session->length, size = n * r->width;
+  size_t n = r->session->row_length, size = n * r->width;
   for (size_t g = 0; g < count; g++)
     w->list[g] = (heta_i_probe){0, n, w->direction + g * size, n, w->result + g * targets * size};
   return heta_i_products(r->session, r->item->target + t, targets, w->list, count, false, error);
 }
 
 static heta_status find_range(const stint *r, window *w, heta_error *error) {
-  size_t n = r->session->length, size = n * r->width;
+  size_t n = r->session->row_length, size = n * r->width;
   for (size_t from = 0; from < r->k; from += w->most) {
     size_t count = least_of(w->most, r->k - from);
     for (size_t g = 0; g < count; g++)
@@ -284,7 +285,7 @@ static heta_status find_range(const stint *r, window *w, heta_error *error) {
 }
 
 static heta_status find_core(const stint *r, window *w, size_t t, heta_error *error) {
-  size_t k = r->k, size = r->session->length * r->width;
+  size_t k = r->k, size = r->session->row_length * r->width;
   const double *range = w->range + t * k * size;
   double *core = r->cores + t * k * k;
   for (size_t from = 0; from < k; from += w->most) {
@@ -301,12 +302,12 @@ static heta_status find_core(const stint *r, window *w, size_t t, heta_error *er
 }
 
 static heta_status run_window(const stint *r, window *w, heta_error *error) {
-  size_t k = r->k, d = r->width, size = r->session->length * d;
+  size_t k = r->k, d = r->width, size = r->session->row_length * d;
   HETA_TRY(find_range(r, w, error));
   for (size_t t = 0; t < r->group; t++) {
     HETA_TRY(find_core(r, w, t, error));
 #pragma omp parallel for num_threads(r->session->threads) schedule(dynamic)
-    for (size_t i = 0; i < r->session->length; i++) {
+    for (size_t i = 0; i < r->session->row_length; i++) {
       double *q = scratch_of(r);
       for (size_t j = 0; j < k; j++)
         for (size_t a = 0; a < d; a++) q[a * k + j] = w->range[(t * k + j) * size + i * d + a];
@@ -317,8 +318,9 @@ static heta_status run_window(const stint *r, window *w, heta_error *error) {
 }
 
 static heta_status whole(stint *r, heta_error *error) {
-  size_t n = r->session->length, size = n * r->width;
-  window w = {.most = r->session->lane_rows / n ? r->session->lane_rows / n : 1};
+  size_t n = r->session->row_length, size = n * r->width;
+  size_t all = r->session->length; /* rows of a product; those of targets are not moved */
+  window w = {.most = r->session->lane_rows / all ? r->session->lane_rows / all : 1};
   w.direction = heta_i_allocate(w.most * size, sizeof *w.direction);
   w.result = heta_i_allocate(w.most * r->group * size, sizeof *w.result);
   w.range = heta_i_allocate(r->group * r->k * size, sizeof *w.range);

@@ -65,7 +65,8 @@ typedef struct heta_i_method {
   /* Its scores are the same whichever token is explained: a foil is refused. */
   bool blind;
   heta_i_seed_kind objective; /* of a method without --objective */
-  bool joint; /* can explain all targets as one; without it, a joint objective is refused */
+  bool joint;        /* can explain all targets as one; without it, a joint objective is refused */
+  const char *alone; /* why it cannot, a clause: "it reads one row"; NULL: nothing to say */
   size_t component_count;
   heta_component_info components[HETA_MAX_COMPONENTS]; /* estimator: filled in by `describe` */
   /* Checks options against input; NULL: nothing to check. */

@@ -209,6 +209,7 @@ const heta_i_method heta_i_method_peering = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .blind = true,
+    .alone = "it compares states with the state of that token",
     .component_count = 2,
     .components = {{"cosine", "cosine", true, NULL}, {"window", "cosine", true, NULL}},
     .check = check,

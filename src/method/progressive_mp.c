@@ -188,6 +188,7 @@ const heta_i_method heta_i_method_progressive_mp = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .alone = "it reads that token's place among the predictions of other rows",
     .component_count = 1,
     .components = {{"shapley_value", "probability", false, "coalitions"}},
     .check = check,

@@ -304,6 +304,7 @@ const heta_i_method heta_i_method_reagent = {
          .cost = "2 forwards per step and run, 2·8·200 at most",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .alone = "it stops when that token is among the model's first choices",
     .component_count = 1,
     .components = {{"share", "fraction", false, "runs"}},
     .check = check,

@@ -138,6 +138,7 @@ const heta_i_method heta_i_method_value_norms = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .blind = true,
+    .alone = "it follows attention back from the row that predicts it",
     .component_count = 1,
     .components = {{"value_norms", "fraction", true, NULL}},
     .plan = plan,

@@ -309,8 +309,9 @@ function drawAll() {
     make("p", { class: "why", dir: "auto" }, (tokenName(text) || targetName({})) + "?"),
     facts([["probability", probability(t.logprob)], ["log-probability", number(t.logprob)],
       ["position", "tokens " + t.position + "–" + targets[targets.length - 1].position]]),
-    make("p", { class: "small", style: "margin-top:8px" }, "Explained as a whole is the sum of the log-probabilities of " +
-      count(targets.length, "token", "tokens") + ", by what stands before the first of them."));
+    make("p", { class: "small", style: "margin-top:8px" }, "Explained as a whole is the sum of " +
+      ({ logit_sum: "the logits", prob_sum: "the probabilities", logit_prob_sum: "log p − log(1 − p)" }[attribution.objective] ||
+        "the log-probabilities") + " of " + count(targets.length, "token", "tokens") + ", by what stands before the first of them."));
 }
 
 function drawTarget() {

@@ -174,6 +174,14 @@ static void say_title(heta_i_screen *s, const heta_target *target) {
   heta_i_screen_plain(s);
 }
 
+/* What a joint objective sums. */
+static const char *summed_words(const char *objective) {
+  return !strcmp(objective, "logit_sum")        ? "the logits"
+         : !strcmp(objective, "prob_sum")       ? "the probabilities"
+         : !strcmp(objective, "logit_prob_sum") ? "log p - log(1 - p)"
+                                                : "the log-probabilities";
+}
+
 /* The head of a row that explains all targets as one. */
 static void say_all(heta_i_screen *s, const heta_row *row) {
   size_t size, count = s->a->target_count;
@@ -186,10 +194,11 @@ static void say_all(heta_i_screen *s, const heta_row *row) {
   heta_i_screen_plain(s);
   if (isfinite(logprob))
     heta_i_screen_say(s, " ",
-                      "probability %s %%, log-probability %s: explained is the sum of the "
-                      "log-probabilities of %zu token%s",
+                      "probability %s %%, log-probability %s: explained is the sum of %s of %zu "
+                      "token%s",
                       heta_i_number_format("%.3g", 100 * exp(logprob)).text,
-                      heta_i_number_format("%.3f", logprob).text, count, count == 1 ? "" : "s");
+                      heta_i_number_format("%.3f", logprob).text, summed_words(s->a->objective),
+                      count, count == 1 ? "" : "s");
   else
     heta_i_screen_say(s, " ", "probability not known yet");
 }

@@ -171,8 +171,11 @@ static void other_methods(void **state) {
 /* All of one target is that target, whatever the estimator. */
 static void of_one_target(void **state) {
   (void)state;
-  static const char *const ASKED[] = {"probes=3", "probes=3 curvature=row",
+  static const char *const ASKED[] = {"probes=3",
+                                      "probes=3 curvature=row",
                                       "probes=9 estimator=sketch",
+                                      "curvature=lowrank:4",
+                                      "curvature=lowrank-global:4",
                                       "probes=auto max-probes=9 curvature=gauss-newton"};
   heta_model *model = fixture_model("qwen2");
   for (size_t k = 0; k < sizeof ASKED / sizeof *ASKED; k++) {
@@ -188,12 +191,14 @@ static void of_one_target(void **state) {
   heta_model_close(model);
 }
 
-/* The estimator that uses fewer products finds the same curvature of the sum. */
-static void sketched(void **state) {
-  (void)state;
+/* Estimators that use fewer products, or other ones, find the same curvature of the sum; low rank
+ * where the rank is full. */
+static void curvature_otherwise(const char *text, const char *asked) {
   heta_model *model = fixture_model("llama-mha");
-  heta_job *plain = job_of(model, "heta", "probes=100", TARGET, true);
-  heta_job *sketch = job_of(model, "heta", "probes=20 estimator=sketch", TARGET, true);
+  heta_attribute_options options = options_of("heta", "probes=100", TARGET, true);
+  heta_attribute_options other = options_of("heta", asked, TARGET, true);
+  heta_job *plain = attribute_job(model, text, strlen(text), &options);
+  heta_job *sketch = attribute_job(model, text, strlen(text), &other);
   const heta_attribution *a = attribute_run(plain), *b = attribute_run(sketch);
   const double *x = attribute_component(a, 0, "curvature"),
                *y = attribute_component(b, 0, "curvature");
@@ -204,6 +209,162 @@ static void sketched(void **state) {
       fail_msg("token %zu: %g ± %g and %g ± %g", i, x[i], ex[i], y[i], ey[i]);
   heta_job_free(plain);
   heta_job_free(sketch);
+  heta_model_close(model);
+}
+
+static void estimators(void **state) {
+  (void)state;
+  curvature_otherwise(TEXT, "probes=20 estimator=sketch");
+  curvature_otherwise("cat", "curvature=lowrank:10000");
+  curvature_otherwise("cat", "curvature=lowrank-global:10000");
+}
+
+/* ---- Methods of perturbed inputs ------------------------------------------------------------- */
+
+static const char SHORT[] = "the cat";
+
+static heta_job *short_job(const heta_model *model, const char *method, const char *asked,
+                           bool joint) {
+  heta_attribute_options options = options_of(method, asked, TARGET, joint);
+  heta_job *job = attribute_job(model, SHORT, sizeof SHORT - 1, &options);
+  attribute_run(job);
+  return job;
+}
+
+/* Σ log P of the job's targets in a run of its own: some rows of the prompt replaced by zeros, or
+ * left away. */
+static double by_hand(heta_job *job, size_t absent, bool left_away) {
+  heta_i_session *s = &job->session;
+  const heta_i_engine_api *api = s->engine->api;
+  size_t width = s->model->hyper.width, vocabulary = s->model->hyper.vocabulary, count = 0;
+  int32_t *tokens = heta_i_allocate(s->length, sizeof *tokens);
+  double *input = heta_i_allocate(s->length * width, sizeof *input), sum = 0;
+  double *logprobs = heta_i_allocate(vocabulary, sizeof *logprobs);
+  size_t rows[32];
+  heta_i_run *run = NULL;
+  heta_error error = {0};
+  for (size_t i = 0; i < s->length; i++)
+    if (!(absent >> i & 1) || !left_away) tokens[count++] = s->tokens[i];
+  api->embed(s->engine, tokens, count, input);
+  for (size_t i = 0; i < count && !left_away; i++)
+    if (absent >> i & 1) memset(input + i * width, 0, width * sizeof *input);
+  for (size_t t = 0; t < s->target_count; t++) rows[t] = count - s->target_count + t;
+  heta_i_lane lane = heta_i_lane_of(tokens, count);
+  lane.input = input;
+  assert_int_equal(api->run(s->engine, &lane, 0, rows, s->target_count, &run, &error), HETA_OK);
+  for (size_t t = 0; t < s->target_count; t++) {
+    api->logprobs(run, t, logprobs);
+    sum += logprobs[s->targets[t].id];
+  }
+  api->run_free(run);
+  heta_i_free(logprobs);
+  heta_i_free(input);
+  heta_i_free(tokens);
+  return sum;
+}
+
+/* Every coalition of the prompt, with all targets' tokens behind it. */
+static void coalitions(void **state) {
+  (void)state;
+  static const char *const MODELS[] = {"llama-gqa", "gpt2"};
+  for (size_t m = 0; m < sizeof MODELS / sizeof *MODELS; m++) {
+    heta_model *model = fixture_model(MODELS[m]);
+    for (int way = 0; way < 3; way++) {
+      static const char *const ASKED[] = {"keep=none mask=zero", "keep=none mask=delete",
+                                          "keep=none mask=attend"};
+      heta_job *job = short_job(model, "kernel-shap", ASKED[way], true);
+      heta_job *one = short_job(model, "occlusion", "mask=attend", true);
+      const double *values = job->session.series[0].values, *ends = job->session.series[1].values;
+      size_t n = job->session.row_length, all = (size_t)1 << n;
+      double gap = 0, sum = 0;
+      const heta_attribution *a;
+      heta_error error = {0};
+      assert_int_equal(job->session.series[0].samples, all - 2);
+      assert_true(fabs(ends[1] - by_hand(job, 0, false)) < 1e-9);
+      for (size_t absent = 1; absent + 1 < all && way < 2; absent++)
+        gap = fmax(gap, fabs(values[absent - 1] - by_hand(job, absent, way == 1)));
+      for (size_t i = 0; i + 1 < n && way == 2; i++) /* of the last nothing is hidden */
+        gap = fmax(gap,
+                   fabs(ends[1] - values[((size_t)1 << i) - 1] - one->session.series[1].values[i]));
+      if (!(gap < 1e-9)) fail_msg("%s, %s: off by %g", MODELS[m], ASKED[way], gap);
+      assert_int_equal(heta_job_get_result(job, &a, &error), HETA_OK);
+      for (size_t i = 0; i < n; i++) sum += a->rows[0].signed_score[i];
+      assert_true(fabs(sum - (ends[1] - ends[0])) < 1e-6);
+      heta_job_free(job);
+      heta_job_free(one);
+    }
+    heta_model_close(model);
+  }
+}
+
+/* What is regressed by contextcite is the sum of what it regresses of each target. */
+static void altered_prompts(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  const char *asked = "source=token samples=6 query=none objective=logprob";
+  heta_job *each = short_job(model, "contextcite", asked, false);
+  heta_job *all = short_job(model, "contextcite", asked, true);
+  for (size_t a = 0; a < 6; a++) {
+    double sum = 0;
+    for (size_t t = 0; t < each->session.target_count; t++)
+      sum += each->session.series[0].values[t * 6 + a];
+    assert_true(fabs(sum - all->session.series[0].values[a]) < 1e-10);
+  }
+  heta_job_free(each);
+  heta_job_free(all);
+  heta_attribute_options whole =
+      options_of("contextcite", "source=token query=none response=whole", TARGET, true);
+  attribute_refused(model, SHORT, &whole, HETA_E_ARGUMENT, "leave one of the two out");
+  heta_model_close(model);
+}
+
+/* ---- Methods of gradients -------------------------------------------------------------------- */
+
+/* Paths move the prompt alone, and what they find sums to the difference of Σ log P at its ends. */
+static void paths(void **state) {
+  (void)state;
+  static const struct {
+    const char *method, *asked;
+    double limit;
+  } METHODS[] = {{"ig", "rule=gauss-legendre steps=60", 1e-4},
+                 {"deeplift", "objective=logprob", 1e-9},
+                 {"dig", "steps=3 upscale=6 neighbours=20", 0.2}};
+  heta_model *model = fixture_model("gpt2"); /* smooth at the baseline, too */
+  for (size_t k = 0; k < sizeof METHODS / sizeof *METHODS; k++) {
+    heta_job *job = short_job(model, METHODS[k].method, METHODS[k].asked, true);
+    const heta_attribution *a;
+    heta_error error = {0};
+    size_t objective = job->session.series_count - 1;
+    double sum = 0, all = by_hand(job, 0, false);
+    const double *ends = job->session.series[objective].values;
+    assert_int_equal(heta_job_get_result(job, &a, &error), HETA_OK);
+    for (size_t i = 0; i < a->rows[0].length; i++) sum += a->rows[0].signed_score[i];
+    assert_true(fabs(ends[0] - all) < 1e-9);
+    if (k == 0) { /* whose baseline is zeros */
+      double none = by_hand(job, ((size_t)1 << a->rows[0].length) - 1, false);
+      assert_true(fabs(ends[1] - none) < 1e-9);
+    }
+    double gap = fabs(sum - (ends[0] - ends[1])) / fabs(ends[0] - ends[1]);
+    if (!(gap < METHODS[k].limit)) fail_msg("%s: a gap of %g", METHODS[k].method, gap);
+    heta_job_free(job);
+  }
+  heta_model_close(model);
+}
+
+/* A method that reads one row says why it has no joint row. */
+static void refused_with_a_reason(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  const heta_i_method *const *methods;
+  size_t count = heta_i_methods(&methods), refused = 0;
+  for (size_t m = 0; m < count; m++) {
+    if (methods[m]->joint) continue;
+    heta_attribute_options options = options_of(methods[m]->info.name, NULL, TARGET, true);
+    assert_non_null(methods[m]->alone);
+    attribute_refused(model, SHORT, &options, HETA_E_ARGUMENT, methods[m]->alone);
+    refused++;
+  }
+  assert_true(refused > 5 && refused < count / 2 + 1);
   heta_model_close(model);
 }
 
@@ -300,7 +461,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(parts_of_the_score),
                                      cmocka_unit_test(other_methods),
                                      cmocka_unit_test(of_one_target),
-                                     cmocka_unit_test(sketched),
+                                     cmocka_unit_test(estimators),
+                                     cmocka_unit_test(coalitions),
+                                     cmocka_unit_test(altered_prompts),
+                                     cmocka_unit_test(paths),
+                                     cmocka_unit_test(refused_with_a_reason),
                                      cmocka_unit_test(parts_and_merging),
                                      cmocka_unit_test(generated_and_shown),
                                      cmocka_unit_test(refused)};
