@@ -25,10 +25,15 @@ static size_t group_end(const heta_i_session *session, size_t target) {
 
 static size_t width_of(const heta_i_session *session) { return session->model->hyper.width; }
 
+/* Tokens whose Hessian it is: with a joint objective the targets' own do not move. */
+static size_t moved(const heta_i_session *session) {
+  return session->joint ? session->row_length : session->length;
+}
+
 static size_t least_of(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t heta_i_lowrank_rank(const heta_i_session *session, const heta_i_lowrank *work) {
-  size_t rows = work->global ? session->row_length * width_of(session) : width_of(session);
+  size_t rows = work->global ? moved(session) * width_of(session) : width_of(session);
   return least_of(work->rank, rows);
 }
 
@@ -78,14 +83,14 @@ static size_t most_tokens(const heta_i_session *session, size_t k) {
 }
 
 uint64_t heta_i_lowrank_bytes(const heta_i_session *session, const heta_i_lowrank *work) {
-  uint64_t n = session->row_length, d = width_of(session), k = heta_i_lowrank_rank(session, work);
+  uint64_t n = session->length, d = width_of(session), k = heta_i_lowrank_rank(session, work);
   uint64_t group = session->target_group, threads = (uint64_t)session->threads;
   uint64_t scratch = threads * 8 * (d * k + d + 2 * k), cores = group * k * k * 8;
   if (!work->global) {
     uint64_t tokens = most_tokens(session, k);
     return scratch + tokens * (cores + (1 + 2 * group) * k * d * 8);
   }
-  uint64_t most = session->lane_rows / session->length ? session->lane_rows / session->length : 1;
+  uint64_t most = session->lane_rows / n ? session->lane_rows / n : 1;
   return scratch + cores + group * k * n * d * 8 + most * (group + 1) * n * d * 8;
 }
 
@@ -257,14 +262,14 @@ typedef struct window {
 
 static heta_status push(const stint *r, window *w, size_t count, size_t t, size_t targets,
                         heta_error *error) {
-  size_t n = r->session->row_length, size = n * r->width;
+  size_t n = moved(r->session), size = n * r->width;
   for (size_t g = 0; g < count; g++)
     w->list[g] = (heta_i_probe){0, n, w->direction + g * size, n, w->result + g * targets * size};
   return heta_i_products(r->session, r->item->target + t, targets, w->list, count, false, error);
 }
 
 static heta_status find_range(const stint *r, window *w, heta_error *error) {
-  size_t n = r->session->row_length, size = n * r->width;
+  size_t n = moved(r->session), size = n * r->width;
   for (size_t from = 0; from < r->k; from += w->most) {
     size_t count = least_of(w->most, r->k - from);
     for (size_t g = 0; g < count; g++)
@@ -285,7 +290,7 @@ static heta_status find_range(const stint *r, window *w, heta_error *error) {
 }
 
 static heta_status find_core(const stint *r, window *w, size_t t, heta_error *error) {
-  size_t k = r->k, size = r->session->row_length * r->width;
+  size_t k = r->k, size = moved(r->session) * r->width;
   const double *range = w->range + t * k * size;
   double *core = r->cores + t * k * k;
   for (size_t from = 0; from < k; from += w->most) {
@@ -302,12 +307,12 @@ static heta_status find_core(const stint *r, window *w, size_t t, heta_error *er
 }
 
 static heta_status run_window(const stint *r, window *w, heta_error *error) {
-  size_t k = r->k, d = r->width, size = r->session->row_length * d;
+  size_t k = r->k, d = r->width, size = moved(r->session) * d;
   HETA_TRY(find_range(r, w, error));
   for (size_t t = 0; t < r->group; t++) {
     HETA_TRY(find_core(r, w, t, error));
 #pragma omp parallel for num_threads(r->session->threads) schedule(dynamic)
-    for (size_t i = 0; i < r->session->row_length; i++) {
+    for (size_t i = 0; i < moved(r->session); i++) {
       double *q = scratch_of(r);
       for (size_t j = 0; j < k; j++)
         for (size_t a = 0; a < d; a++) q[a * k + j] = w->range[(t * k + j) * size + i * d + a];
@@ -318,7 +323,7 @@ static heta_status run_window(const stint *r, window *w, heta_error *error) {
 }
 
 static heta_status whole(stint *r, heta_error *error) {
-  size_t n = r->session->row_length, size = n * r->width;
+  size_t n = moved(r->session), size = n * r->width;
   size_t all = r->session->length; /* rows of a product; those of targets are not moved */
   window w = {.most = r->session->lane_rows / all ? r->session->lane_rows / all : 1};
   w.direction = heta_i_allocate(w.most * size, sizeof *w.direction);
