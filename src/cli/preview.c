@@ -56,12 +56,19 @@ static size_t news(const heta_attribution *attribution) {
   return found;
 }
 
-/* Draws the report with a heading in place of what was drawn before. One that does not fit on the
- * screen is left out: what has scrolled away could not be taken back. */
+/* Bytes of the first `lines` lines, all if there are fewer. */
+static size_t beginning(const char *bytes, size_t size, size_t lines) {
+  size_t at = 0;
+  while (at < size && lines) lines -= bytes[at++] == '\n';
+  return at;
+}
+
+/* Draws the report with a heading in place of what was drawn before. Of one that is longer than the
+ * screen the beginning: what has scrolled away could not be taken back. */
 static void draw(const heta_attribution *attribution, const char *heading) {
   heta_report_options options = heta_report_options_default();
   char *bytes = NULL;
-  size_t size = 0, lines = 1;
+  size_t size = 0, lines = 1, screen = cli_lines(stderr);
   FILE *page = open_memstream(&bytes, &size);
   if (!page) return;
   options.color = cli_color(stderr);
@@ -69,13 +76,17 @@ static void draw(const heta_attribution *attribution, const char *heading) {
   heta_status status =
       heta_report_write(attribution, "term", &options, cli_write_stream, page, NULL);
   bool fine = fclose(page) == 0 && status == HETA_OK;
-  for (size_t i = 0; fine && i < size; i++) lines += bytes[i] == '\n';
-  fine = fine && lines + 2 < cli_lines(stderr);
-  if (fine) {
+  if (fine && screen > 6) {
+    size_t shown = beginning(bytes, size, screen - 5);
+    for (size_t i = 0; i < shown; i++) lines += bytes[i] == '\n';
     cli_preview_clear();
     cli_progress_clear();
     fprintf(stderr, "%s%s%s\n", cli_dim(stderr), heading, cli_plain(stderr));
-    fwrite(bytes, 1, size, stderr);
+    fwrite(bytes, 1, shown, stderr);
+    if (shown < size) {
+      fprintf(stderr, "%s …%s\n", cli_dim(stderr), cli_plain(stderr));
+      lines++;
+    }
     fflush(stderr);
     lines_shown = lines;
   }

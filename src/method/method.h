@@ -315,6 +315,7 @@ const char *heta_i_objective_unit(const heta_i_session *session);
   METHOD(gilot)                                                                                    \
   METHOD(causal_tracing)                                                                           \
   METHOD(attributive_mask)                                                                         \
+  METHOD(sea_tokens)                                                                               \
   /* controls */                                                                                   \
   METHOD(random)                                                                                   \
   METHOD(uniform)                                                                                  \

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """test_output.py: where results go: streams, files, forms, and disks and pipes that fail."""
+import fcntl
 import html.parser
 import json
 import os
 import pty
+import re
 import resource
 import signal
+import struct
 import subprocess
+import termios
 
 import validate
-from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, USAGE, Case, environment, heard, main,
-                     read, run, start)
+from harness import (DONE, FAILED, MODEL, PIPE, PROGRAM, SANITIZED, USAGE, Case, environment, heard,
+                     main, read, run, start)
 
 BASE = ["attribute", "-m", MODEL, "-p", "the cat", "--target", "s", "--probes", "2"]
 
@@ -59,6 +63,28 @@ class Streams(Case):
         self.assertEqual(DONE, code, text)
         self.assertIn("\x1b[", text)
         self.assertNotIn('"schema"', text)
+
+    def test_preview_is_refined_and_taken_away(self):
+        """First the gate, then the gradient, then scores, again and again; all on the screen."""
+        height, width = 24, 80
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        process = subprocess.Popen(
+            [PROGRAM, "-m", MODEL, "-p", "Hen hid in a hat then", "--preview", "--threads", "1",
+             "--probes", "100" if SANITIZED else "1000"],
+            stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm-256color"))
+        os.close(slave)
+        text = heard(master)
+        self.assertEqual(DONE, process.wait(timeout=60), text)
+        gate, gradient = text.find("the gate alone"), text.find("the gradient alone")
+        scores = [at.start() for at in re.finditer("the scores so far", text)]
+        self.assertTrue(0 < gate < gradient < scores[0], (gate, gradient, scores))
+        shown = 1 + sum(text.count(word) for word in ("alone; the scores", "the scores so far"))
+        # Each drawing is taken away by as many lines as it has, and none is higher than the screen.
+        taken = [int(lines) for lines in re.findall(r"\x1b\[(\d+)A\r\x1b\[J", text)]
+        self.assertEqual(shown - 1, len(taken))
+        self.assertLess(max(taken), height)
+        self.assertIn("seed 0", text[text.rindex("\x1b[J"):])  # the report itself, whole
 
     def test_no_colour_when_asked(self):
         code, text = self.on_terminal(*BASE, "--no-progress", TERM="xterm-256color", NO_COLOR="1")

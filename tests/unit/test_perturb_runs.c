@@ -1,5 +1,5 @@
-/* test_perturb_runs.c: causal-tracing, reagent and attributive-mask against direct, slow versions
- * of themselves that run every altered text from its first row to its last. */
+/* test_perturb_runs.c: causal-tracing, reagent, attributive-mask and sea-tokens against direct,
+ * slow versions of themselves that run every text from its first row to its last. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "method/coalition.h"
+#include "method/stems.h"
 #include "support/attribute.h"
 #include "support/dice.h"
 
@@ -264,8 +265,153 @@ static void masking(void **state) {
   close_subject(&t);
 }
 
+/* ---- sea-tokens ------------------------------------------------------------------------------ */
+
+/* Porter's own examples, and words that a text may have. */
+static void stems(void **state) {
+  (void)state;
+  static const char PAIRS[] =
+      "caresses caress ponies poni ties ti cats cat feed feed agreed agre plastered plaster bled "
+      "bled motoring motor sing sing conflated conflat troubled troubl sized size hopping hop "
+      "tanned tan falling fall hissing hiss fizzed fizz failing fail filing file happy happi sky "
+      "sky relational relat conditional condit rational ration hesitanci hesit digitizer digit "
+      "conformabli conform radicalli radic differentli differ vileli vile analogousli analog "
+      "vietnamization vietnam predication predic operator oper feudalism feudal decisiveness decis "
+      "hopefulness hope callousness callous formaliti formal sensitiviti sensit triplicate triplic "
+      "formative form formalize formal electriciti electr electrical electr goodness good revival "
+      "reviv allowance allow inference infer airliner airlin gyroscopic gyroscop adjustable adjust "
+      "irritant irrit replacement replac adjustment adjust dependent depend adoption adopt "
+      "homologou homolog communism commun activate activ angulariti angular effective effect "
+      "bowdlerize bowdler probate probat rate rate cease ceas controll control roll roll "
+      "generalizations gener oscillators oscil prescribed prescrib prescription prescript toy toi "
+      "crying cry dying dy vision vision";
+  for (const char *at = PAIRS; *at;) {
+    char word[32] = "";
+    size_t size = strcspn(at, " "), stem = strcspn(at + size + 1, " ");
+    uint64_t wanted = 14695981039346656037u; /* FNV-1a of the stem */
+    for (size_t i = size + 1; i <= size + stem; i++)
+      wanted = (wanted ^ (unsigned char)at[i]) * 1099511628211u;
+    memcpy(word, at, size);
+    if (heta_i_stem(word, size) != wanted) fail_msg("the stem of %s is another", word);
+    word[0] = (char)(word[0] - 'a' + 'A');
+    assert_true(heta_i_stem(word, size) == wanted);
+    at += size + 1 + stem;
+    at += *at == ' ';
+  }
+  static const char *const NONE[] = {"the", "Because", "…", " ", ",", "don't"};
+  for (size_t i = 0; i < 6; i++) assert_true(!heta_i_stem(NONE[i], i == 2 ? 0 : strlen(NONE[i])));
+  assert_true(heta_i_stem("Ärzte", 6) && heta_i_stem("1874", 4));
+}
+
+/* The distribution behind `count` tokens, by a run of all of them. */
+static void read_behind(subject *t, const int32_t *tokens, size_t count) {
+  heta_i_lane lane = heta_i_lane_of(tokens, count);
+  run_lane(t, &lane);
+}
+
+/* The token at `place` of those sorted by probability, of the `top` first; by the cumulative sum of
+ * their powers. */
+static int32_t draw_from(subject *t, size_t top, double heat, double uniform) {
+  int32_t order[64];
+  double share[64], sum = 0, reached = 0;
+  for (size_t k = 0; k < top; k++) { /* the best that is not there yet */
+    double best = -INFINITY;
+    for (size_t v = 0; v < t->vocabulary; v++) {
+      bool there = false;
+      for (size_t j = 0; j < k; j++) there |= order[j] == (int32_t)v;
+      if (!there && t->logprobs[v] > best) best = t->logprobs[v], order[k] = (int32_t)v;
+    }
+    sum += share[k] = pow(exp(best), 1 / heat);
+  }
+  for (size_t k = 0; k < top; k++)
+    if (uniform * sum < (reached += share[k])) return order[k];
+  return order[top - 1];
+}
+
+static size_t tokens_of(subject *t, const char *text, int32_t *out) {
+  heta_token *tokens;
+  size_t count;
+  assert_int_equal(heta_i_tokenizer_encode_after(t->model->tokenizer, HETA_BEFORE_TEXT, text,
+                                                 strlen(text), false, &tokens, &count, NULL),
+                   HETA_OK);
+  for (size_t i = 0; i < count; i++) out[i] = tokens[i].id;
+  heta_i_free(tokens);
+  return count;
+}
+
+static bool has(const heta_i_stems *s, size_t before, uint64_t stem) {
+  for (size_t w = 0; w < before; w++)
+    if (s->stem[w] == stem) return true;
+  return false;
+}
+
+static void recurring(void **state) {
+  (void)state;
+  enum { CHAINS = 6, LENGTH = 14, ROOM = 64 };
+  static const char *const NAMES[] = {"gemma2", "gpt2"};
+  for (size_t m = 0; m < 2; m++) {
+    subject t = open_subject(NAMES[m], "sea-tokens", "t n R q e w c y k 5 b 8", "q",
+                             "samples=6 length=14 temperature=6 top=60");
+    int32_t tokens[2 * ROOM], chain[LENGTH], yes[8], no[8];
+    double *wanted = dice_zeros(&t.d, t.n), all = 0, support = 0, met = 0;
+    size_t same = 0, cue;
+    heta_i_stems text, words;
+    memcpy(tokens, t.s->tokens, (t.n + 1) * sizeof *tokens);
+    assert_int_equal(heta_i_stems_find(t.model, tokens, t.n + 1, &text, NULL), HETA_OK);
+    tokens_of(&t, " Yes", yes);
+    tokens_of(&t, " No", no);
+    while (yes[same] == no[same]) same++;
+    for (uint32_t c = 0; c < CHAINS; c++) {
+      double uniform[LENGTH], shared = 0, either = 0;
+      size_t length = 0, count;
+      heta_i_uniform(7, HETA_STREAM_CHAIN, 0, c, LENGTH, uniform);
+      cue = tokens_of(&t, " because", tokens + t.n + 1);
+      for (; length < LENGTH; length++) {
+        memcpy(tokens + t.n + 1 + cue, chain, length * sizeof *chain);
+        read_behind(&t, tokens, t.n + 1 + cue + length);
+        chain[length] = draw_from(&t, 60, 6, uniform[length]);
+        if (heta_i_tokenizer_is_special(t.model->tokenizer, chain[length])) break;
+      }
+      count = t.n + 1 + tokens_of(&t, "\n\nBecause", tokens + t.n + 1);
+      memcpy(tokens + count, chain, length * sizeof *chain);
+      count += length + tokens_of(&t, "?\nYes or no:", tokens + count + length);
+      memcpy(tokens + count, yes, same * sizeof *yes);
+      read_behind(&t, tokens, count + same);
+      double p = exp(t.logprobs[yes[same]]), q = exp(t.logprobs[no[same]]), weight = p / (p + q);
+      support += weight / CHAINS;
+      assert_int_equal(heta_i_stems_find(t.model, chain, length, &words, NULL), HETA_OK);
+      for (size_t w = 0; w < text.count; w++) {
+        if (has(&text, w, text.stem[w])) continue;
+        either++;
+        shared += has(&words, words.count, text.stem[w]);
+      }
+      for (size_t w = 0; w < words.count; w++)
+        either += !has(&words, w, words.stem[w]) && !has(&text, text.count, words.stem[w]);
+      weight += either > 0 ? shared / either : 0;
+      met += shared;
+      all += weight;
+      for (size_t i = 0; i < t.n; i++) {
+        size_t word = text.of[i], times = 0, parts = 0;
+        if (word == SIZE_MAX || !has(&words, words.count, text.stem[word])) continue;
+        for (size_t w = 0; w < text.count; w++) times += text.stem[w] == text.stem[word];
+        for (size_t k = 0; k < t.n; k++) parts += text.of[k] == word;
+        wanted[i] += weight / (double)times / (double)parts;
+      }
+      heta_i_stems_free(&words);
+    }
+    assert_true(met > 0); /* otherwise all scores are 0, and nothing is tested */
+    for (size_t i = 0; i < t.n; i++) wanted[i] /= all;
+    fixture_close(NAMES[m], t.a->rows[0].score, wanted, t.n, 1e-9);
+    double found = check_value(t.a, "mean_support");
+    fixture_close("mean support", &found, &support, 1, 1e-9);
+    heta_i_stems_free(&text);
+    close_subject(&t);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(restoring), cmocka_unit_test(corrupting),
-                                     cmocka_unit_test(replacing), cmocka_unit_test(masking)};
+                                     cmocka_unit_test(replacing), cmocka_unit_test(masking),
+                                     cmocka_unit_test(stems),     cmocka_unit_test(recurring)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
