@@ -13,19 +13,36 @@
 typedef struct compare_arguments {
   cli_request request; /* must be first */
   const char *methods;
+  uint64_t passes; /* 0: as many as each method asks for */
   int format;
 } compare_arguments;
 
-/* "all" as a list; the caller frees it. */
-static char *every_method(void) {
-  size_t room = 1, used = 0;
-  for (size_t i = 0; i < heta_method_count(); i++) room += strlen(heta_method_at(i)->name) + 1;
-  char *text = calloc(room, 1);
-  for (size_t i = 0; text && i < heta_method_count(); i++) {
-    used +=
-        (size_t)snprintf(text + used, room - used, "%s%s", i ? "," : "", heta_method_at(i)->name);
+/* The methods as a list, "all" written out, those that have --passes with it unless they say how
+ * many themselves; the caller frees it. NULL: no memory. */
+static char *list_of(const compare_arguments *arguments) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  bool all = strcmp(arguments->methods, "all") == 0;
+  const char *at = arguments->methods;
+  for (size_t i = 0; out && (all ? i < heta_method_count() : *at != 0); i++) {
+    const char *one = all ? heta_method_at(i)->name : at;
+    size_t length = strcspn(one, ","), name = strcspn(one, "+,");
+    const heta_method_info *info = NULL;
+    for (size_t k = 0; k < heta_method_count(); k++) {
+      const heta_method_info *method = heta_method_at(k);
+      if (strlen(method->name) == name && memcmp(method->name, one, name) == 0) info = method;
+    }
+    const char *own = strstr(one, "+passes=");
+    fprintf(out, "%s%.*s", i ? "," : "", (int)length, one);
+    if (arguments->passes && info && cli_method_option(info, "passes", 6) &&
+        !(own && own < one + length))
+      fprintf(out, "+passes=%llu", (unsigned long long)arguments->passes);
+    if (!all) at += length + (at[length] == ',');
   }
-  return text;
+  if (!out || fclose(out) == 0) return text;
+  free(text);
+  return NULL;
 }
 
 /* Ranks go by the scores of tokens that reports do not set apart. */
@@ -177,10 +194,11 @@ static int show(const compare_arguments *arguments, const heta_model *model, con
 
 static int compare(const compare_arguments *arguments, const heta_model *model,
                    const cli_text *text) {
-  char *every = strcmp(arguments->methods, "all") == 0 ? every_method() : NULL;
+  char *list = list_of(arguments);
   eval_choice choice = {0};
   cli_comparison comparison = {0};
-  int code = eval_choice_read(every ? every : arguments->methods, "deletion,insertion", &choice);
+  int code = list ? eval_choice_read(list, "deletion,insertion", &choice)
+                  : cli_fail(CLI_FAILED, "out of memory");
   if (!code) {
     comparison.count = choice.method_count;
     comparison.list = calloc(comparison.count + 1, sizeof *comparison.list);
@@ -194,7 +212,7 @@ static int compare(const compare_arguments *arguments, const heta_model *model,
   free(comparison.list);
   free(comparison.correlation);
   eval_choice_free(&choice);
-  free(every);
+  free(list);
   return code;
 }
 
@@ -227,6 +245,8 @@ static const cli_option options[] = {
     CLI_QUESTION_OPTIONS,
     {0, "methods", NULL, CLI_TEXT, offsetof(compare_arguments, methods), "A,B,…|all", 0, 0, 0,
      "Methods", "by name, with options as in heta+config=gate; all: every one that suits"},
+    {0, "passes", NULL, CLI_COUNT, offsetof(compare_arguments, passes), "N", 1, UINT64_MAX, 0, NULL,
+     "forward passes at most for each method that perturbs the input"},
     {'s', "seed", NULL, CLI_COUNT, CLI_ASKED(seed), "N", 0, UINT64_MAX, 0, NULL,
      "same seed, same result"},
     {0, "format", NULL, CLI_CHOICE, offsetof(compare_arguments, format), "term|json|html", 0, 0, 0,

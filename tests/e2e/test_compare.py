@@ -42,6 +42,18 @@ class Compare(unittest.TestCase):
             for word in words:
                 self.assertIn(word, done.out)
 
+    def test_passes_are_capped(self):
+        """Those that take passes, unless they say how many themselves; what that leaves too few
+        for is left out of all."""
+        done = compare("--methods", "lime,ig+steps=2,kernel-shap+passes=90", "--passes", 40,
+                       "--format", "json")
+        self.assertEqual(done.code, DONE, done)
+        made = {m["label"]: m for m in json.loads(done.out)["methods"]}
+        self.assertEqual(list(made), ["lime+passes=40", "ig+steps=2", "kernel-shap+passes=90"])
+        self.assertEqual(made["lime+passes=40"]["forwards"], 42)  # and two to begin
+        self.assertEqual(made["kernel-shap+passes=90"]["forwards"], 92)
+        self.assertIn("passes=40", made["lime+passes=40"]["options"])
+
     def test_what_does_not_suit(self):
         done = compare("--methods", "ig,nothing")
         self.assertEqual(done.code, USAGE, done)

@@ -91,15 +91,30 @@ static void definitions(void **state) {
   }
 }
 
+/* What another package gives; tolerance: what it leaves of a number itself. */
+static void check_package(const char *name, size_t models, size_t least, double tolerance) {
+  json_t *made = load(name);
+  const json_t *list = json_object_get(made, "models");
+  assert_int_equal(json_array_size(list), models);
+  for (size_t m = 0; m < models && m < model_count(); m++)
+    check_cases(json_array_get(list, m), least, tolerance);
+  json_decref(made);
+}
+
 /* It keeps places and weights of a path in single precision. */
 static void captum(void **state) {
   (void)state;
-  json_t *made = load("captum");
-  const json_t *models = json_object_get(made, "models");
-  assert_int_equal(json_array_size(models), 3);
-  for (size_t m = 0; m < 3 && m < model_count(); m++)
-    check_cases(json_array_get(models, m), 9, 1e-6);
-  json_decref(made);
+  check_package("captum", 3, 9, 1e-6);
+}
+
+static void inseq(void **state) {
+  (void)state;
+  check_package("inseq", 2, 8, 1e-5); /* rotations and places of a path in single precision */
+}
+
+static void flashtrace(void **state) {
+  (void)state;
+  check_package("flashtrace", 1, 5, 1e-5);
 }
 
 static double check_value(const heta_attribution *a, const char *name) {
@@ -159,6 +174,7 @@ static void completeness(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(captum),
+                                     cmocka_unit_test(inseq), cmocka_unit_test(flashtrace),
                                      cmocka_unit_test(completeness)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
