@@ -3,9 +3,10 @@
 import json
 import os
 import pathlib
+import sqlite3
 import unittest
 
-from harness import DONE, FAILED, USAGE, Case, main, run
+from harness import DONE, FAILED, MODEL, USAGE, Case, main, run
 
 SHARED = os.environ.get("HETA_TEST_DATA")
 TEMPLATES = '''def create(all_analogies):
@@ -114,6 +115,32 @@ class Build(Data):
         self.assertEqual("Our yaks by her mill were seen by the newt." + asked,
                          items[0]["paraphrase"])
         self.assertEqual((" yaks", {"gold": "yaks"}), (items[0]["target"], parts(items[0])))
+
+    def test_quick(self):
+        """Five questions of each of four sets, which lie in one folder."""
+        names = ("longra", "tellmewhy", "wikibio", "curated")
+        ask = ["eval", "-m", MODEL, "--suite", "quick", "--data", self.folder, "--db",
+               self.path("q.sqlite"), "--methods", "random,position", "--metrics", "soft,aopc"]
+        for name in names:
+            self.refuse(USAGE, *ask, said=[f"--suite {name}", f"heta data build {name}"])
+            self.path(f"{name}.jsonl").write_text("".join(json.dumps(
+                {"id": str(i), "text": f"a {name[:3]} in the hat", "target": " hat"}) + "\n"
+                for i in range(7)))
+        self.assertIn("20 items, 2 methods", self.expect(DONE, run(*ask, "--plan")).err)
+        self.expect(DONE, run(*ask, "--limit", 1, "--no-progress"))
+        connection = sqlite3.connect(self.path("q.sqlite"))
+        found = connection.execute("SELECT DISTINCT suite, settings FROM metric JOIN score ON"
+                                   " score.id = metric.score JOIN item ON item.id = score.item"
+                                   ).fetchall()
+        connection.close()
+        self.assertEqual({(name, "mask=zero draws=2 subsets=16 seed=0") for name in names},
+                         set(found))
+        plain = self.path("p.sqlite")
+        every = self.expect(DONE, run("eval", "-m", MODEL, "--suite", "quick", "--data",
+                                      self.folder, "--db", plain, "--limit", 1, "--plan"))
+        self.assertIn("4 items, ", every.err)
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", "longra", "--data", self.folder,
+                              "--db", self.path("l.sqlite"), "--methods", "random", "--plan"))
 
     def test_refusals(self):
         self.refuse(USAGE, "data", "build", "longra", said=["--from FOLDER"])

@@ -53,13 +53,20 @@ int eval_build_wikibio(eval_builder *b) {
   if (code) return code;
   eval_build_head(b, "WikiBio by GPT-3: the last word of a sentence that people found accurate or "
                      "not, its label the role of the span");
-  for (size_t i = 0; !code && i < json_array_size(list); i++) {
-    const json_t *record = json_array_get(list, i);
-    size_t count = json_array_size(json_object_get(record, "gpt3_sentences")), from = 0;
-    for (size_t k = 0; !code && k < count && !eval_build_full(b); k++) {
-      code = wikibio_item(b, record, k, &from);
+  size_t records = json_array_size(list), most = 0, *from = calloc(records + 1, sizeof *from);
+  if (!from) code = cli_fail(CLI_FAILED, "out of memory");
+  for (size_t i = 0; i < records; i++) {
+    size_t count = json_array_size(json_object_get(json_array_get(list, i), "gpt3_sentences"));
+    most = count > most ? count : most;
+  }
+  for (size_t k = 0; !code && k < most; k++) { /* a sentence of each passage in turn */
+    for (size_t i = 0; !code && i < records && !eval_build_full(b); i++) {
+      const json_t *record = json_array_get(list, i);
+      if (k >= json_array_size(json_object_get(record, "gpt3_sentences"))) continue;
+      code = wikibio_item(b, record, k, &from[i]);
     }
   }
+  free(from);
   json_decref(list);
   return code;
 }

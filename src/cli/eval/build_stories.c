@@ -154,6 +154,20 @@ static int tellmewhy_item(eval_builder *b, const char *narrative, const char *qu
   return code;
 }
 
+/* The how-manieth row of its story each row is; NULL without memory. */
+static size_t *turns_of(const eval_csv *csv, size_t column) {
+  size_t *turn = calloc(csv->rows + 1, sizeof *turn);
+  for (size_t row = 2; turn && row < csv->rows; row++) {
+    const char *story = eval_csv_at(csv, row, column);
+    for (size_t k = row; k-- > 1;) { /* the nearest before */
+      if (strcmp(eval_csv_at(csv, k, column), story) != 0) continue;
+      turn[row] = turn[k] + 1;
+      break;
+    }
+  }
+  return turn;
+}
+
 int eval_build_tellmewhy(eval_builder *b) {
   static const char *const NAMES[] = {"narrative", "question", "all_gold_answers", "question_meta"};
   size_t at[4];
@@ -167,10 +181,17 @@ int eval_build_tellmewhy(eval_builder *b) {
     code = cli_fail(CLI_FAILED, "%s/" TELLMEWHY " has no column %s", b->from, NAMES[i]);
   }
   if (!code) eval_build_head(b, "TellMeWhy: a short story, and why something in it happened");
-  for (size_t row = 1; !code && row < csv.rows && !eval_build_full(b); row++) {
-    code = tellmewhy_item(b, eval_csv_at(&csv, row, at[0]), eval_csv_at(&csv, row, at[1]),
-                          eval_csv_at(&csv, row, at[2]), eval_csv_at(&csv, row, at[3]));
+  size_t *turn = code ? NULL : turns_of(&csv, at[0]), most = 0;
+  if (!code && !turn) code = cli_fail(CLI_FAILED, "out of memory");
+  for (size_t row = 1; !code && row < csv.rows; row++) most = turn[row] > most ? turn[row] : most;
+  for (size_t k = 0; !code && k <= most; k++) { /* a question of each story in turn */
+    for (size_t row = 1; !code && row < csv.rows && !eval_build_full(b); row++) {
+      if (turn[row] != k) continue;
+      code = tellmewhy_item(b, eval_csv_at(&csv, row, at[0]), eval_csv_at(&csv, row, at[1]),
+                            eval_csv_at(&csv, row, at[2]), eval_csv_at(&csv, row, at[3]));
+    }
   }
+  free(turn);
   eval_csv_free(&csv);
   free(text.bytes);
   return code;

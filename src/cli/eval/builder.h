@@ -31,6 +31,8 @@ int eval_build_tellmewhy(eval_builder *b);
 int eval_build_wikibio(eval_builder *b);
 int eval_build_active_passive(eval_builder *b);
 
+/* Whether `heta data build` knows how to make this suite. */
+bool eval_build_known(const char *name);
 /* Whether as many items are written as were asked for. */
 bool eval_build_full(const eval_builder *b);
 /* A file of the folder. */

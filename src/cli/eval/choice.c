@@ -20,6 +20,29 @@ static const struct group {
 };
 enum { GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS };
 
+/* Methods that take hundreds or thousands of passes for a question unless told otherwise. `all` and
+ * `quick` ask them for fewer: their labels and records say so. */
+static const struct limited {
+  const char *name, *all, *quick;
+} LIMITED[] = {
+    {"heta", "heta", "heta+probes=4"},
+    {"reagent", "reagent+passes=200", "reagent+passes=64"},
+    {"causal-tracing", "causal-tracing+samples=2", "causal-tracing+samples=1"},
+    {"lime", "lime+passes=200", "lime+passes=64"},
+    {"kernel-shap", "kernel-shap+passes=200", "kernel-shap+passes=64"},
+    {"greedy-rationale", "greedy-rationale+passes=200", "greedy-rationale+passes=64"},
+    {"attributive-mask", "attributive-mask+passes=200", "attributive-mask+passes=64"},
+};
+enum { LIMITED_COUNT = sizeof LIMITED / sizeof *LIMITED };
+
+/* How a method is asked within `all` or `quick`. */
+static const char *within(const char *name, bool quick) {
+  for (int i = 0; i < LIMITED_COUNT; i++) {
+    if (!strcmp(LIMITED[i].name, name)) return quick ? LIMITED[i].quick : LIMITED[i].all;
+  }
+  return name;
+}
+
 /* "name=value …" of every option of the method's table. */
 static char *resolve(const eval_method *method) {
   const heta_method_info *info = method->info;
@@ -124,7 +147,8 @@ static int add_methods(eval_choice *choice, const char *list) {
   for (const char *at = list; *at;) {
     size_t length = strcspn(at, ",");
     const struct group *group = NULL;
-    bool all = length == 3 && memcmp(at, "all", 3) == 0;
+    bool quick = length == 5 && memcmp(at, "quick", 5) == 0;
+    bool all = quick || (length == 3 && memcmp(at, "all", 3) == 0);
     int code = CLI_DONE;
     for (int i = 0; i < GROUP_COUNT; i++) {
       if (strlen(GROUPS[i].name) == length && memcmp(at, GROUPS[i].name, length) == 0) {
@@ -135,8 +159,8 @@ static int add_methods(eval_choice *choice, const char *list) {
       code = add_methods(choice, group->members);
     } else if (all) {
       for (size_t i = 0; !code && i < heta_method_count(); i++) {
-        const char *name = heta_method_at(i)->name;
-        code = add_method(choice, name, strlen(name));
+        const char *label = within(heta_method_at(i)->name, quick);
+        code = add_method(choice, label, strlen(label));
       }
     } else if (length) {
       code = add_method(choice, at, length);

@@ -24,6 +24,13 @@ static const struct source {
 enum { SOURCE_COUNT = sizeof SOURCES / sizeof *SOURCES };
 #define NAMES "curated, counterfact, longra, tellmewhy, wikibio or active-passive"
 
+bool eval_build_known(const char *name) {
+  for (int i = 0; i < SOURCE_COUNT; i++) {
+    if (!strcmp(SOURCES[i].name, name)) return true;
+  }
+  return false;
+}
+
 static int build(const data_arguments *arguments, const struct source *source) {
   cli_file file;
   int code = cli_file_open(arguments->output, arguments->overwrite, &file);

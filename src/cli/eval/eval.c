@@ -1,14 +1,16 @@
 /* eval.c: `heta eval` runs methods over a suite of questions and judges their scores by metrics. */
 #include "cli/commands.h"
+#include "cli/eval/builder.h"
 #include "cli/eval/run.h"
 #include "cli/input.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct eval_arguments {
   cli_parsed parsed; /* must be first */
-  const char *model, *methods, *metrics, *db, *mask;
+  const char *model, *methods, *metrics, *db, *mask, *data;
   cli_list suites;
   uint64_t limit, passes, seed, threads, max_memory, draws, subsets;
   double max_seconds;
@@ -18,22 +20,66 @@ typedef struct eval_arguments {
 
 static void set_defaults(void *untyped) {
   eval_arguments *arguments = untyped;
-  heta_metric_options options = heta_metric_options_default();
-  arguments->methods = "all";
-  arguments->metrics = "all";
-  arguments->mask = options.mask;
-  arguments->draws = options.draws;
-  arguments->subsets = options.subsets;
+  arguments->data = ".";
+  arguments->mask = heta_metric_options_default().mask;
+}
+
+/* What `--suite quick` is: a look at the paper's four sets in an afternoon. */
+static const char *const QUICK[] = {"longra", "tellmewhy", "wikibio", "curated"};
+enum { QUICK_COUNT = sizeof QUICK / sizeof *QUICK };
+/* All but the curves, which take half of all passes: AOPC stands for them. */
+static const char QUICK_METRICS[] = "alignment,span,dsa,aopc,comprehensiveness,soft,soft-package,"
+                                    "faithfulness-error,patching,counterfactual";
+enum { QUICK_ITEMS = 5, QUICK_DRAWS = 2, QUICK_SUBSETS = 16 };
+
+/* The suites asked for by name, `quick` spelled out. The caller frees the list. */
+static const char **suite_names(const eval_arguments *arguments, size_t *count, bool *quick) {
+  const cli_list *given = &arguments->suites;
+  const char **names = calloc(given->count + QUICK_COUNT + 1, sizeof *names);
+  *count = 0;
+  *quick = false;
+  for (size_t i = 0; names && i < given->count; i++) {
+    bool all = !strcmp(given->items[i], "quick") && !*quick;
+    for (int k = 0; all && k < QUICK_COUNT; k++) names[(*count)++] = QUICK[k];
+    if (!all) names[(*count)++] = given->items[i];
+    *quick |= all;
+  }
+  if (names && !*count) names[(*count)++] = "builtin";
+  return names;
+}
+
+/* Reads a suite: a file, or one of the sets that heta data build makes, by its name. */
+static int read_suite(const eval_arguments *arguments, const char *name, size_t limit,
+                      eval_suite *suite) {
+  char path[HETA_PATH];
+  *suite = (eval_suite){0};
+  if (!eval_build_known(name) || access(name, F_OK) == 0) {
+    return eval_suite_read(name, limit, suite);
+  }
+  int length = snprintf(path, sizeof path, "%s/%s.jsonl", arguments->data, name);
+  if (length < 0 || (size_t)length >= sizeof path) {
+    return cli_fail(CLI_USAGE, "--data is too long a path");
+  }
+  if (access(path, F_OK) != 0) {
+    return cli_fail(CLI_USAGE,
+                    "--suite %s: there is no '%s': say with --data FOLDER where it is, or make it "
+                    "of its published files: heta data build %s --from FOLDER -o %s",
+                    name, path, name, path);
+  }
+  return eval_suite_read(path, limit, suite);
 }
 
 /* Opens the database and does the work. */
 static int evaluate(const eval_arguments *arguments, const heta_model *model,
-                    const eval_suite *suites, size_t suite_count, const eval_choice *choice) {
+                    const eval_suite *suites, size_t suite_count, const eval_choice *choice,
+                    bool quick) {
   heta_metric_options metrics = heta_metric_options_default();
   metrics.keep_weights = true;
   metrics.mask = arguments->mask;
-  metrics.draws = (size_t)arguments->draws;
-  metrics.subsets = (size_t)arguments->subsets;
+  if (quick) metrics.draws = QUICK_DRAWS;
+  if (quick) metrics.subsets = QUICK_SUBSETS;
+  if (arguments->draws) metrics.draws = (size_t)arguments->draws;
+  if (arguments->subsets) metrics.subsets = (size_t)arguments->subsets;
   metrics.seed = arguments->seed;
   metrics.threads = (int)arguments->threads;
   metrics.backend = (heta_backend)arguments->backend;
@@ -66,20 +112,26 @@ static int evaluate(const eval_arguments *arguments, const heta_model *model,
 
 static int run(void *untyped) {
   const eval_arguments *arguments = untyped;
-  static const char *const BUILTIN[] = {"builtin"};
-  const char *const *names = arguments->suites.count ? arguments->suites.items : BUILTIN;
-  size_t count = arguments->suites.count ? arguments->suites.count : 1, opened = 0;
+  size_t count = 0, opened = 0;
+  bool quick = false;
   eval_choice choice = {0};
   heta_model *model = NULL;
   if (!arguments->db) {
     return cli_fail(CLI_USAGE, "--db FILE.sqlite says where results are kept, and is not given");
   }
-  int code = eval_choice_read(arguments->methods, arguments->metrics, &choice);
-  if (code) return code;
-  eval_suite *suites = calloc(count, sizeof *suites);
-  if (!suites) code = cli_fail(CLI_FAILED, "out of memory");
+  const char **names = suite_names(arguments, &count, &quick);
+  const char *methods = quick ? "quick" : "all", *metrics = quick ? QUICK_METRICS : "all";
+  int code = eval_choice_read(arguments->methods ? arguments->methods : methods,
+                              arguments->metrics ? arguments->metrics : metrics, &choice);
+  if (code) {
+    free(names);
+    return code;
+  }
+  eval_suite *suites = calloc(count + 1, sizeof *suites);
+  if (!suites || !names) code = cli_fail(CLI_FAILED, "out of memory");
+  size_t limit = arguments->limit ? (size_t)arguments->limit : quick ? QUICK_ITEMS : 0;
   while (!code && opened < count) {
-    code = eval_suite_read(names[opened], (size_t)arguments->limit, &suites[opened]);
+    code = read_suite(arguments, names[opened], limit, &suites[opened]);
     opened++;
     for (size_t i = 0; !code && i + 1 < opened; i++) {
       if (strcmp(suites[i].name, suites[opened - 1].name) != 0) continue;
@@ -87,10 +139,11 @@ static int run(void *untyped) {
     }
   }
   if (!code) code = cli_open_model(arguments->model, &model);
-  if (!code) code = evaluate(arguments, model, suites, count, &choice);
+  if (!code) code = evaluate(arguments, model, suites, count, &choice, quick);
   heta_model_close(model);
   for (size_t i = 0; i < opened; i++) eval_suite_free(&suites[i]);
   free(suites);
+  free(names);
   eval_choice_free(&choice);
   return code;
 }
@@ -101,12 +154,17 @@ static const cli_option options[] = {
     {'m', "model", NULL, CLI_TEXT, FIELD(model), "FILE", 0, 0, 0, "What",
      "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
     {0, "suite", NULL, CLI_LIST, FIELD(suites), "NAME", 0, 0, 0, NULL,
-     "builtin (the default), or a file of JSON lines; may be repeated"},
+     "builtin (the default), a file of JSON lines, a set of heta data build by its name, or quick: "
+     "five questions each of longra, tellmewhy, wikibio and curated; may be repeated"},
+    {0, "data", NULL, CLI_TEXT, FIELD(data), "FOLDER", 0, 0, 0, NULL,
+     "where the sets lie that are given by name, as NAME.jsonl; default: here"},
     {0, "methods", NULL, CLI_TEXT, FIELD(methods), "LIST", 0, 0, 0, NULL,
      "methods, comma-separated, each with options behind it: heta,heta+gamma=0+probes=20; all "
-     "(the default), controls, ablations, sweep"},
+     "(the default; what takes thousands of passes gets +passes=200), quick (64, and four probes), "
+     "controls, ablations, sweep"},
     {0, "metrics", NULL, CLI_TEXT, FIELD(metrics), "LIST", 0, 0, 0, NULL,
-     "metrics, comma-separated; all (the default); heta metrics lists them"},
+     "metrics, comma-separated; all (the default; with quick, all but the curves); heta metrics "
+     "lists them"},
     {0, "db", NULL, CLI_TEXT, FIELD(db), "FILE", 0, 0, 0, NULL,
      "the SQLite file that keeps every result"},
     {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, INT64_MAX, 0, NULL,
@@ -114,9 +172,9 @@ static const cli_option options[] = {
     {0, "mask", NULL, CLI_TEXT, FIELD(mask), "MASK", 0, 0, 0, "Metrics",
      "what replaces a removed token: zero, mean, unk, eos, pad or token:ID"},
     {0, "draws", NULL, CLI_COUNT, FIELD(draws), "N", 1, 10000, 0, NULL,
-     "of soft masks; default 10"},
+     "of soft masks and random orders; default 10, with quick 2"},
     {0, "subsets", NULL, CLI_COUNT, FIELD(subsets), "N", 1, 100000, 0, NULL,
-     "of the faithfulness error; default 64"},
+     "of the faithfulness error; default 64, with quick 16"},
     {0, "limit", NULL, CLI_COUNT, FIELD(limit), "N", 1, 1000000000, 0, "Limits",
      "the first N items of each suite"},
     {0, "passes", NULL, CLI_COUNT, FIELD(passes), "N", 1, UINT64_MAX, 0, NULL,
