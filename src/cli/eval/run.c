@@ -251,6 +251,7 @@ static int check_methods(const runner *r) {
     const eval_method *method = &r->request->choice->methods[m];
     char problem[CLI_MESSAGE];
     heta_job *job = NULL;
+    if (!method->option_count) continue; /* what it refuses is a matter of the item */
     int code = eval_question_job(r->request, &item, &tokens, method, &base, &job, problem);
     heta_job_free(job);
     if (code) return code;
