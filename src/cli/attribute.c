@@ -1,6 +1,7 @@
 /* attribute.c: `heta attribute`, from the command line to written results. */
 #include "cli/assertion.h"
 #include "cli/batch.h"
+#include "cli/calibration.h"
 #include "cli/interrupt.h"
 #include "cli/preview.h"
 #include "cli/progress.h"
@@ -203,7 +204,9 @@ static int run(void *arguments) {
   int code = cli_output_check(&request->output);
   if (!code) code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_question_read(request, model, &question);
+  question = (cli_question){0};
+  code = cli_calibration_apply(request, model);
+  if (!code) code = cli_question_read(request, model, &question);
   if (!code) code = explain(model, &question, request);
   cli_question_free(&question);
   heta_model_close(model);
@@ -217,6 +220,8 @@ static const cli_option options[] = {
 
     {'a', "method", "attribution-method", CLI_TEXT, FIELD(method), "NAME", 0, 0, 0, "Method",
      "the attribution method; see heta methods"},
+    {0, "calibration", NULL, CLI_TEXT, FIELD(calibration), "FILE", 0, 0, 0, NULL,
+     "what --beta auto means: the weights that heta calibrate -o FILE fitted"},
     {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
      "same seed, same result"},
 

@@ -3,6 +3,7 @@
  * asked, and left. docs/batch.md */
 #include "cli/batch.h"
 
+#include "cli/calibration.h"
 #include "cli/example.h"
 #include "cli/interrupt.h"
 #include "cli/journal.h"
@@ -411,6 +412,7 @@ static int run_batch(batch *b, cli_text *answer) {
   if (!code) code = cli_answer_read(request, answer);
   if (!code) code = survey(b);
   if (!code) code = cli_open_model(request->model, &b->model);
+  if (!code) code = cli_calibration_apply(request, b->model);
   if (code) return code;
   cli_interrupt_note();
   code = cli_journal_open(request->output.files.items[0], request->output.overwrite, &b->output);

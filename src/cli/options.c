@@ -167,7 +167,7 @@ static bool read_method_option(parser *p, const heta_option_info *option, const 
     }
   }
   if (!parsed->method_options) {
-    parsed->method_options = calloc((size_t)p->count + 1, sizeof *parsed->method_options);
+    parsed->method_options = calloc((size_t)p->count + 2, sizeof *parsed->method_options);
     if (!parsed->method_options) return refuse(p, "out of memory");
   }
   parsed->method_options[parsed->method_option_count++] =

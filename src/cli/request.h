@@ -20,6 +20,8 @@ typedef struct cli_request {
   bool last, join, joint;
   const char *foil;
   const char *method;
+  const char *calibration;  /* a file with the weights that `auto` means */
+  char weight_texts[2][32]; /* what it said */
   uint64_t seed;
   int bos; /* a heta_bos */
   bool special;

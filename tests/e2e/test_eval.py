@@ -287,6 +287,39 @@ class Report(Eval):
             self.assertLessEqual(left(beta, gamma), left(beta * more, gamma) + 1e-9 * dd)
             self.assertLessEqual(left(beta, gamma), left(beta, gamma * more) + 1e-9 * dd)
         self.refuse(FAILED, "calibrate", self.db, said=["no scores by 'heta'", "heta eval"])
+        self.weights_that_were_fitted(fitted)
+
+    def weights_that_were_fitted(self, fitted):
+        """--beta auto takes what calibrate wrote, for this model and these options only."""
+        weights = self.path("weights.json")
+        self.expect(DONE, run("calibrate", self.db, "--method", "heta+probes=2", "-o", weights))
+        self.refuse(USAGE, "calibrate", self.db, "--method", "heta+probes=2", "-o", weights,
+                    said=["exists"])
+        kept = json.loads(weights.read_text())
+        self.assertEqual({**fitted, "beta": 0, "gamma": 0, "r2": 0},
+                         {**kept, "beta": 0, "gamma": 0, "r2": 0})
+        for name in ("beta", "gamma"):
+            self.assertAlmostEqual(1, (1 + kept[name][0]) / (1 + fitted[name][0]), places=12)
+        ask = ["-p", "the cat in the hat", "--probes", 2, "--format", "json"]
+        auto = ["attribute", "-m", MODEL, *ask, "--beta", "auto", "--calibration", weights]
+        result = self.expect(DONE, run(*auto))
+        self.assertIn("from '", result.err)
+        again = self.expect(DONE, run("attribute", "-m", MODEL, *ask,
+                                      "--beta", f"{fitted['beta'][0]:.9g}",
+                                      "--gamma", f"{fitted['gamma'][0]:.9g}"))
+        self.assertEqual(again.json["attributions"], result.json["attributions"])
+        for more, said in ((["--gamma", 0.5], "fitted together"),
+                           (["--gate", "none"], "fitted for --gate flow")):
+            self.refuse(USAGE, *auto, *more, said=[said])
+        other = ["attribute", "-m", TINY / "gpt2.gguf", *ask]
+        self.refuse(USAGE, *other, "--beta", "auto", "--calibration", weights,
+                    said=["another model"])
+        self.refuse(USAGE, *other, "--beta", "auto", said=["heta calibrate"])
+        self.refuse(USAGE, *other, "--calibration", weights, said=["add --beta auto"])
+        weights.write_text("{}")
+        self.refuse(FAILED, *auto, said=["no file of heta calibrate"])
+        weights.write_text("{")
+        self.refuse(FAILED, *auto, said=["line 1, column"])
 
     def test_suites_of_published_files(self):
         words = " ".join(["word"] * 24)

@@ -4,17 +4,22 @@
  * With f the sums of M S over random subsets and g those of M I, the fit needs Σ f², Σ f g, Σ g²,
  * Σ f d, Σ g d and Σ d² of the drops d. The faithfulness metric keeps Σ a², Σ a d and Σ d² of each
  * score vector a; that of β S + γ I, of S alone and of I alone give them all. */
+#include "cli/calibration.h"
 #include "cli/commands.h"
 #include "cli/eval/table.h"
+#include "cli/file.h"
 #include "cli/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct calibrate_arguments {
   cli_parsed parsed; /* must be first */
-  const char *suite, *method;
+  const char *suite, *method, *output;
+  bool overwrite;
   int format;
 } calibrate_arguments;
 
@@ -168,29 +173,53 @@ static int fit_all(const eval_results *r, const char *suite, const size_t parts[
   return fine ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
 }
 
-static int print_fit(const fit *f, const char *method, bool json) {
-  const char *const names[] = {"beta", "gamma", "r2"};
+static const char *const WEIGHTS[] = {"beta", "gamma", "r2"};
+
+/* Each weight with its interval: [value, low, high]. */
+static json_t *fit_json(const fit *f, const char *method, const eval_results *results,
+                        const char *options) {
   const double at[] = {f->at.beta, f->at.gamma, f->at.r2};
   const double low[] = {f->low.beta, f->low.gamma, f->low.r2};
   const double high[] = {f->high.beta, f->high.gamma, f->high.r2};
-  if (json) {
-    json_t *object = json_object();
-    cli_json_set(object, "method", cli_json_string(method));
-    cli_json_set(object, "questions", cli_json_count(f->questions));
-    cli_json_set(object, "sources", cli_json_count(f->sources));
-    for (int k = 0; k < 3; k++) {
-      json_t *triple = json_array();
-      cli_json_append(triple, cli_json_number(at[k]));
-      cli_json_append(triple, cli_json_number(low[k]));
-      cli_json_append(triple, cli_json_number(high[k]));
-      cli_json_set(object, names[k], triple);
-    }
-    return cli_json_print(object);
+  json_t *object = json_object();
+  cli_json_set(object, "schema", cli_json_string(CLI_CALIBRATION_SCHEMA));
+  cli_json_set(object, "model", cli_json_string(results->model));
+  cli_json_set(object, "fingerprint", cli_json_string(results->fingerprint));
+  cli_json_set(object, "method", cli_json_string(method));
+  cli_json_set(object, "options", cli_json_string(options));
+  cli_json_set(object, "questions", cli_json_count(f->questions));
+  cli_json_set(object, "sources", cli_json_count(f->sources));
+  for (int k = 0; k < 3; k++) {
+    json_t *triple = json_array();
+    cli_json_append(triple, cli_json_number(at[k]));
+    cli_json_append(triple, cli_json_number(low[k]));
+    cli_json_append(triple, cli_json_number(high[k]));
+    cli_json_set(object, WEIGHTS[k], triple);
   }
+  return object;
+}
+
+static int write_fit(const char *path, bool overwrite, json_t *object) {
+  cli_file file;
+  int code = object ? cli_file_open(path, overwrite, &file) : cli_fail(CLI_FAILED, "out of memory");
+  if (!code) {
+    bool fine =
+        json_dumpf(object, file.stream, JSON_INDENT(2)) == 0 && fputc('\n', file.stream) > 0;
+    code = cli_file_close(&file, fine ? 0 : EIO);
+  }
+  json_decref(object);
+  if (!code) cli_say("heta attribute … --beta auto --calibration %s", path);
+  return code;
+}
+
+static int print_fit(const fit *f, const char *method) {
+  const double at[] = {f->at.beta, f->at.gamma, f->at.r2};
+  const double low[] = {f->low.beta, f->low.gamma, f->low.r2};
+  const double high[] = {f->high.beta, f->high.gamma, f->high.r2};
   printf("%s, fitted to %zu questions from %zu sources (95 %% intervals)\n", method, f->questions,
          f->sources);
   for (int k = 0; k < 3; k++) {
-    printf("  %-6s %.4g  [%.4g, %.4g]\n", names[k], at[k], low[k], high[k]);
+    printf("  %-6s %.4g  [%.4g, %.4g]\n", WEIGHTS[k], at[k], low[k], high[k]);
   }
   printf("\nheta attribute … --beta %.6g --gamma %.6g\n", at[0], at[1]);
   return cli_close_output(CLI_DONE);
@@ -202,6 +231,9 @@ static int run(void *untyped) {
   eval_results results;
   size_t parts[PARTS];
   fit f;
+  if (arguments->output && !arguments->overwrite && access(arguments->output, F_OK) == 0) {
+    return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", arguments->output);
+  }
   int code = eval_store_read(arguments->parsed.words.items[0], &store);
   if (code) return code;
   code = eval_results_read(&store, false, &results);
@@ -213,7 +245,17 @@ static int run(void *untyped) {
     code = cli_fail(CLI_FAILED, "no question has the faithfulness error of all three; run heta "
                                 "eval with --metrics faithfulness-error");
   }
-  if (!code) code = print_fit(&f, arguments->method, arguments->format != 0);
+  if (!code && arguments->format) {
+    code = cli_json_print(
+        fit_json(&f, arguments->method, &results, results.configs[parts[BOTH]].options));
+  } else if (!code) {
+    code = print_fit(&f, arguments->method);
+  }
+  if (!code && arguments->output) {
+    code =
+        write_fit(arguments->output, arguments->overwrite,
+                  fit_json(&f, arguments->method, &results, results.configs[parts[BOTH]].options));
+  }
   eval_results_free(&results);
   return code;
 }
@@ -225,6 +267,10 @@ static const cli_option options[] = {
      "HETA with the options to fit for, such as heta+gate=none; default heta"},
     {0, "suite", NULL, CLI_TEXT, FIELD(suite), "NAME", 0, 0, 0, NULL,
      "questions of this suite only"},
+    {'o', "output", NULL, CLI_TEXT, FIELD(output), "FILE", 0, 0, 0, NULL,
+     "also write the weights to FILE, for heta attribute --beta auto --calibration FILE"},
+    {'y', "overwrite", NULL, CLI_FLAG, FIELD(overwrite), NULL, 0, 0, 0, NULL,
+     "replace the file if it exists"},
     {0, "format", NULL, CLI_CHOICE, FIELD(format), "term|json", 0, 0, 0, NULL,
      "for people or for programs"},
 };
