@@ -193,6 +193,11 @@ function make(tag, attributes, ...children) {
 const unitOf = new Array(tokens.length);
 const spans = units.map((unit, index) => {
   const span = make("span", { class: "u", "data-unit": index });
+  for (let i = unit[0]; i < unit[1]; i++) unitOf[i] = index;
+  if (!HIDDEN.test(unit[2])) { /* nearly all: no line break, tab or control */
+    span.textContent = unit[2];
+    return span;
+  }
   let plain = "";
   const flush = () => { if (plain) span.append(plain); plain = ""; };
   for (const c of unit[2]) {
@@ -207,7 +212,6 @@ const spans = units.map((unit, index) => {
     }
   }
   flush();
-  for (let i = unit[0]; i < unit[1]; i++) unitOf[i] = index;
   return span;
 });
 const rowByPosition = new Map(joint ? targets.map(t => [t.position, 0]) : rows.map((r, index) => [targets[r.target].position, index]));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_exchange.py: files of Inseq and flashtrace, read: numbers against what the file says, texts
 in every spelling, what is refused, the way there and back; and files that Inseq itself wrote where
-HETA_INSEQ_PYTHON names a Python that has it."""
+HETA_INSEQ_PYTHON names a Python that has it. So with flashtrace and HETA_FLASHTRACE_PYTHON."""
 import base64
 import copy
 import json
@@ -68,6 +68,25 @@ def flashtrace_file(**fields):
             "generation_scores": [0.0625, 0, 0, 0], "per_hop_scores": [[0.5, 0, 0]],
             "per_hop_generation_scores": [[0.75, 0, 0, 0]], "output_span": [1, 2],
             "reasoning_span": None, "top_inputs": [], "metadata": {"model": "Qwen"}, **fields}
+
+
+# What flashtrace's own result makes of heta's file. Its parts are loaded without the package's
+# __init__.py, which imports PyTorch and much else that they have no use for.
+FLASHTRACE = """
+import dataclasses, importlib.util, json, sys, types
+found = importlib.util.find_spec("flashtrace")
+package = types.ModuleType("flashtrace")
+package.__path__ = list(found.submodule_search_locations)
+sys.modules["flashtrace"] = package
+from flashtrace.result import TraceResult
+given = json.load(open(sys.argv[1], encoding="utf-8"))
+known = {field.name for field in dataclasses.fields(TraceResult)}
+result = TraceResult(**{name: value for name, value in given.items() if name in known})
+assert [dataclasses.asdict(x) for x in result.topk_inputs()] == given["top_inputs"]
+result.to_html(sys.argv[2])
+result.to_json(sys.argv[3])
+print(json.dumps(sorted(known - set(given))))
+"""
 
 
 class Exchange(Case):
@@ -203,6 +222,22 @@ class Exchange(Case):
         result = self.imported(text)
         self.assertEqual([1, None, 2], result["attributions"][0]["rows"][0]["score"])
         self.assertEqual(4, len(result["targets"]))
+
+    def test_flashtrace_itself(self):
+        python = os.environ.get("HETA_FLASHTRACE_PYTHON")
+        if not python:
+            self.skipTest("HETA_FLASHTRACE_PYTHON names no Python that has flashtrace")
+        ours, page, theirs = (self.path(n) for n in ("a.flashtrace.json", "a.html", "b.json"))
+        self.expect(DONE, run("attribute", "-q", "-m", MODEL, "-p", "the cat in the", "--target",
+                              " hat", "--joint", "-a", "occlusion", "--format", "none", "-o", ours))
+        done = subprocess.run([python, "-c", FLASHTRACE, ours, page, theirs], capture_output=True,
+                              text=True, timeout=120)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual([], json.loads(done.stdout))  # no field of its own is missing
+        self.assertIn("Prompt Attribution", page.read_text())
+        again = self.expect(DONE, run("report", theirs, "--format", "json")).json
+        scores = [abs(x) for x in read(ours)["scores"]]  # where there are signs, the size
+        self.assertEqual(scores, again["attributions"][0]["rows"][0]["score"][:len(scores)])
 
     def test_export_of_several_targets(self):
         self.expect(DONE, run("attribute", "-q", "-m", MODEL, "-p", "the cat in the", "-n", "2",
