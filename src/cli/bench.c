@@ -4,6 +4,7 @@
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/numbers.h"
 #include "cli/progress.h"
 
 #include <stdlib.h>
@@ -18,16 +19,6 @@ static const char STORY[] =
     "lamp, the only light left on the island was the one in his window, and the ship's captain "
     "later said that it was enough to steer by. In the spring a young woman came to repair the "
     "tower, and she asked him why he had never left. ";
-
-static double median(double *values, size_t count) {
-  for (size_t i = 1; i < count; i++)
-    for (size_t k = i; k > 0 && values[k] < values[k - 1]; k--) {
-      double swap = values[k];
-      values[k] = values[k - 1];
-      values[k - 1] = swap;
-    }
-  return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
 
 /* The story, as often as it takes, cut behind its `tokens`-th token. */
 static int cut_story(const heta_model *model, uint64_t tokens, cli_text *text) {
@@ -105,7 +96,7 @@ static void sum_up(cli_bench *bench, samples *s) {
     bool forward = i == ROW_COUNT || ROWS[i].forward, reverse = i == ROW_COUNT || ROWS[i].reverse;
     bench->part[bench->count++] =
         (cli_bench_part){.name = i == ROW_COUNT ? "whole, without load" : ROWS[i].name,
-                         .seconds = median(s->seconds[i], bench->repeats),
+                         .seconds = cli_median(s->seconds[i], bench->repeats),
                          .flop = s->flop[i],
                          .rate = forward && reverse ? both
                                  : forward          ? bench->forward

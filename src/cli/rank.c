@@ -1,5 +1,6 @@
 /* rank.c: Spearman's rank correlation and its noise band, by drawing. */
 #include "cli/difference.h"
+#include "cli/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,11 +64,6 @@ static void move(const cli_measured *from, size_t count, uint64_t *state, double
   for (size_t i = 0; i < count; i++) to[i] = from[i].value + from[i].error * normal(state);
 }
 
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 static void draw(const cli_measured *a, const cli_measured *b, size_t count, room *r,
                  cli_correlation *out) {
   double values[DRAWS], same = 0;
@@ -80,7 +76,7 @@ static void draw(const cli_measured *a, const cli_measured *b, size_t count, roo
     move(one, count, &state, d % 2 ? r->moved_b : r->moved_a);
     same += spearman(r->moved_a, r->moved_b, count, r) / DRAWS;
   }
-  qsort(values, DRAWS, sizeof *values, by_size);
+  cli_sort(values, DRAWS);
   out->low = values[DRAWS / 40];
   out->high = values[DRAWS - 1 - DRAWS / 40];
   out->same = same;

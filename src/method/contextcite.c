@@ -266,10 +266,6 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
   return done;
 }
 
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
   const own *mine = session->own;
   out[0] = (heta_check_value){"sources", (double)mine->sources.count};
@@ -308,5 +304,5 @@ const heta_i_method heta_i_method_contextcite = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe,
+    .describe = heta_i_describe_unit,
     .checks = checks};

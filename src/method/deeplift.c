@@ -1,6 +1,8 @@
 /* deeplift.c: DeepLIFT: the difference of two runs shared out among the tokens, op by op. */
 #include <math.h>
 
+#include <string.h>
+
 #include "method/inputs.h"
 
 enum { CONTRIBUTION, OBJECTIVE }; /* series; of the second: at the input, at the baseline */
@@ -90,19 +92,13 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
-  for (size_t i = 0; i < length; i++)
-    signed_score[i] = components[0][i] = *heta_i_series_at(session, CONTRIBUTION, target, i);
+  heta_i_sum_samples(session, CONTRIBUTION, target, length, signed_score);
+  memcpy(components[0], signed_score, length * sizeof *signed_score);
   return true;
 }
 
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
-  checks[0] = (heta_check_value){"completeness_gap",
-                                 heta_i_completeness_gap(session, CONTRIBUTION, OBJECTIVE)};
-  return 1;
+  return heta_i_gap_checks(session, CONTRIBUTION, OBJECTIVE, checks);
 }
 
 const heta_i_method heta_i_method_deeplift = {
@@ -138,5 +134,5 @@ const heta_i_method heta_i_method_deeplift = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe,
+    .describe = heta_i_describe_unit,
     .checks = checks};

@@ -309,22 +309,10 @@ static void lay(heta_i_session *session, path *p, size_t k) {
 }
 
 static heta_status run_ends(heta_i_session *session, path *p, heta_error *error) {
-  size_t vocabulary = session->model->hyper.vocabulary;
-  double *scratch = heta_i_allocate(vocabulary, sizeof *scratch);
-  heta_i_run *run = NULL;
   for (size_t i = 0; i < session->length; i++)
     point(session, i, steps_of(session) + 1, p->b, p->next,
           p->input + i * session->model->hyper.width);
-  heta_status status = scratch ? heta_i_run_at(session, p->input, 0, &run, error)
-                               : heta_i_no_memory(error, "logits", vocabulary * sizeof *scratch);
-  for (size_t t = 0; !status && t < session->row_count; t++) {
-    double *value = heta_i_series_at(session, OBJECTIVE, t, 0);
-    value[0] = heta_i_objective_at(session, session->run, t, scratch);
-    value[1] = heta_i_objective_at(session, run, t, scratch);
-  }
-  session->engine->api->run_free(run);
-  heta_i_free(scratch);
-  return status;
+  return heta_i_path_ends(session, p->input, OBJECTIVE, error);
 }
 
 static heta_status run_piece(heta_i_session *session, path *p, size_t k, heta_error *error) {
@@ -361,23 +349,13 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
-  for (size_t i = 0; i < length; i++) {
-    const double *pieces = heta_i_series_at(session, CONTRIBUTION, target, i);
-    double sum = 0;
-    for (size_t k = 0; k < session->series[CONTRIBUTION].samples; k++) sum += pieces[k];
-    signed_score[i] = components[0][i] = sum;
-  }
+  heta_i_sum_samples(session, CONTRIBUTION, target, length, signed_score);
+  memcpy(components[0], signed_score, length * sizeof *signed_score);
   return true;
 }
 
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
-  checks[0] = (heta_check_value){"completeness_gap",
-                                 heta_i_completeness_gap(session, CONTRIBUTION, OBJECTIVE)};
-  return 1;
+  return heta_i_gap_checks(session, CONTRIBUTION, OBJECTIVE, checks);
 }
 
 const heta_i_method heta_i_method_dig = {
@@ -413,5 +391,5 @@ const heta_i_method heta_i_method_dig = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe,
+    .describe = heta_i_describe_unit,
     .checks = checks};

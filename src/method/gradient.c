@@ -76,10 +76,6 @@ static void describe_norm(const heta_i_session *session, heta_component_info *co
                                                 : "probability per embedding unit";
 }
 
-static void describe_product(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 const heta_i_method heta_i_method_gradient_norm = {
     .info = {.name = "gradient-norm",
              .summary = "L2 norm of the gradient of the target's log-probability",
@@ -118,4 +114,4 @@ const heta_i_method heta_i_method_input_x_gradient = {
     .plan = plan,
     .run = run,
     .finish = finish_product,
-    .describe = describe_product};
+    .describe = heta_i_describe_unit};

@@ -146,22 +146,6 @@ static heta_status path_open(heta_i_session *session, path *p, heta_error *error
   return HETA_OK;
 }
 
-static heta_status run_ends(heta_i_session *session, const path *p, heta_error *error) {
-  size_t vocabulary = session->model->hyper.vocabulary;
-  double *scratch = heta_i_allocate(vocabulary, sizeof *scratch);
-  heta_i_run *run = NULL;
-  heta_status status = scratch ? heta_i_run_at(session, p->from, 0, &run, error)
-                               : heta_i_no_memory(error, "logits", vocabulary * sizeof *scratch);
-  for (size_t t = 0; !status && t < session->row_count; t++) {
-    double *value = heta_i_series_at(session, OBJECTIVE, t, 0);
-    value[0] = heta_i_objective_at(session, session->run, t, scratch);
-    value[1] = heta_i_objective_at(session, run, t, scratch);
-  }
-  session->engine->api->run_free(run);
-  heta_i_free(scratch);
-  return status;
-}
-
 /* One gradient on the path: its weighted product with the way goes into the series, or by element
  * into `sums`. */
 static heta_status run_step(heta_i_session *session, path *p, size_t k, heta_error *error) {
@@ -203,7 +187,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   heta_status status;
   HETA_GO(path_open(session, &p, error));
   if (item->phase == PHASE_ENDS) {
-    status = run_ends(session, &p, error);
+    status = heta_i_path_ends(session, p.from, OBJECTIVE, error);
   } else if (norms(session)) {
     for (size_t k = 0; k < steps_of(session); k++) HETA_GO(run_step(session, &p, k, error));
     take_norms(session, &p);
@@ -215,31 +199,18 @@ done:
   return status;
 }
 
-static double total(const heta_i_session *session, size_t target, size_t token) {
-  const double *pieces = heta_i_series_at(session, CONTRIBUTION, target, token);
-  double sum = 0;
-  for (size_t k = 0; k < session->series[CONTRIBUTION].samples; k++) sum += pieces[k];
-  return sum;
-}
-
 static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
                    double **errors, uint32_t *probes, double *score, double *score_se,
                    double *signed_score) {
   (void)errors, (void)probes, (void)score, (void)score_se;
-  for (size_t i = 0; i < length; i++)
-    signed_score[i] = components[0][i] = total(session, target, i);
+  heta_i_sum_samples(session, CONTRIBUTION, target, length, signed_score);
+  memcpy(components[0], signed_score, length * sizeof *signed_score);
   return true;
-}
-
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
   if (norms(session)) return 0;
-  checks[0] = (heta_check_value){"completeness_gap",
-                                 heta_i_completeness_gap(session, CONTRIBUTION, OBJECTIVE)};
-  return 1;
+  return heta_i_gap_checks(session, CONTRIBUTION, OBJECTIVE, checks);
 }
 
 const heta_i_method heta_i_method_ig = {
@@ -278,5 +249,5 @@ const heta_i_method heta_i_method_ig = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe,
+    .describe = heta_i_describe_unit,
     .checks = checks};

@@ -83,6 +83,39 @@ double heta_i_completeness_gap(const heta_i_session *session, size_t series, siz
   return most;
 }
 
+size_t heta_i_gap_checks(const heta_i_session *session, size_t series, size_t ends,
+                         heta_check_value *checks) {
+  checks[0] =
+      (heta_check_value){"completeness_gap", heta_i_completeness_gap(session, series, ends)};
+  return 1;
+}
+
+heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t ends,
+                             heta_error *error) {
+  size_t vocabulary = session->model->hyper.vocabulary;
+  double *scratch = heta_i_allocate(vocabulary, sizeof *scratch);
+  heta_i_run *run = NULL;
+  heta_status status = scratch ? heta_i_run_at(session, from, 0, &run, error)
+                               : heta_i_no_memory(error, "logits", vocabulary * sizeof *scratch);
+  for (size_t t = 0; !status && t < session->row_count; t++) {
+    double *value = heta_i_series_at(session, ends, t, 0);
+    value[0] = heta_i_objective_at(session, session->run, t, scratch);
+    value[1] = heta_i_objective_at(session, run, t, scratch);
+  }
+  session->engine->api->run_free(run);
+  heta_i_free(scratch);
+  return status;
+}
+
+void heta_i_sum_samples(const heta_i_session *session, size_t series, size_t row, size_t length,
+                        double *out) {
+  for (size_t i = 0; i < length; i++) {
+    const double *samples = heta_i_series_at(session, series, row, i);
+    out[i] = 0;
+    for (size_t k = 0; k < session->series[series].samples; k++) out[i] += samples[k];
+  }
+}
+
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error) {
   heta_i_seed *seeds = heta_i_allocate(session->target_count + 1, sizeof *seeds);

@@ -20,6 +20,15 @@ double heta_i_objective_at(const heta_i_session *session, const heta_i_run *run,
 /* How far the sums of a series over the context are from f(input) - f(baseline), relative to it:
  * the largest of all rows. `ends`: a series with these two values. */
 double heta_i_completeness_gap(const heta_i_session *session, size_t series, size_t ends);
+/* That as a method's `checks`. */
+size_t heta_i_gap_checks(const heta_i_session *session, size_t series, size_t ends,
+                         heta_check_value *checks);
+/* Fills such a series: every row's objective in the clean run, and in a run at `from`. */
+heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t ends,
+                             heta_error *error);
+/* A row's sums over a series' samples: [length]. */
+void heta_i_sum_samples(const heta_i_session *session, size_t series, size_t row, size_t length,
+                        double *out);
 /* Gradient of a row's objective in a run, with respect to the run's input: [length × width]. */
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error);

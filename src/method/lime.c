@@ -89,10 +89,6 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
                               signed_score);
 }
 
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 const heta_i_method heta_i_method_lime = {
     .info =
         {.name = "lime",
@@ -120,4 +116,4 @@ const heta_i_method heta_i_method_lime = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe};
+    .describe = heta_i_describe_unit};

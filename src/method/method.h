@@ -284,6 +284,8 @@ heta_i_seed_kind heta_i_objective_kind(const heta_i_session *session);
 const char *heta_i_objective_name(const heta_i_session *session);
 /* "nat", "logit" or "probability": its unit. Static. */
 const char *heta_i_objective_unit(const heta_i_session *session);
+/* A method's `describe`: its first component has that unit. */
+void heta_i_describe_unit(const heta_i_session *session, heta_component_info *components);
 
 /* Every method there is, in the order of `heta methods`: NAME is defined as heta_i_method_NAME. */
 #define HETA_METHODS(METHOD)                                                                       \

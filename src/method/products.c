@@ -42,6 +42,10 @@ const char *heta_i_objective_unit(const heta_i_session *session) {
   return OBJECTIVES[heta_i_objective_kind(session)].unit;
 }
 
+void heta_i_describe_unit(const heta_i_session *session, heta_component_info *components) {
+  components[0].unit = heta_i_objective_unit(session);
+}
+
 static heta_status reverse(heta_i_session *session, heta_i_run *run, size_t target,
                            heta_i_adjoint **adjoint, heta_error *error) {
   heta_i_seed *seeds = heta_i_allocate(session->target_count + 1, sizeof *seeds);

@@ -159,10 +159,6 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
                               signed_score);
 }
 
-static void describe(const heta_i_session *session, heta_component_info *components) {
-  components[0].unit = heta_i_objective_unit(session);
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
   return heta_i_value_checks(session, ENDS, out);
 }
@@ -195,5 +191,5 @@ const heta_i_method heta_i_method_progressive_mp = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .describe = describe,
+    .describe = heta_i_describe_unit,
     .checks = checks};

@@ -428,6 +428,7 @@ const heta_i_method heta_i_method_sea_tokens = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .component_count = 1,
+    .alone = "the model is asked why it wrote that token",
     .components = {{"recurrence", "fraction", false, "chains"}},
     .check = check,
     .prepare = prepare,

@@ -9,6 +9,7 @@
 #include "cli/eval/table.h"
 #include "cli/file.h"
 #include "cli/json.h"
+#include "cli/numbers.h"
 
 #include <errno.h>
 #include <math.h>
@@ -113,11 +114,6 @@ static bool add(const eval_results *r, const size_t parts[PARTS], size_t questio
   return true;
 }
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 typedef struct fit {
   weights at, low, high;
   size_t questions, sources;
@@ -162,7 +158,7 @@ static int fit_all(const eval_results *r, const char *suite, const size_t parts[
   double *const low[] = {&out->low.beta, &out->low.gamma, &out->low.r2};
   double *const high[] = {&out->high.beta, &out->high.gamma, &out->high.r2};
   for (int k = 0; fine && k < 3; k++) {
-    qsort(values[k], EVAL_RESAMPLES, sizeof values[k][0], ascending);
+    cli_sort(values[k], EVAL_RESAMPLES);
     *low[k] = values[k][(size_t)(0.025 * EVAL_RESAMPLES)];
     *high[k] = values[k][(size_t)(0.975 * EVAL_RESAMPLES)];
   }

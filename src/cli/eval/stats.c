@@ -1,5 +1,6 @@
 /* stats.c: resampling by source, paired differences, Holm's correction. */
 #include "cli/eval/stats.h"
+#include "cli/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,11 +71,6 @@ static double statistic(const sums *s, size_t sources, const uint32_t *times, bo
   return ratio ? log(value) : value;
 }
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* The 95 % interval of resampled values; those not defined are left out. */
 static void interval(double *values, size_t count, double *low, double *high) {
   size_t kept = 0;
@@ -83,7 +79,7 @@ static void interval(double *values, size_t count, double *low, double *high) {
   }
   *low = *high = NAN;
   if (kept < count / 2) return;
-  qsort(values, kept, sizeof *values, ascending);
+  cli_sort(values, kept);
   *low = values[(size_t)(0.025 * (double)(kept - 1))];
   *high = values[(size_t)ceil(0.975 * (double)(kept - 1))];
 }
