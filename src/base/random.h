@@ -16,6 +16,7 @@ typedef enum heta_i_stream {
   HETA_STREAM_SKETCH = 6,        /* a direction over the whole context, for the shared sketch */
   HETA_STREAM_FREE = 7,          /* a direction that no product is taken with */
   HETA_STREAM_RANGE = 8,         /* a column of a randomised range finder */
+  HETA_STREAM_CODES = 9,         /* which tokens share a code in a probe of the whole context */
   HETA_STREAM_COALITION = 16,    /* who is absent from a coalition */
   HETA_STREAM_CORRUPTION = 17,   /* noise on embeddings, for causal tracing */
   HETA_STREAM_REPLACEMENT = 18,  /* which tokens are replaced, and by which */

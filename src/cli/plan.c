@@ -22,6 +22,7 @@ static const struct way {
     {"heta", {{NULL, NULL}}, "the method's defaults, and your options"},
     {"heta", {{"estimator", "sketch"}}, "the same curvature with smaller errors"},
     {"heta", {{"estimator", "sketch"}, {"probes", "auto"}}, "until every error is small enough"},
+    {"heta", {{"estimator", "coded"}}, "the same curvature, for long contexts"},
     {"heta", {{"curvature", "row"}}, "another quantity: interactions with all tokens"},
     {"heta", {{"curvature", "gradsq"}}, "another quantity: the squared gradient"},
     {"occlusion", {{NULL, NULL}}, "one masked run per token"},

@@ -274,6 +274,8 @@ heta_status heta_i_curvature_items(heta_i_session *session, int phase, size_t se
                                    heta_error *error);
 heta_status heta_i_curvature_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                  bool whole_rows, bool gauss_newton, heta_error *error);
+/* Bytes that an item holds while it runs, at most. */
+uint64_t heta_i_curvature_bytes(const heta_i_session *session, bool whole_rows);
 double heta_i_l1(const double *x, size_t size); /* ‖x‖₁ */
 /* Mean and standard error over the finished samples of one token; returns their number. */
 size_t heta_i_estimate(const double *samples, size_t count, double *mean, double *error);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "method/coded.h"
 #include "method/lowrank.h"
 #include "method/sketch.h"
 
@@ -35,6 +36,10 @@ static bool sketched(const heta_i_session *session) {
   return heta_i_option_is(session, "estimator", "sketch");
 }
 
+static bool coded(const heta_i_session *session) {
+  return heta_i_option_is(session, "estimator", "coded");
+}
+
 /* Products per token at most: samples, and with a sketch the core's. */
 static size_t products_of(const heta_i_session *session) {
   return (size_t)heta_i_option_number(session, adaptive(session) ? "max-probes" : "probes");
@@ -58,18 +63,23 @@ bool heta_i_sensitivity_sampled(const heta_i_session *session) { return !is(sess
 
 size_t heta_i_sensitivity_samples(const heta_i_session *session) {
   if (factored(session)) return HETA_LOWRANK_SAMPLES;
+  if (coded(session)) return HETA_CODED_PAIR * products_of(session);
   return probed(session) ? products_of(session) - core_of(session) : 1;
 }
 
 /* ---- Checks ---------------------------------------------------------------------------------- */
 
-static heta_status check_sketch(const heta_i_session *session, heta_error *error) {
-  if (!sketched(session)) return HETA_OK;
+static heta_status check_estimator(const heta_i_session *session, heta_error *error) {
+  if (heta_i_option_is(session, "estimator", "plain")) return HETA_OK;
   if (!is(session, "block") && !is(session, "gauss-newton"))
     return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--estimator sketch is for --curvature block and gauss-newton, not %s",
-                       kind_of(session));
-  if (products_of(session) < RANK + SKETCH_LEAST)
+                       "--estimator %s is for --curvature block and gauss-newton, not %s",
+                       heta_i_option(session, "estimator")->text, kind_of(session));
+  if (coded(session) && adaptive(session))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--estimator coded takes a number of --probes, the same for all tokens, and "
+                       "no auto");
+  if (sketched(session) && products_of(session) < RANK + SKETCH_LEAST)
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "--estimator sketch needs at least %d probes; %zu were asked for",
                        RANK + SKETCH_LEAST, products_of(session));
@@ -112,7 +122,7 @@ heta_status heta_i_sensitivity_check(const heta_i_session *session, heta_error *
     return heta_i_fail(error, HETA_E_ARGUMENT, "--curvature %s: the rank is at least 1",
                        kind_of(session));
   HETA_TRY(check_layers(session, error));
-  return check_sketch(session, error);
+  return check_estimator(session, error);
 }
 
 /* ---- Work ------------------------------------------------------------------------------------ */
@@ -131,6 +141,12 @@ heta_status heta_i_sensitivity_plan(heta_i_session *session, int phase, size_t s
   session->least_probes = sketched(session)   ? RANK + SKETCH_LEAST
                           : adaptive(session) ? HETA_LEAST_AUTO
                                               : 2;
+  if (coded(session)) {
+    session->bytes = heta_i_coded_bytes(session);
+    return heta_i_coded_items(session, &(heta_i_coded_work){phase, series, products_of(session)},
+                              error);
+  }
+  if (!sketched(session)) session->bytes = heta_i_curvature_bytes(session, is(session, "row"));
   if (!sketched(session))
     return heta_i_curvature_items(session, phase, series, samples, tolerance, HETA_LEAST_AUTO,
                                   is(session, "row"), error);
@@ -152,14 +168,18 @@ heta_status heta_i_sensitivity_run(heta_i_session *session, const heta_i_item *i
     heta_i_lowrank work = lowrank_of(session, series);
     return heta_i_lowrank_run(session, &work, item, error);
   }
+  if (coded(session)) return heta_i_coded_run(session, item, series, gauss_newton, error);
   if (sketched(session)) return heta_i_sketch_run(session, item, series, RANK, gauss_newton, error);
   return heta_i_curvature_run(session, item, series, is(session, "row"), gauss_newton, error);
 }
 
 uint32_t heta_i_sensitivity_read(const heta_i_session *session, size_t series, size_t target,
                                  size_t token, double *mean, double *error) {
-  size_t used = heta_i_estimate(heta_i_series_at(session, series, target, token),
-                                session->series[series].samples, mean, error);
+  const double *numbers = heta_i_series_at(session, series, target, token);
+  size_t count = session->series[series].samples;
+  if (probed(session) && coded(session))
+    return (uint32_t)heta_i_coded_estimate(session, numbers, count, mean, error);
+  size_t used = heta_i_estimate(numbers, count, mean, error);
   if (used && factored(session)) {
     heta_i_lowrank work = lowrank_of(session, series);
     return (uint32_t)(2 * heta_i_lowrank_rank(session, &work));

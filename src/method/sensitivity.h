@@ -38,11 +38,12 @@ enum { HETA_LEAST_AUTO = 8 }; /* samples before --probes auto may stop a token *
        HETA_OPTION_CHOICE,                                                                         \
        0,                                                                                          \
        0,                                                                                          \
-       "plain|sketch",                                                                             \
+       "plain|sketch|coded",                                                                       \
        "plain",                                                                                    \
        "plain: the mean over random probes; sketch: the same quantity with far smaller errors, "   \
        "by "                                                                                       \
-       "products along each token's leading directions (block and gauss-newton)"},                 \
+       "products along each token's leading directions; coded: probes that all tokens share, "     \
+       "8 products of the whole context each, for long contexts (both: block and gauss-newton)"},  \
       {"curvature",                                                                                \
        NULL,                                                                                       \
        HETA_OPTION_CHOICE,                                                                         \

@@ -186,6 +186,7 @@ static heta_job *stoppable(const heta_model *model, heta_attribute_options optio
   options.context = s;
   *s = (stopper){.stop_at = stop_at};
   s->job = attribute_job(model, TEXT, strlen(TEXT), &options);
+  s->job->settings.lane_rows = heta_i_pad_rows(strlen(TEXT)); /* small batches, many items */
   return s->job;
 }
 

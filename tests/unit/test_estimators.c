@@ -1,5 +1,6 @@
-/* test_sketch.c: --estimator sketch estimates the same quantity as plain probes: without bias, with
- * honest standard errors, smaller ones, and the same bits under every budget. */
+/* test_estimators.c: --estimator sketch and coded estimate the same quantity as plain probes: with
+ * honest standard errors, the sketch with smaller ones and no bias, and with the same bits under
+ * every budget. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,6 +114,63 @@ static void agrees_with_every_probe(void **state) {
   heta_model_close(model);
 }
 
+static heta_job *job_in_f64(const heta_model *model, const char *text, const char *options_text) {
+  heta_attribute_options options = attribute_options(&FIXTURE_KINDS[0], options_text);
+  return attribute_job(model, text, strlen(text), &options);
+}
+
+/* While every token has a code of its own, nothing is left of the others: a coded probe is the
+ * plain one with the same signs. */
+static void own_codes_leave_nothing(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  heta_job *jobs[2] = {job_in_f64(model, "then a", "probes=3"),
+                       job_in_f64(model, "then a", "probes=3 estimator=coded")};
+  const heta_attribution *a = attribute_run(jobs[0]), *b = attribute_run(jobs[1]);
+  size_t n = a->rows[0].length;
+  assert_true(n > 2 && n <= 8 && b->rows[0].length == n);
+  for (size_t i = 0; i < n; i++) {
+    double plain = attribute_component(a, 0, "curvature")[i];
+    double coded = attribute_component(b, 0, "curvature")[i];
+    if (!(fabs(plain - coded) <= 1e-12 * plain)) fail_msg("token %zu: %g, %g", i, plain, coded);
+    plain = attribute_component_se(a, 0, "curvature")[i];
+    coded = attribute_component_se(b, 0, "curvature")[i];
+    if (!(fabs(plain - coded) <= 1e-9 * plain)) fail_msg("error %zu: %g, %g", i, plain, coded);
+    assert_int_equal(b->rows[0].probes[i], 3);
+  }
+  for (size_t k = 0; k < 2; k++) heta_job_free(jobs[k]);
+  heta_model_close(model);
+}
+
+/* Where tokens share codes: the mean of many probes against the mean over all sign vectors. The
+ * tiny model is the worst case, 16 wide with tokens that are strongly coupled. */
+static void shared_codes_are_corrected(void **state) {
+  (void)state;
+  enum { SEEDS = 12 };
+  heta_model *model = fixture_model("llama-mha");
+  json_t *fixture = fixture_load("llama-mha");
+  const json_t *exact = json_object_get(
+      json_object_get(json_array_get(json_object_get(fixture, "targets"), 0), "exact"),
+      "expected_block");
+  size_t n = json_array_size(exact);
+  double worst = 0, within = 0;
+  assert_true(n > 8 && n <= 16);
+  for (uint64_t seed = 0; seed < SEEDS; seed++) {
+    estimate coded;
+    estimate_with(model, fixture, "probes=100 estimator=coded", seed, &coded);
+    assert_int_equal(coded.count, n);
+    for (size_t i = 0; i < n; i++) {
+      double truth = json_number_value(json_array_get(exact, i)), off = coded.mean[i] - truth;
+      within += (fabs(off) <= 2.5 * coded.error[i]) / (double)(n * SEEDS);
+      if (fabs(off) / truth > worst) worst = fabs(off) / truth;
+    }
+  }
+  print_message("coded: %.3f of S off at most, %.2f within 2.5 standard errors\n", worst, within);
+  assert_true(worst < 0.35 && within > 0.9);
+  json_decref(fixture);
+  heta_model_close(model);
+}
+
 static heta_attribute_options two_targets(const char *method_options) {
   heta_attribute_options options = attribute_options(CPU, method_options);
   options.target = HETA_TARGET_TEXT;
@@ -123,11 +181,11 @@ static heta_attribute_options two_targets(const char *method_options) {
 static void budgets_change_nothing(void **state) {
   (void)state;
   static const char TEXT[] = "then a hen hid";
-  static const char *const OPTIONS[] = {"probes=9 estimator=sketch",
-                                        "probes=12 estimator=sketch curvature=gauss-newton",
-                                        "probes=auto estimator=sketch tolerance=0.02"};
+  static const char *const OPTIONS[] = {
+      "probes=9 estimator=sketch", "probes=12 estimator=sketch curvature=gauss-newton",
+      "probes=auto estimator=sketch tolerance=0.02", "probes=3 estimator=coded"};
   heta_model *model = fixture_model("llama-gqa");
-  for (size_t o = 0; o < 3; o++) {
+  for (size_t o = 0; o < sizeof OPTIONS / sizeof *OPTIONS; o++) {
     heta_attribute_options options = two_targets(OPTIONS[o]);
     heta_job *plain = attribute_job(model, TEXT, strlen(TEXT), &options);
     const heta_attribution *b = attribute_run(plain);
@@ -158,7 +216,9 @@ static void refusals(void **state) {
       {"estimator=sketch probes=8", "--estimator sketch needs at least 9 probes; 8 were asked for"},
       {"estimator=sketch probes=auto max-probes=8", "needs at least 9 probes"},
       {"estimator=sketch curvature=row", "is for --curvature block and gauss-newton, not row"},
-      {"estimator=sketch curvature=gradsq", "not gradsq"}};
+      {"estimator=sketch curvature=gradsq", "not gradsq"},
+      {"estimator=coded curvature=row", "--estimator coded is for --curvature block"},
+      {"estimator=coded probes=auto", "--estimator coded takes a number of --probes"}};
   for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
     heta_attribute_options options = attribute_options(CPU, CASES[i][0]);
     attribute_refused(model, "then a hen", &options, HETA_E_ARGUMENT, CASES[i][1]);
@@ -167,8 +227,11 @@ static void refusals(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(eigenvectors), cmocka_unit_test(systems),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(eigenvectors),
+                                     cmocka_unit_test(systems),
                                      cmocka_unit_test(agrees_with_every_probe),
+                                     cmocka_unit_test(own_codes_leave_nothing),
+                                     cmocka_unit_test(shared_codes_are_corrected),
                                      cmocka_unit_test(budgets_change_nothing),
                                      cmocka_unit_test(refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
