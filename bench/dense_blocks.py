@@ -164,4 +164,5 @@ def main():
              directions=signs[:, tokens].numpy().astype(np.int8))
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -123,6 +123,18 @@ def krylov_rows(H, Y, random, k, m):
     return [HALF * np.sqrt(known.rows() + (s * profile) ** 2).sum() for s in size]
 
 
+def oracle(H, Y, random, k, m):
+    """What no estimator has: the exact leading k directions, found by no product, and the exact
+    profile of the rest. m random products measure its size."""
+    value, vector = np.linalg.eigh(H)
+    lead = np.argsort(-np.abs(value))[:k]
+    known = (vector[:, lead] * value[lead]) @ vector[:, lead].T
+    rest = H - known
+    profile = np.sqrt((rest ** 2).sum(1))
+    size = np.abs(rest @ random(m)).sum(0) / (HALF * profile.sum())
+    return [HALF * np.sqrt((known ** 2).sum(1) + (size.mean() * profile) ** 2).sum()]
+
+
 CASES = [('plain', plain, (4,), 0), ('plain', plain, (9,), 0), ('plain', plain, (25,), 0),
          ('plain', plain, (64,), 0), ('orthogonal', orthogonal, (9,), 0),
          ('antithetic', antithetic, (10,), 0),
@@ -135,7 +147,9 @@ CASES = [('plain', plain, (4,), 0), ('plain', plain, (9,), 0), ('plain', plain, 
          ('rows, k = 1', rows, (1, 1), 32), ('rows, k = 2', rows, (2, 2), 16),
          ('rows, k = 2', rows, (2, 2), 32), ('rows, k = 1', rows, (1, 3), 32),
          ('rows, k = 5', rows, (5, 4), 32), ('rows, k = 2', rows, (2, 7), 32),
-         ('Krylov + rows, k = 3', krylov_rows, (3, 2), 32)]
+         ('Krylov + rows, k = 3', krylov_rows, (3, 2), 32),
+         ('oracle, k = 1', oracle, (1, 2), 0), ('oracle, k = 2', oracle, (2, 1), 0),
+         ('oracle, k = 3', oracle, (3, 1), 0), ('oracle, k = 3', oracle, (3, 2), 0)]
 
 
 def main():
