@@ -359,11 +359,6 @@ static size_t shared_with(const int32_t *tokens, size_t length, const heta_i_tex
   return first;
 }
 
-size_t heta_i_text_rows(const int32_t *tokens, size_t length, const heta_i_text *text,
-                        size_t targets) {
-  return text->length - shared_with(tokens, length, text, targets);
-}
-
 typedef struct readings {
   heta_i_lane *lanes;
   size_t *row;

@@ -69,9 +69,6 @@ typedef struct heta_i_text {
 heta_status heta_i_texts(heta_i_session *session, size_t target, size_t targets,
                          const heta_i_text *texts, size_t count, double *value, size_t *above,
                          heta_error *error);
-/* Rows that such a lane computes, when the session's tokens are `tokens`. */
-size_t heta_i_text_rows(const int32_t *tokens, size_t length, const heta_i_text *text,
-                        size_t targets);
 
 /* Coalitions drawn by number: `draw` marks deck->absent for a sample, from seed, target and sample
  * alone. `samples` of a target are items of about a batch each, which fill a table of one row. */

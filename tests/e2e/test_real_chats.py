@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """test_real_chats.py: a chat with a system message and two documents on the demo model, whose own
 template is recognised. Needs HETA_TEST_MODEL."""
+import sys
+
 from harness import DONE, Case, main, read, real_model, run
 
 MODEL = real_model()
@@ -32,4 +34,4 @@ class RealChats(Case):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(77) if MODEL is None else main()
