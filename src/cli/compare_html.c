@@ -92,15 +92,17 @@ static double highest(const cli_comparison *c) {
   return top;
 }
 
-/* One of the two areas; the best of all methods in bold. */
+/* One of the two areas; the best of all methods in bold, as far as it is shown. */
 static void put_area(const cli_comparison *c, const cli_compared *entry, bool insertion) {
-  double own = insertion ? entry->insertion : -entry->deletion;
+  double own = insertion ? entry->insertion : entry->deletion;
   bool best = isfinite(own);
-  for (size_t i = 0; i < c->count; i++) {
-    double other = insertion ? c->list[i].insertion : -c->list[i].deletion;
-    if (c->list[i].result && other > own) best = false;
+  for (size_t i = 0; i < c->count && best; i++) {
+    if (!c->list[i].result) continue;
+    long ahead = insertion ? lround(1e4 * c->list[i].insertion) - lround(1e4 * own)
+                           : lround(1e4 * own) - lround(1e4 * c->list[i].deletion);
+    if (ahead > 0) best = false;
   }
-  printf("<td%s>%.4f</td>", best ? " class=\"best\"" : "", fabs(own));
+  printf("<td%s>%.4f</td>", best ? " class=\"best\"" : "", own);
 }
 
 static void put_methods(const cli_comparison *c) {
