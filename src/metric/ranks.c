@@ -42,7 +42,15 @@ double heta_i_area(const double *values, size_t points) {
   return sum / (double)(points - 1);
 }
 
+static bool is_constant(const double *values, size_t count) {
+  for (size_t i = 1; i < count; i++)
+    if (values[i] != values[0]) return false;
+  return true;
+}
+
 double heta_i_pearson(const double *a, const double *b, size_t count) {
+  /* Not left to the sums: a mean of equal numbers need not be that number. */
+  if (is_constant(a, count) || is_constant(b, count)) return NAN;
   double mean_a = 0, mean_b = 0, ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < count; i++) {
     mean_a += a[i] / (double)count;

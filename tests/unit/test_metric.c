@@ -198,6 +198,15 @@ static void functions_of_scores(void **state) {
   const double a[] = {1, 2, 3, 4, 5}, b[] = {2, 1, 4, 3, 5}, same[] = {1, 1, 1, 1, 1};
   assert_true(fabs(heta_i_spearman(a, b, 5, scratch) - 0.8) < 1e-15);
   assert_true(isnan(heta_i_spearman(a, same, 5, scratch)));
+  double many[43], equal[43], room[86];
+  for (size_t count = 2; count < 44; count++) { /* whatever their mean is rounded to */
+    for (size_t i = 0; i < count; i++) {
+      many[i] = (double)i;
+      equal[i] = 0.1;
+    }
+    assert_true(isnan(heta_i_spearman(many, equal, count, room)));
+    assert_true(isnan(heta_i_pearson(many, equal, count)));
+  }
   const double tied[] = {1, 2, 2, 3, 9}; /* ranks 1, 2.5, 2.5, 4, 5 */
   assert_true(fabs(heta_i_spearman(a, tied, 5, scratch) - 9.5 / sqrt(10 * 9.5)) < 1e-15);
   const double ramp[] = {0, 0.5, 1};
