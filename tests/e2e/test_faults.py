@@ -79,6 +79,8 @@ class Faults(Case):
 
     def every(self, kind, job, all_of_them=False, wanted=DONE):
         good = self.once(job, kind, 0, False)
+        if good[0].code == 77:
+            self.skipTest("this machine cannot make calls fail (seccomp, x86-64)")
         self.assertEqual(wanted, good[0].code, str(good[0]))
         self.assertEqual(sorted({*job.files, *job.given}), sorted(good[1]))
         calls = good[2]
