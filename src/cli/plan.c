@@ -23,6 +23,7 @@ static const struct way {
     {"heta", {{"estimator", "sketch"}}, "the same curvature with smaller errors"},
     {"heta", {{"estimator", "sketch"}, {"probes", "auto"}}, "until every error is small enough"},
     {"heta", {{"estimator", "coded"}}, "the same curvature, for long contexts"},
+    {"heta", {{"fast", "yes"}}, "for long contexts: row, few probes, information of spans first"},
     {"heta", {{"curvature", "row"}}, "another quantity: interactions with all tokens"},
     {"heta", {{"curvature", "gradsq"}}, "another quantity: the squared gradient"},
     {"occlusion", {{NULL, NULL}}, "one masked run per token"},
@@ -34,8 +35,10 @@ enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
 static void label_of(const struct way *way, char *room, size_t size) {
   size_t used = (size_t)snprintf(room, size, "-a %s", way->method);
   for (int i = 0; i < MOST_CHANGES && way->changes[i].name && used < size; i++) {
-    used += (size_t)snprintf(room + used, size - used, " --%s %s", way->changes[i].name,
-                             way->changes[i].value);
+    const char *value = way->changes[i].value;
+    bool flag = !strcmp(value, "yes");
+    used += (size_t)snprintf(room + used, size - used, " --%s%s%s", way->changes[i].name,
+                             flag ? "" : " ", flag ? "" : value);
   }
 }
 

@@ -26,6 +26,7 @@ static heta_status choose(heta_i_session *session, const char *curvature, heta_e
   bool exact = !strcmp(curvature, "gradsq");
   HETA_TRY(heta_i_option_set(session, "curvature", curvature, error));
   HETA_TRY(reset(session, "estimator", error));
+  HETA_TRY(reset(session, "fast", error)); /* the options it stands for stay, but for this one */
   if (exact && heta_i_option_is(session, "probes", "auto"))
     for (size_t i = 0; i < sizeof ADAPTIVE / sizeof *ADAPTIVE; i++)
       HETA_TRY(reset(session, ADAPTIVE[i], error));

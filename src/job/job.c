@@ -502,6 +502,15 @@ static heta_status note_budget(heta_job *job, heta_error *error) {
   size_t budget = 0;
   for (size_t i = 0; i < s->item_count; i++)
     if (s->items[i].budget) budget = s->items[i].budget;
+  if (s->span && s->chosen) {
+    size_t masked = 0;
+    for (size_t i = 0; i < s->row_length; i++) masked += s->chosen[i];
+    return heta_i_note(job, error,
+                       "spans of %zu tokens were masked at once, and %zu of %zu tokens one by one, "
+                       "in the spans that matter most; each other token has an even share of its "
+                       "span's information",
+                       s->span, masked, s->row_length);
+  }
   if (!budget || budget >= s->length) return HETA_OK;
   return heta_i_note(job, error,
                      "%zu of %zu tokens were masked, those of the largest gate; the others have no "

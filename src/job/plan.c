@@ -286,6 +286,12 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
         session->method->info.name);
   if (session->method->check) HETA_TRY(session->method->check(session, error));
   if (session->method->prepare) HETA_TRY(session->method->prepare(session, error));
+  const heta_i_value *fast = heta_i_option(session, "fast");
+  if (fast && fast->number > 0)
+    HETA_TRY(heta_i_note(
+        job, error, "--fast stands for --curvature %s --probes %s --information %s",
+        heta_i_option(session, "curvature")->text, heta_i_option(session, "probes")->text,
+        heta_i_option(session, "information")->text));
   heta_windows windows = {0};
   if (session->method->windows && session->method->windows(session, &windows) && windows.remark)
     HETA_TRY(heta_i_note(job, error, "--windows %s is %s", windows.mode, windows.remark));

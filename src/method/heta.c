@@ -10,7 +10,15 @@
 /* Series; with windows that have sessions of their own, so many for each slot, and then the gate of
  * the whole context. */
 enum { GATE, INFORMATION, CHANGE, GRADIENT, GRADIENT_SQUARED, CURVATURE, SERIES };
-enum { PHASE_WHOLE_GATE, PHASE_GATE, PHASE_GRADIENT, PHASE_INFORMATION, PHASE_CURVATURE };
+enum { SPAN_INFORMATION = SERIES, SPAN_CHANGE }; /* tables of spans, when there are any */
+enum {
+  PHASE_WHOLE_GATE,
+  PHASE_SPANS,
+  PHASE_GATE,
+  PHASE_GRADIENT,
+  PHASE_INFORMATION,
+  PHASE_CURVATURE
+};
 enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
 
 static const heta_option_info OPTIONS[] = {
@@ -25,16 +33,32 @@ static const heta_option_info OPTIONS[] = {
     {"rollout", NULL, HETA_OPTION_CHOICE, 0, 0, "headwise|mean", "headwise",
      "flow along each head's own chain, or along the head-averaged attention"},
     HETA_MASK_OPTION,
-    {"information", NULL, HETA_OPTION_INTEGER, 1, 1e6, "all", "all",
-     "mask only so many tokens, those of the largest gate; the others have no information and no "
-     "score"},
+    {"information", NULL, HETA_OPTION_INTEGER, 1, 1e6, "all|spans[:]", "all",
+     "all: mask every token; a number: only so many, those of the largest gate, and the others "
+     "have "
+     "no information and no score; spans:N: mask spans of N tokens (16) at once, and one by one "
+     "the "
+     "tokens of those that matter"},
     {"scale", NULL, HETA_OPTION_CHOICE, 0, 0, "none|sum|max", "none",
      "divide curvature and information by their sum or maximum before they are added"},
+    {"fast", NULL, HETA_OPTION_FLAG, 0, 0, NULL, "no",
+     "for long contexts: --curvature row --probes 8 --information spans:16"},
     HETA_WINDOWS_OPTIONS,
 };
 
-/* How many tokens are masked; 0: all. */
+enum { SPAN = 16, REFINED = 4 }; /* tokens of a span; spans refine one token in so many, at most */
+
+/* Tokens that are masked at once, before some are masked one by one; 0: none. */
+static size_t span_of(const heta_i_session *session) {
+  const heta_i_value *value = heta_i_option(session, "information");
+  if (strncmp(value->text, "spans", 5)) return 0;
+  return value->argument < 0 ? SPAN : (size_t)value->argument;
+}
+
+/* How many tokens are masked one by one, at most; 0: all. */
 static size_t budget_of(const heta_i_session *session) {
+  size_t span = span_of(session);
+  if (span) return ((session->row_length + REFINED - 1) / REFINED + span - 1) / span * span;
   if (heta_i_option_is(session, "information", "all")) return 0;
   return (size_t)heta_i_option_number(session, "information");
 }
@@ -46,6 +70,27 @@ static const struct {
                {"information", "beta", "0"},
                {"no-gate", "gate", "none"},
                {"uniform-gate", "gate", "uniform"}};
+
+/* What --fast stands for. */
+static const struct {
+  const char *option, *value;
+} FAST[] = {{"curvature", "row"}, {"probes", "8"}, {"information", "spans:16"}};
+enum { FAST_COUNT = sizeof FAST / sizeof *FAST };
+
+static bool fast(const heta_i_session *session) { return heta_i_option_is(session, "fast", "yes"); }
+
+/* Options that --fast decides are left to it. */
+static heta_status check_fast(const heta_i_session *session, heta_error *error) {
+  for (size_t i = 0; i < FAST_COUNT && fast(session); i++) {
+    const heta_i_value *value = heta_i_option(session, FAST[i].option);
+    if (strcmp(value->text, value->info->default_value) && strcmp(value->text, FAST[i].value))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "--fast stands for --%s %s; leave --%s away, or --fast and name all that "
+                         "you want of it",
+                         FAST[i].option, FAST[i].value, FAST[i].option);
+  }
+  return HETA_OK;
+}
 
 static bool gate_alone(const heta_i_session *session) {
   return heta_i_option_is(session, "config", "gate");
@@ -66,37 +111,60 @@ static heta_status check_config(const heta_i_session *session, heta_error *error
   return HETA_OK;
 }
 
+static heta_status check_spans(const heta_i_session *session, heta_error *error) {
+  const char *asked = heta_i_option(session, "information")->text;
+  if (strncmp(asked, "spans", 5)) return HETA_OK;
+  if (span_of(session) < 2)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "--information %s: a span has 2 tokens or more",
+                       asked);
+  if (heta_i_option_is(session, "mask", "attend"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--information %s replaces the embeddings of whole spans, and --mask attend "
+                       "replaces none: leave one of the two away",
+                       asked);
+  return HETA_OK;
+}
+
+/* What options may not go together, whoever set them. */
+static heta_status check_together(const heta_i_session *session, heta_error *error) {
+  HETA_TRY(heta_i_sensitivity_check(session, error));
+  if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||
+                             heta_i_option_is(session, "config", "no-gate") ||
+                             heta_i_option_is(session, "config", "uniform-gate")))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--information %s masks tokens by their gate, and --gate %s or "
+                       "--config %s has none: leave one of the two away",
+                       heta_i_option(session, "information")->text,
+                       heta_i_option(session, "gate")->text,
+                       heta_i_option(session, "config")->text);
+  HETA_TRY(check_spans(session, error));
+  HETA_TRY(heta_i_windows_check(session, error));
+  heta_i_windows windows = heta_i_windows_of(session);
+  if (budget_of(session) && heta_i_windows_viewed(&windows))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--information %s chooses by the gate of the whole context, which --windows "
+                       "%s does not use: leave one of the two away",
+                       heta_i_option(session, "information")->text,
+                       heta_i_option(session, "windows")->text);
+  return heta_i_mask_check(session, error);
+}
+
+static heta_status check(const heta_i_session *session, heta_error *error) {
+  HETA_TRY(check_config(session, error));
+  HETA_TRY(check_fast(session, error));
+  return check_together(session, error);
+}
+
 static heta_status prepare(heta_i_session *session, heta_error *error) {
-  (void)error;
+  for (size_t i = 0; i < FAST_COUNT && fast(session); i++)
+    HETA_TRY(heta_i_option_set(session, FAST[i].option, FAST[i].value, error));
   for (size_t i = 0; i < sizeof CONFIGS / sizeof *CONFIGS; i++) {
     if (!heta_i_option_is(session, "config", CONFIGS[i].config)) continue;
     heta_i_value *value = (heta_i_value *)heta_i_option(session, CONFIGS[i].option);
     value->text = CONFIGS[i].value;
     value->number = 0;
   }
-  return HETA_OK;
-}
-
-static heta_status check(const heta_i_session *session, heta_error *error) {
-  HETA_TRY(heta_i_sensitivity_check(session, error));
-  HETA_TRY(check_config(session, error));
-  if (budget_of(session) && (!heta_i_option_is(session, "gate", "flow") ||
-                             heta_i_option_is(session, "config", "no-gate") ||
-                             heta_i_option_is(session, "config", "uniform-gate")))
-    return heta_i_fail(error, HETA_E_ARGUMENT,
-                       "--information %zu masks the tokens of the largest gate, and --gate %s or "
-                       "--config %s has none: leave one of the two away",
-                       budget_of(session), heta_i_option(session, "gate")->text,
-                       heta_i_option(session, "config")->text);
-  HETA_TRY(heta_i_windows_check(session, error));
-  heta_i_windows windows = heta_i_windows_of(session);
-  if (budget_of(session) && heta_i_windows_viewed(&windows))
-    return heta_i_fail(
-        error, HETA_E_ARGUMENT,
-        "--information %zu chooses by the gate of the whole context, which --windows "
-        "%s does not use: leave one of the two away",
-        budget_of(session), heta_i_option(session, "windows")->text);
-  return heta_i_mask_check(session, error);
+  return fast(session) ? check_together(session, error) : HETA_OK;
 }
 
 static heta_i_item whole_item(const heta_i_session *session) {
@@ -143,6 +211,9 @@ static heta_status plan_gradients(heta_i_session *session, heta_error *error) {
 enum { STAGES = 3 };
 
 static heta_status plan_stage(heta_i_session *session, int stage, heta_error *error) {
+  if (stage == 1 && session->span)
+    HETA_TRY(heta_i_span_items(session, PHASE_SPANS, 1u << SPAN_INFORMATION | 1u << SPAN_CHANGE,
+                               session->span, error));
   if (stage == 1)
     return heta_i_mask_items(session, PHASE_INFORMATION, 1u << INFORMATION | 1u << CHANGE,
                              budget_of(session), error);
@@ -206,13 +277,21 @@ static heta_status add_series(heta_i_session *session, size_t slot, heta_error *
 static heta_status plan(heta_i_session *session, heta_error *error) {
   heta_i_windows windows = heta_i_windows_of(session);
   session->layers = heta_i_sensitivity_layers(session);
+  session->span = span_of(session);
   for (size_t slot = 0; slot < windows.slots; slot++) HETA_TRY(add_series(session, slot, error));
   if (heta_i_windows_viewed(&windows)) {
     HETA_TRY(heta_i_add_series(session, "whole_gate", 1, error));
     HETA_TRY(plan_gate(session, PHASE_WHOLE_GATE, windows.slots * SERIES, error));
     return plan_windows(session, &windows, error);
   }
+  if (session->span) {
+    size_t spans = (session->row_length + session->span - 1) / session->span;
+    HETA_TRY(heta_i_add_table(session, "span_information", spans, 1, error));
+    HETA_TRY(heta_i_add_table(session, "span_logprob_change", spans, 1, error));
+  }
   for (int stage = 0; stage < STAGES; stage++) HETA_TRY(plan_stage(session, stage, error));
+  if (session->span) /* embeddings of one item's lanes */
+    session->bytes += 8 * session->model->hyper.width * (session->lane_rows + session->length);
   return HETA_OK;
 }
 
@@ -230,17 +309,32 @@ static heta_status run_gate(heta_i_session *session, size_t series, heta_error *
   return HETA_OK;
 }
 
+static heta_status run_spans(heta_i_session *session, const heta_i_item *item, heta_error *error) {
+  return heta_i_mask_spans(session, item, session->span, SPAN_INFORMATION, SPAN_CHANGE, error);
+}
+
+/* By gate, or by gate and what the spans' masking did, which a part of a job may not have yet. */
+static heta_status choose_by(heta_i_session *session, const double *gates, size_t budget,
+                             heta_error *error) {
+  if (!session->span) return heta_i_choose(session, gates, budget, error);
+  for (size_t i = 0; i < session->item_count; i++)
+    if (session->items[i].phase == PHASE_SPANS)
+      HETA_TRY(run_spans(session, &session->items[i], error));
+  return heta_i_choose_spans(session, gates, session->series[SPAN_INFORMATION].values,
+                             session->span, budget, error);
+}
+
 /* Chooses by the gate that the score has. */
 static heta_status choose(heta_i_session *session, const double *gates, size_t budget,
                           heta_error *error) {
   heta_i_windows windows = heta_i_windows_of(session);
   size_t n = session->row_length;
-  if (windows.kind != HETA_WINDOWS_JOINT) return heta_i_choose(session, gates, budget, error);
+  if (windows.kind != HETA_WINDOWS_JOINT) return choose_by(session, gates, budget, error);
   double *joint = heta_i_allocate(session->row_count * n, sizeof *joint);
   if (!joint) return heta_i_no_memory(error, "the gate", session->row_count * n * sizeof *joint);
   for (size_t t = 0; t < session->row_count; t++)
     heta_i_windows_joint(&windows, heta_i_context(session, t), gates + t * n, joint + t * n);
-  heta_status status = heta_i_choose(session, joint, budget, error);
+  heta_status status = choose_by(session, joint, budget, error);
   heta_i_free(joint);
   return status;
 }
@@ -292,6 +386,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   switch (item->phase) {
   case PHASE_WHOLE_GATE: return run_gate(session, session->series_count - 1, error);
   case PHASE_GATE: return run_gate(session, GATE, error);
+  case PHASE_SPANS: return run_spans(session, item, error);
   case PHASE_GRADIENT: return run_gradient(session, item->target, error);
   case PHASE_INFORMATION: return run_information(session, item, error);
   default: break;
@@ -312,6 +407,19 @@ static double divisor(const heta_i_session *session, const double *values, size_
   return by > 0 ? by : 1;
 }
 
+/* Whether a token has only its part of a span. */
+static bool shared(const heta_i_session *session, size_t token) {
+  return session->span && session->chosen && !session->chosen[token];
+}
+
+/* An even share of what masking the token's whole span did. */
+static double share_of(const heta_i_session *session, size_t series, size_t target, size_t token) {
+  size_t span = session->span, first = token / span * span, end = first + span;
+  size_t context = heta_i_context(session, target);
+  if (end > context) end = context;
+  return *heta_i_series_at(session, series, target, token / span) / (double)(end - first);
+}
+
 /* A token's parts from the series of one slot. Returns the products behind its curvature. */
 static uint32_t read_parts(const heta_i_session *session, size_t slot, size_t target, size_t token,
                            double part[C_GRADIENT + 1], double *error) {
@@ -321,6 +429,10 @@ static uint32_t read_parts(const heta_i_session *session, size_t slot, size_t ta
   part[C_CHANGE] = *heta_i_series_at(session, s + CHANGE, target, token);
   part[C_GRADIENT] = *heta_i_series_at(session, s + GRADIENT, target, token);
   part[C_CURVATURE] = *heta_i_series_at(session, s + GRADIENT_SQUARED, target, token);
+  if (shared(session, token)) {
+    part[C_INFORMATION] = share_of(session, SPAN_INFORMATION, target, token);
+    part[C_CHANGE] = share_of(session, SPAN_CHANGE, target, token);
+  }
   *error = 0;
   if (!heta_i_sensitivity_sampled(session)) return 0;
   return heta_i_sensitivity_read(session, s + CURVATURE, target, token, &part[C_CURVATURE], error);
@@ -433,7 +545,39 @@ static bool windows(const heta_i_session *session, heta_windows *out) {
   return true;
 }
 
+/* What spans left whole may hide, of the first target. In the spans whose tokens were masked one by
+ * one, the largest token has at most so many times what the whole span has; were it so in the
+ * others, each of their tokens would have that. */
+static size_t checks(const heta_i_session *session, heta_check_value *checks) {
+  size_t n = heta_i_context(session, 0), refined = 0;
+  double ratio = 0, whole = 0, all = 0;
+  if (!session->span || !session->chosen) return 0;
+  const double *gate = heta_i_series_at(session, GATE, 0, 0);
+  const double *own = heta_i_series_at(session, INFORMATION, 0, 0);
+  for (size_t i = 0; i < n; i++) {
+    double span = *heta_i_series_at(session, SPAN_INFORMATION, 0, i / session->span);
+    refined += session->chosen[i];
+    if (shared(session, i)) {
+      whole += gate[i] * span;
+      all += gate[i] * share_of(session, SPAN_INFORMATION, 0, i);
+    } else {
+      all += gate[i] * own[i];
+      if (span > 0 && own[i] / span > ratio) ratio = own[i] / span;
+    }
+  }
+  checks[0] = (heta_check_value){"information_refined", (double)refined / (double)n};
+  checks[1] =
+      (heta_check_value){"information_bound", all > 0 && refined ? ratio * whole / all : NAN};
+  return 2;
+}
+
 static void describe(const heta_i_session *session, heta_component_info *components) {
+  if (span_of(session)) { /* of tokens whose spans were left whole, a share */
+    const char *name = heta_i_option(session, "information")->text;
+    if (!strcmp(name, "spans")) name = "spans:16";
+    components[C_INFORMATION].exact = components[C_CHANGE].exact = false;
+    components[C_INFORMATION].estimator = components[C_CHANGE].estimator = name;
+  }
   heta_i_sensitivity_describe(session, &components[C_CURVATURE], &components[C_ENVELOPE]);
 }
 
@@ -489,4 +633,5 @@ const heta_i_method heta_i_method_heta = {
     .run = run,
     .finish = finish,
     .describe = describe,
+    .checks = checks,
     .windows = windows};

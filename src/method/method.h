@@ -110,6 +110,7 @@ struct heta_i_session {
   bool contrast;       /* the targets have foils */
   bool *chosen;   /* [row_length]: tokens that items with a budget are about; NULL: not known yet */
   size_t layers;  /* curvature is of so many last layers; 0: of all, by the embeddings */
+  size_t span;    /* information is of spans of so many tokens first; 0: of tokens */
   size_t windows; /* longest text of a window with a session of its own; 0: there are none */
   size_t origin;  /* in a window's session: its first token's place in the context */
   int threads;
@@ -218,6 +219,12 @@ double heta_i_flop(const heta_i_session *session, double rows, double heads);
 heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
                                size_t change, size_t prob, heta_error *error);
 heta_status heta_i_mask_check(const heta_i_session *session, heta_error *error);
+/* The same with whole spans of `span` tokens (above 1) masked at a time: the item's tokens are
+ * numbers of spans, and the series tables of spans. Not for --mask attend. */
+heta_status heta_i_mask_spans(heta_i_session *session, const heta_i_item *item, size_t span,
+                              size_t kl, size_t change, heta_error *error);
+heta_status heta_i_span_items(heta_i_session *session, int phase, uint32_t fills, size_t span,
+                              heta_error *error);
 /* The embedding [width] that --mask puts in place of a token's. */
 heta_status heta_i_mask_row(heta_i_session *session, size_t token, double *out, heta_error *error);
 /* The end of the tokens from `from` on whose lanes, each from its token's row on, fill a batch;
@@ -232,6 +239,14 @@ heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills
  * counts; of equal ones the first. gates: [row_count × row_length]. Once chosen, it stays. */
 heta_status heta_i_choose(heta_i_session *session, const double *gates, size_t budget,
                           heta_error *error);
+
+/* Chooses whole spans, at most `budget` tokens: those in which gate times information is most,
+ * until the others together have at most HETA_SPANS_LEFT of the sum. information: [row_count ×
+ * spans]. */
+#define HETA_SPANS_LEFT 0.05
+heta_status heta_i_choose_spans(heta_i_session *session, const double *gates,
+                                const double *information, size_t span, size_t budget,
+                                heta_error *error);
 
 /* products.c */
 /* The seeds of a row's objective: log P(target), or what --objective says, minus the same of the

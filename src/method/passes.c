@@ -97,7 +97,7 @@ static heta_status clean_logprobs(heta_i_session *session, double *out, double *
 typedef struct masked {
   heta_i_lane *lanes;
   double *edits, *logprob, *foil, *kl, *clean, *clean_foil;
-  size_t *rows, *tokens; /* of the targets; masked in each lane */
+  size_t *rows, *units; /* of the targets; masked in each lane */
   int32_t *ids, *foils;
 } masked;
 
@@ -110,42 +110,60 @@ static void masked_free(masked *m) {
   heta_i_free(m->clean);
   heta_i_free(m->clean_foil);
   heta_i_free(m->rows);
-  heta_i_free(m->tokens);
+  heta_i_free(m->units);
   heta_i_free(m->ids);
   heta_i_free(m->foils);
 }
 
-static heta_status masked_open(const heta_i_session *session, size_t count, masked *m,
-                               heta_error *error) {
+static heta_status masked_open(const heta_i_session *session, size_t count, size_t edited,
+                               masked *m, heta_error *error) {
   size_t targets = session->target_count, width = session->model->hyper.width;
   m->lanes = heta_i_allocate(count, sizeof *m->lanes);
-  m->edits = heta_i_allocate(count * width, sizeof *m->edits);
+  m->edits = heta_i_allocate(edited * width, sizeof *m->edits);
   m->logprob = heta_i_allocate(count * targets, sizeof *m->logprob);
   m->foil = heta_i_allocate(count * targets, sizeof *m->foil);
   m->kl = heta_i_allocate(count * targets, sizeof *m->kl);
   m->clean = heta_i_allocate(targets, sizeof *m->clean);
   m->clean_foil = heta_i_allocate(targets, sizeof *m->clean_foil);
   m->rows = heta_i_allocate(targets, sizeof *m->rows);
-  m->tokens = heta_i_allocate(count, sizeof *m->tokens);
+  m->units = heta_i_allocate(count, sizeof *m->units);
   m->ids = heta_i_allocate(targets, sizeof *m->ids);
   m->foils = heta_i_allocate(targets, sizeof *m->foils);
   if (m->lanes && m->edits && m->logprob && m->foil && m->kl && m->clean && m->clean_foil &&
-      m->rows && m->tokens && m->ids && m->foils)
+      m->rows && m->units && m->ids && m->foils)
     return HETA_OK;
-  return heta_i_no_memory(error, "masked runs", count * (targets + width) * sizeof(double));
+  return heta_i_no_memory(error, "masked runs",
+                          (count * targets + edited * width) * sizeof(double));
 }
 
-/* The tokens of an item that some target still wants masked. */
-static size_t due_tokens(const heta_i_session *session, const heta_i_item *item, size_t series,
-                         size_t *tokens) {
+/* The units of an item that some target still wants masked: tokens, or whole spans. */
+static size_t due_units(const heta_i_session *session, const heta_i_item *item, size_t span,
+                        size_t series, size_t *units) {
   size_t count = 0;
   for (size_t i = item->token; i < item->token_end; i++) {
     bool due = false;
     for (size_t t = 0; t < session->row_count; t++)
-      due |= heta_i_due(session, item, series, t, i, 0);
-    if (due) tokens[count++] = i;
+      due |= span > 1 ? heta_i_wanted(session, item, series, t, i, 0)
+                      : heta_i_due(session, item, series, t, i, 0);
+    if (due) units[count++] = i;
   }
   return count;
+}
+
+/* Where span number `index` ends. */
+static size_t span_end(const heta_i_session *session, size_t span, size_t index) {
+  size_t end = (index + 1) * span;
+  return end < session->row_length ? end : session->row_length;
+}
+
+/* The embeddings of a lane from its span on, the span's masked: `out` has those rows × width. */
+static heta_status span_input(heta_i_session *session, size_t first, size_t end, double *out,
+                              heta_error *error) {
+  size_t width = session->model->hyper.width, rows = session->length - first;
+  session->engine->api->embed(session->engine, session->tokens + first, rows, out);
+  for (size_t i = first; i < end; i++)
+    HETA_TRY(heta_i_mask_row(session, i, out + (i - first) * width, error));
+  return HETA_OK;
 }
 
 /* P(target) minus P(foil) in one of the target's distributions. */
@@ -153,15 +171,25 @@ static double probability(const heta_i_target *target, double logprob, double fo
   return exp(logprob) - (target->foil < 0 ? 0 : exp(foil));
 }
 
-heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
-                               size_t change, size_t prob, heta_error *error) {
+/* Rows of embeddings that an item's lanes replace. */
+static size_t edited_rows(const heta_i_session *session, const heta_i_item *item, size_t span) {
+  size_t rows = 0;
+  if (span == 1) return item->token_end - item->token;
+  for (size_t i = item->token; i < item->token_end; i++) rows += session->length - i * span;
+  return rows;
+}
+
+/* Masks the item's units: tokens, or spans of so many. */
+static heta_status mask_units(heta_i_session *session, const heta_i_item *item, size_t span,
+                              size_t kl, size_t change, size_t prob, heta_error *error) {
   size_t count = 0, targets = session->target_count;
   size_t width = session->model->hyper.width;
   bool attend = heta_i_option_is(session, "mask", "attend"), foils = false;
   masked m = {0};
   heta_status status;
-  HETA_GO(masked_open(session, item->token_end - item->token, &m, error));
-  count = due_tokens(session, item, kl, m.tokens);
+  HETA_GO(masked_open(session, item->token_end - item->token, edited_rows(session, item, span), &m,
+                      error));
+  count = due_units(session, item, span, kl, m.units);
   if (!count) goto done;
   HETA_GO(clean_logprobs(session, m.clean, m.clean_foil, error));
   for (size_t t = 0; t < targets; t++) {
@@ -170,17 +198,23 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
     m.foils[t] = session->targets[t].foil < 0 ? 0 : session->targets[t].foil;
     foils |= session->targets[t].foil >= 0;
   }
-  for (size_t l = 0; l < count && !attend; l++)
-    HETA_GO(heta_i_mask_row(session, m.tokens[l], m.edits + l * width, error));
+  double *edit = m.edits;
   for (size_t l = 0; l < count; l++) {
+    size_t first = m.units[l] * span;
     m.lanes[l] = heta_i_lane_of(session->tokens, session->length);
     m.lanes[l].parent = session->run;
-    m.lanes[l].first = m.tokens[l];
-    if (attend) {
-      m.lanes[l].hidden_key = m.tokens[l];
+    m.lanes[l].first = first;
+    if (span > 1) {
+      HETA_GO(span_input(session, first, span_end(session, span, m.units[l]), edit, error));
+      m.lanes[l].input = edit;
+      edit += (session->length - first) * width;
+    } else if (attend) {
+      m.lanes[l].hidden_key = first;
     } else {
-      m.lanes[l].edit_row = m.tokens[l];
-      m.lanes[l].edit = m.edits + l * width;
+      HETA_GO(heta_i_mask_row(session, first, edit, error));
+      m.lanes[l].edit_row = first;
+      m.lanes[l].edit = edit;
+      edit += width;
     }
   }
   heta_i_readout readout = {.rows = targets,
@@ -195,13 +229,13 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
   for (size_t t = 0; t < targets; t++)
     for (size_t l = 0; l < count; l++) {
       size_t row = session->joint ? 0 : t;
-      double *lost = heta_i_series_at(session, kl, row, m.tokens[l]);
-      double *changed = heta_i_series_at(session, change, row, m.tokens[l]);
+      double *lost = heta_i_series_at(session, kl, row, m.units[l]);
+      double *changed = heta_i_series_at(session, change, row, m.units[l]);
       double unread = 0, *fell = prob < session->series_count
-                                     ? heta_i_series_at(session, prob, row, m.tokens[l])
+                                     ? heta_i_series_at(session, prob, row, m.units[l])
                                      : &unread;
       if (t == row) *lost = *changed = *fell = 0;
-      if (m.tokens[l] > m.rows[t]) continue;
+      if (m.units[l] * span > m.rows[t]) continue;
       const heta_i_target *target = &session->targets[t];
       double value = m.logprob[l * targets + t], clean = m.clean[t];
       double foil = foils ? m.foil[l * targets + t] : 0;
@@ -216,6 +250,40 @@ heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item,
 done:
   masked_free(&m);
   return status;
+}
+
+heta_status heta_i_mask_tokens(heta_i_session *session, const heta_i_item *item, size_t kl,
+                               size_t change, size_t prob, heta_error *error) {
+  return mask_units(session, item, 1, kl, change, prob, error);
+}
+
+heta_status heta_i_mask_spans(heta_i_session *session, const heta_i_item *item, size_t span,
+                              size_t kl, size_t change, heta_error *error) {
+  return mask_units(session, item, span, kl, change, SIZE_MAX, error);
+}
+
+heta_status heta_i_span_items(heta_i_session *session, int phase, uint32_t fills, size_t span,
+                              heta_error *error) {
+  size_t n = session->length, spans = (session->row_length + span - 1) / span;
+  for (size_t from = 0, to; from < spans; from = to) {
+    size_t rows = 0;
+    for (to = from; to < spans && (to == from || rows + n - to * span <= session->lane_rows); to++)
+      rows += n - to * span;
+    double heads = (double)(to - from) * (double)session->target_count;
+    HETA_TRY(heta_i_add_item(session,
+                             (heta_i_item){.phase = phase,
+                                           .name = "information",
+                                           .target_end = session->row_count,
+                                           .token = from,
+                                           .token_end = to,
+                                           .sample_end = 1,
+                                           .fills = fills,
+                                           .whole = true,
+                                           .forwards = to - from,
+                                           .flop = heta_i_flop(session, (double)rows, heads)},
+                             error));
+  }
+  return HETA_OK;
 }
 
 size_t heta_i_chunk(const heta_i_session *session, size_t from, size_t *rows) {
