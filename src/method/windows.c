@@ -54,6 +54,11 @@ heta_status heta_i_windows_check(const heta_i_session *session, heta_error *erro
         "of %zu or more",
         w.stride, w.slots, w.window, HETA_MOST_SLOTS,
         (w.window + HETA_MOST_SLOTS - 1) / HETA_MOST_SLOTS);
+  if (heta_i_option_is(session, "estimator", "coded"))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "--estimator coded is of the whole context: with --windows %s use plain or "
+                       "sketch",
+                       heta_i_option(session, "windows")->text);
   if (session->joint)
     return heta_i_fail(
         error, HETA_E_ARGUMENT,

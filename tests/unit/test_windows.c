@@ -291,6 +291,7 @@ static void refusals(void **state) {
                {"windows=isolated window=8 stride=1",
                 "8 windows of 8; 5 is the most: a stride of 2 or more"},
                {"windows=isolated information=3", "--information 3 chooses by the gate"},
+               {"windows=anchored estimator=coded", "coded is of the whole context"},
                {"windows=inside", "one of none|joint|isolated|anchored"}};
   heta_model *model = fixture_model("llama-gqa");
   for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
