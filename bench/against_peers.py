@@ -239,6 +239,10 @@ def measure(arguments, name, peer):
         result, seconds, command = heta(arguments, name)
         ours.append(seconds)
         task = task_of(arguments, name, result)
+        if name == 'kernel-shap' and 2 ** len(task['ids']) - 2 <= arguments.samples:
+            raise SystemExit(f'{len(task["ids"])} tokens have fewer than {arguments.samples} '
+                             'coalitions, of which heta then takes all: give a longer text, or '
+                             'fewer --samples')
         for batch in batches:
             found = peer.ask({**task, 'batch': batch})
             theirs.setdefault(batch, []).append(found['seconds'])
