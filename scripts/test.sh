@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"
 
-presets="release sanitize tsan fuzz"
+presets="release sanitize tsan"
 
 scripts/packages.sh build model test fuzz
 for preset in $presets; do
