@@ -49,7 +49,7 @@ static char *list_of(const compare_arguments *arguments) {
 static double correlate(const cli_compared *a, const cli_compared *b, size_t first_row,
                         cli_measured *room) {
   if (!a->result || !b->result) return NAN;
-  const heta_attribution *x = heta_result_get(a->result), *y = heta_result_get(b->result);
+  const heta_attribution *x = a->result, *y = b->result;
   size_t length = x->rows[first_row].length, count = 0;
   cli_correlation found = {.value = NAN};
   for (size_t i = 0; i < length; i++) {
@@ -97,7 +97,7 @@ static heta_status judge(heta_evaluator *evaluator, const char *metric, const he
 }
 
 static int judge_scores(heta_evaluator *evaluator, cli_compared *entry) {
-  const heta_attribution *a = heta_result_get(entry->result);
+  const heta_attribution *a = entry->result;
   const heta_row *row = &a->rows[0];
   heta_error error = {0};
   int32_t *tokens = calloc(row->length + 1, sizeof *tokens);
@@ -133,10 +133,11 @@ static int judge_scores(heta_evaluator *evaluator, cli_compared *entry) {
   return status ? cli_fail(cli_exit_code(status), "%s: %s", entry->label, error.message) : CLI_DONE;
 }
 
-/* all: a method that the question does not suit is left out, saying why. */
+/* all: a method that the question does not suit is left out, saying why. before: the job of the
+ * method before, whose engine and clean run serve this one, too; NULL: none. */
 static int explain(const heta_model *model, const cli_text *text,
                    const compare_arguments *arguments, const eval_method *method, bool all,
-                   cli_compared *entry) {
+                   heta_job *before, cli_compared *entry) {
   heta_attribute_options options = cli_request_options(&arguments->request);
   heta_error error = {0};
   entry->label = method->label;
@@ -145,7 +146,11 @@ static int explain(const heta_model *model, const cli_text *text,
   options.method = method->info->name;
   options.method_options = method->options;
   options.method_option_count = method->option_count;
-  heta_status status = heta_attribute(model, text->bytes, &options, &entry->result, &error);
+  heta_status status =
+      heta_job_create(model, text->bytes, text->size, &options, &entry->job, &error);
+  if (!status) heta_job_reuse(entry->job, before);
+  if (!status) status = heta_job_run(entry->job, &error);
+  if (!status) status = heta_job_get_result(entry->job, &entry->result, &error);
   if (!status) return CLI_DONE;
   entry->result = NULL;
   if (!all || status != HETA_E_ARGUMENT) {
@@ -170,14 +175,16 @@ static int show(const compare_arguments *arguments, const heta_model *model, con
   heta_status status = heta_evaluator_open(model, &metrics, &evaluator, &error);
   if (status) return cli_fail(cli_exit_code(status), "%s", error.message);
   int code = CLI_DONE;
+  heta_job *before = NULL;
   for (size_t i = 0; !code && i < comparison->count; i++) {
     cli_compared *entry = &comparison->list[i];
     if (!request->quiet) {
       cli_say("%zu of %zu: %s", i + 1, comparison->count, choice->methods[i].label);
     }
-    code = explain(model, text, arguments, &choice->methods[i], all, entry);
+    code = explain(model, text, arguments, &choice->methods[i], all, before, entry);
+    if (entry->job) before = entry->job;
     if (code || !entry->result) continue;
-    if (!comparison->first) comparison->first = heta_result_get(entry->result);
+    if (!comparison->first) comparison->first = entry->result;
     code = judge_scores(evaluator, entry);
   }
   heta_evaluator_close(evaluator);
@@ -206,7 +213,7 @@ static int compare(const compare_arguments *arguments, const heta_model *model,
                            : cli_fail(CLI_FAILED, "out of memory");
   }
   for (size_t i = 0; comparison.list && i < comparison.count; i++) {
-    heta_result_free(comparison.list[i].result);
+    heta_job_free(comparison.list[i].job);
     free(comparison.list[i].shares);
   }
   free(comparison.list);

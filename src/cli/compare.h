@@ -8,11 +8,12 @@ enum { CLI_COMPARED_POINTS = 21 }; /* of a curve: 0, 5, … 100 % of the tokens 
 
 /* One method's answer. */
 typedef struct cli_compared {
-  const char *label, *options; /* borrowed; options as they were resolved */
-  heta_result *result;         /* owned; NULL: none */
-  char problem[480];           /* why there is none */
-  double *shares;              /* owned: [context tokens], signed; 0 for tokens set apart */
-  double deletion, insertion;  /* areas under the curves of the target's probability */
+  const char *label, *options;    /* borrowed; options as they were resolved */
+  heta_job *job;                  /* owned */
+  const heta_attribution *result; /* the job's; NULL: none */
+  char problem[480];              /* why there is none */
+  double *shares;                 /* owned: [context tokens], signed; 0 for tokens set apart */
+  double deletion, insertion;     /* areas under the curves of the target's probability */
   double deletion_curve[CLI_COMPARED_POINTS], insertion_curve[CLI_COMPARED_POINTS];
 } cli_compared;
 

@@ -114,7 +114,7 @@ static void put_methods(const cli_comparison *c) {
   for (size_t i = 0; i < c->count; i++) {
     const cli_compared *entry = &c->list[i];
     if (!entry->result) continue;
-    const heta_attribution *a = heta_result_get(entry->result);
+    const heta_attribution *a = entry->result;
     fputs("<tr><td class=\"name\" title=\"", stdout);
     cli_html_put_string(entry->options);
     fputs("\">", stdout);

@@ -69,7 +69,7 @@ int cli_comparison_term(const cli_comparison *c) {
   for (size_t i = 0; i < c->count; i++) {
     const cli_compared *entry = &c->list[i];
     if (!entry->result) continue;
-    const heta_attribution *a = heta_result_get(entry->result);
+    const heta_attribution *a = entry->result;
     printf("%-*s  %8.4f  %9.4f  %7llu  %7llu  %7llu  ", widest, entry->label, entry->deletion,
            entry->insertion, (unsigned long long)a->cost_forwards,
            (unsigned long long)a->cost_reverses, (unsigned long long)a->cost_hvps);
@@ -99,7 +99,7 @@ static json_t *method_json(const cli_compared *entry) {
   cli_json_set(object, "options", cli_json_string(entry->options));
   cli_json_set(object, "problem", entry->result ? json_null() : cli_json_string(entry->problem));
   if (!entry->result) return object;
-  const heta_attribution *a = heta_result_get(entry->result);
+  const heta_attribution *a = entry->result;
   const heta_row *row = &a->rows[0];
   cli_json_set(object, "score", numbers(row->score, row->length));
   cli_json_set(object, "signed_score",

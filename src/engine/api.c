@@ -159,6 +159,12 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
          load->late_adjoints * X(tape_bytes)(model, differentiated, load->late, adjoints, 2);
 }
 
+static void engine_serve(heta_i_engine *base, bool (*stop)(void *context), void *context) {
+  heta_i_engine_settings *settings = &((X(engine) *)base)->settings;
+  settings->stop = stop;
+  settings->context = context;
+}
+
 static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }
 
 static void engine_embed(heta_i_engine *base, const int32_t *tokens, size_t count, double *out) {
@@ -221,6 +227,7 @@ static heta_status engine_project(heta_i_engine *base, size_t block, heta_i_site
 
 static const heta_i_engine_api API = {.open = engine_open,
                                       .close = engine_close,
+                                      .serve = engine_serve,
                                       .peak_bytes = engine_peak,
                                       .bytes = engine_bytes,
                                       .embed = engine_embed,

@@ -139,6 +139,8 @@ typedef struct heta_i_engine_api {
   heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out,
                       heta_error *error);
   void (*close)(heta_i_engine *engine);
+  /* From now on polls this instead of what its settings said. */
+  void (*serve)(heta_i_engine *engine, bool (*stop)(void *context), void *context);
   /* Bytes taken from the system so far, at most. */
   size_t (*peak_bytes)(const heta_i_engine *engine);
   /* Upper bound of peak_bytes for engines with these settings under this load. */

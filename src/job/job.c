@@ -126,23 +126,88 @@ heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *err
 
 void heta_job_cancel(heta_job *job) { atomic_store(&job->cancelled, 1); }
 
-static void close_engine(heta_job *job) {
+static void close_lent(heta_job *job) {
+  if (job->lent) job->session.engine->api->run_free(job->lent);
+  heta_i_free(job->lent_tokens);
+  heta_i_free(job->lent_rows);
+  job->lent = NULL;
+  job->lent_tokens = NULL;
+  job->lent_rows = NULL;
+}
+
+/* All but the clean run. */
+static void close_passes(heta_job *job) {
   heta_i_session *s = &job->session;
-  if (!s->engine) return;
   for (size_t t = 0; s->adjoints && t < s->row_count; t++)
     s->engine->api->adjoint_free(s->adjoints[t]);
   heta_i_window_close(s);
   heta_i_products_close(s);
   heta_i_sketch_free(s->sketch);
-  s->engine->api->run_free(s->run);
-  s->engine->api->close(s->engine);
   heta_i_free(s->adjoints);
   heta_i_free(s->gradient);
-  s->engine = NULL;
   s->sketch = NULL;
-  s->run = NULL;
   s->adjoints = NULL;
   s->gradient = NULL;
+}
+
+static void close_engine(heta_job *job) {
+  heta_i_session *s = &job->session;
+  if (!s->engine) return;
+  close_passes(job);
+  close_lent(job);
+  s->engine->api->run_free(s->run);
+  s->engine->api->close(s->engine);
+  s->engine = NULL;
+  s->run = NULL;
+}
+
+static bool same_engine(const heta_i_engine_settings *a, const heta_i_engine_settings *b) {
+  return a->model == b->model && a->backend == b->backend && a->threads == b->threads &&
+         a->positions == b->positions && a->lane_rows == b->lane_rows && a->expand == b->expand &&
+         a->share == b->share && a->recompute == b->recompute;
+}
+
+static bool stop(void *context);
+
+/* Keeps a run with what it is of; without memory for that there is none. */
+static void lend(heta_job *job, const heta_i_session *of, heta_i_run *run) {
+  size_t length = of->length, rows = of->target_count;
+  job->lent = run;
+  job->lent_tokens = heta_i_allocate(length, sizeof *job->lent_tokens);
+  job->lent_rows = heta_i_allocate(rows, sizeof *job->lent_rows);
+  if (!job->lent_tokens || !job->lent_rows) {
+    close_lent(job);
+    return;
+  }
+  memcpy(job->lent_tokens, of->tokens, length * sizeof *job->lent_tokens);
+  for (size_t t = 0; t < rows; t++) job->lent_rows[t] = of->targets[t].position - 1;
+  job->lent_length = length;
+  job->lent_row_count = rows;
+}
+
+void heta_job_reuse(heta_job *job, heta_job *other) {
+  if (!other || job == other || !other->session.engine) return;
+  heta_i_session *from = &other->session;
+  bool wanted = job && !job->session.engine && !job->ready &&
+                job->options.precision == other->options.precision &&
+                same_engine(&job->settings, &other->settings);
+  if (!wanted) {
+    close_engine(other);
+    return;
+  }
+  close_passes(other);
+  close_lent(other);
+  heta_i_engine *engine = job->session.engine = from->engine;
+  from->engine = NULL;
+  job->settings.stop = stop;
+  job->settings.context = job;
+  engine->api->serve(engine, stop, job);
+  /* What the model has yet to write is not known, and takes memory of its own. */
+  if (from->run && !job->input.open)
+    lend(job, from, from->run);
+  else if (from->run)
+    engine->api->run_free(from->run);
+  from->run = NULL;
 }
 
 void heta_job_free(heta_job *job) {
@@ -368,6 +433,20 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   return heta_i_merge_apply(job, error);
 }
 
+/* Takes the clean run of another job when it is the one that this job would make. */
+static bool take_lent(heta_job *job, const size_t *rows) {
+  heta_i_session *s = &job->session;
+  bool same = job->lent && job->lent_length == s->length && job->lent_row_count == s->target_count;
+  same = same && !memcmp(job->lent_tokens, s->tokens, s->length * sizeof *s->tokens) &&
+         !memcmp(job->lent_rows, rows, s->target_count * sizeof *rows);
+  if (same) {
+    s->run = job->lent;
+    job->lent = NULL;
+  }
+  close_lent(job);
+  return same;
+}
+
 /* The clean run over context and all targets but the last. */
 static heta_status run_clean(heta_job *job, heta_error *error) {
   heta_i_session *s = &job->session;
@@ -384,7 +463,8 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
   }
   for (size_t t = 0; t < s->target_count; t++) rows[t] = s->targets[t].position - 1;
   heta_i_lane lane = heta_i_lane_of(s->tokens, s->length);
-  HETA_GO(s->engine->api->run(s->engine, &lane, 0, rows, s->target_count, &s->run, error));
+  if (!take_lent(job, rows))
+    HETA_GO(s->engine->api->run(s->engine, &lane, 0, rows, s->target_count, &s->run, error));
   for (size_t t = 0; t < s->target_count; t++) {
     s->engine->api->logprobs(s->run, t, logprobs);
     read_target(job, t, logprobs);

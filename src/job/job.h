@@ -42,6 +42,10 @@ struct heta_job {
   heta_target *facts;   /* what the clean run says of each target */
   size_t explained;     /* entries in targets and facts, once known */
   bool ready;           /* targets are known, series are open */
+  heta_i_run *lent;     /* of another job, over these tokens with these target rows */
+  int32_t *lent_tokens; /* [lent_length] */
+  size_t *lent_rows;    /* [lent_row_count] */
+  size_t lent_length, lent_row_count;
   heta_result **merged; /* read results to take work from, until ready */
   size_t merged_count;
   const char *stopped_by;

@@ -1,5 +1,6 @@
 /* test_kept.c: weights that jobs leave with their model: one copy for all who keep them, the same
- * numbers with and without, freed when the budget of a later job knows nothing of them. */
+ * numbers with and without, freed when the budget of a later job knows nothing of them; engine and
+ * clean run that one job hands to the next. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,9 +125,76 @@ static void small_budgets_keep_nothing(void **state) {
   heta_model_close(model);
 }
 
+static heta_job *job_about(const heta_model *model, const char *method, const char *text,
+                           const char *target) {
+  heta_attribute_options o = attribute_options(&FIXTURE_KINDS[0], NULL);
+  o.method = method;
+  o.target = target ? HETA_TARGET_TEXT : HETA_TARGET_NEXT;
+  o.target_text = target;
+  return attribute_job(model, text, strlen(text), &o);
+}
+
+static void next_job_takes_what_is_open(void **state) {
+  (void)state;
+  static const struct {
+    const char *method, *text, *target;
+    bool lends, takes; /* the run: whether it is kept for the job, and whether it is the job's */
+  } CASES[] = {{"occlusion", TEXT, " on", true, true},
+               {"heta", TEXT, " on", true, true},
+               {"occlusion", "the cat hid", " on", true, false},
+               {"occlusion", "the cat in it", " on", false, false},
+               {"gradient-norm", TEXT, " on a", false, false},
+               {"ig", TEXT, NULL, false, false}};
+  heta_model *model = fixture_model("llama-gqa");
+  for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+    heta_job *alone = job_about(model, CASES[c].method, CASES[c].text, CASES[c].target);
+    attribute_run(alone);
+    heta_job *before = job_about(model, "gradient-norm", TEXT, " on");
+    heta_job *job = job_about(model, CASES[c].method, CASES[c].text, CASES[c].target);
+    attribute_run(before);
+    const heta_i_run *run = before->session.run;
+    heta_job_reuse(job, before);
+    assert_null(before->session.engine);
+    heta_job_free(before);
+    if (CASES[c].lends != (job->lent == run)) fail_msg("case %zu: lent %d", c, !CASES[c].lends);
+    attribute_run(job);
+    if (CASES[c].takes) assert_ptr_equal(job->session.run, run);
+    assert_null(job->lent);
+    attribute_same(CASES[c].method, alone, job);
+    heta_job_free(job);
+    heta_job_free(alone);
+  }
+  heta_model_close(model);
+}
+
+/* What was lent and never used is freed; a job whose engine was taken begins anew. */
+static void lent_and_left(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  heta_job *first = job_about(model, "occlusion", TEXT, " on");
+  heta_job *second = job_about(model, "heta", TEXT, " on");
+  attribute_run(first);
+  heta_job_reuse(second, first);
+  heta_job_free(second);
+  heta_job_reuse(NULL, first);
+  heta_job_reuse(first, NULL);
+  attribute_run(first);
+  heta_job *again = job_about(model, "occlusion", TEXT, " on");
+  attribute_run(again);
+  attribute_same("ran anew", first, again);
+  heta_job_reuse(NULL, again);
+  assert_null(again->session.engine);
+  heta_job_free(again);
+  heta_job_free(first);
+  heta_model_close(model);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(stay_until_the_model_is_closed), cmocka_unit_test(in_use_are_not_freed),
-      cmocka_unit_test(side_by_side), cmocka_unit_test(small_budgets_keep_nothing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(stay_until_the_model_is_closed),
+                                     cmocka_unit_test(in_use_are_not_freed),
+                                     cmocka_unit_test(side_by_side),
+                                     cmocka_unit_test(small_budgets_keep_nothing),
+                                     cmocka_unit_test(next_job_takes_what_is_open),
+                                     cmocka_unit_test(lent_and_left)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
