@@ -104,7 +104,7 @@ typedef struct heta_i_hf_family {
   heta_i_hf_rope rope;
   heta_i_hf_demand demands[6];
   /* Before the names of the body's tensors, in the order they are tried; NULL ends. */
-  const char *prefixes[4];
+  const char *prefixes[5];
   const heta_i_hf_tensor *tensors; /* .from == NULL ends; the first is the token embedding, the
                                       second the output head */
   const char *other_head;          /* another name of the output head, or NULL */
