@@ -253,7 +253,7 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
   const own *mine = session->own;
   const heta_i_sources *sources = &mine->sources;
   double *weights = heta_i_allocate(2 * sources->count, sizeof *weights);
-  double *parts = weights + sources->count;
+  double *parts = weights ? weights + sources->count : NULL;
   bool done = weights && weigh(session, target, weights);
   if (done) count_tokens(sources, parts);
   for (size_t i = 0; i < length && done && !isnan(weights[0]); i++) {

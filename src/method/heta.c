@@ -518,8 +518,9 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
  * is not known. */
 static double leakage_of(const heta_i_session *session, const heta_i_windows *windows) {
   size_t n = heta_i_context(session, 0);
-  size_t series = heta_i_windows_viewed(windows) ? session->series_count - 1 : GATE;
   double *gate, leakage;
+  if (!session->series_count) return NAN;
+  size_t series = heta_i_windows_viewed(windows) ? session->series_count - 1 : GATE;
   if (!session->series[series].values || !heta_i_option_is(session, "gate", "flow")) return NAN;
   gate = heta_i_allocate(n, sizeof *gate);
   if (!gate) return NAN;

@@ -184,7 +184,7 @@ static size_t length_of(const state *s, size_t c) {
 }
 
 static void append(int32_t *tokens, size_t *count, const int32_t *more, size_t more_count) {
-  memcpy(tokens + *count, more, more_count * sizeof *tokens);
+  if (more_count) memcpy(tokens + *count, more, more_count * sizeof *tokens);
   *count += more_count;
 }
 
