@@ -18,8 +18,8 @@
  * *token share* is the same when every token gets 1. The mean over contexts of share / token share
  * is 1 for a measure that knows nothing. A measure *stands out* when the whole 95 % bootstrap
  * interval of that mean (contexts drawn again 10,000 times) lies above 1. The controls run through
- * the same code and must not. Curvature is unbiased with any number of probes: one, and many
- * contexts, is cheapest. */
+ * the same code and must not. Noise of the curvature averages out over contexts: one probe, and
+ * many contexts, is cheapest. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +66,7 @@ typedef struct arrangement {
   const char *name;
   void (*ask)(size_t number, question *out);
   size_t contexts;
-  const char *probes;
+  const char *estimator, *probes;
   verdict expected[COUNT];
 } arrangement;
 
@@ -169,14 +169,14 @@ static void measure(const heta_attribution *a, const question *q, size_t number,
 /* Runs each method once and takes all that is measured of it. */
 static void attribute(const arrangement *arranged, size_t number) {
   static const char *const METHODS[] = {"heta", "random", "uniform"};
-  const heta_option probes = {"probes", arranged->probes};
+  const heta_option estimate[] = {{"estimator", arranged->estimator}, {"probes", arranged->probes}};
   question q = {.text = ""};
   arranged->ask(number, &q);
   for (size_t k = 0; k < sizeof METHODS / sizeof *METHODS; k++) {
     heta_attribute_options o = heta_attribute_options_default();
     o.method = METHODS[k];
-    o.method_options = &probes;
-    o.method_option_count = k == 0;
+    o.method_options = estimate;
+    o.method_option_count = k == 0 ? 2 : 0;
     o.target = HETA_TARGET_TEXT;
     o.target_text = q.answer;
     o.seed = number; /* so that the random control is another one for each context */
@@ -229,7 +229,8 @@ static summary summarise(size_t m, size_t contexts) {
 static void run(const arrangement *arranged) {
   size_t wrong = 0;
   for (size_t p = 0; p < arranged->contexts; p++) attribute(arranged, p);
-  printf("\n%s: %zu contexts, probes: %s\n", arranged->name, arranged->contexts, arranged->probes);
+  printf("\n%s: %zu contexts, probes: %s (%s)\n", arranged->name, arranged->contexts,
+         arranged->probes, arranged->estimator);
   printf("%-18s %5s %11s %6s %14s %13s\n", "measure", "share", "token share", "ratio",
          "95 % interval", "evidence top");
   for (size_t m = 0; m < COUNT; m++) {
@@ -251,6 +252,7 @@ static void planted(void **state) {
   run(&(arrangement){"planted",
                      ask_planted,
                      PROMPTS / 2,
+                     "coded",
                      "1",
                      {STANDS_OUT, STANDS_OUT, SHOWN, SHOWN, SHOWN, DOES_NOT, DOES_NOT}});
 }
@@ -260,6 +262,7 @@ static void subjects(void **state) {
   run(&(arrangement){"subjects",
                      ask_subject,
                      PROMPTS,
+                     "plain",
                      "4",
                      {SHOWN, SHOWN, SHOWN, SHOWN, SHOWN, DOES_NOT, DOES_NOT}});
 }
