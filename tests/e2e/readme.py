@@ -4,7 +4,8 @@ Needs HETA_TEST_MODEL.
 
 Run in order, in one folder that holds the model as model.gguf, and in a store of Ollama's, as
 smollm2:135m:
-  ```sh test    commands; each must succeed, and every file named after -o must be a sound result
+  ```sh test    commands; each must succeed, and every file named after -o must be a sound result;
+                with "test small" model.gguf is a tiny model: what they print is not shown
   ```text       after such a block: lines its commands print, in this order; … stands for any lines;
                 numbers may differ by what two kinds of CPU may differ
   ```c test     a program, built against the library beside the tested program, that prints a line
@@ -23,6 +24,7 @@ import unittest
 from harness import PROGRAM, ROOT, environment, main, real_model, sound
 
 MODEL = real_model()
+SMALL = ROOT / "tests/data/tiny/llama-gqa.gguf"
 PAGES = [ROOT / "README.md", ROOT / "docs/ollama.md"]
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
@@ -72,6 +74,11 @@ class Readme(unittest.TestCase):
         self.assertEqual(0, done.returncode, f"{command}\n{done.stdout[-3000:]}\n{done.stderr}")
         return done.stdout
 
+    def use(self, model):
+        link = self.folder / "model.gguf"
+        link.unlink()
+        link.symlink_to(pathlib.Path(model).resolve())
+
     def sh(self, text):
         """Runs each line of a block, as a reader would paste it; returns what all of them print."""
         out = self.call("bash", "-euo", "pipefail", "-c", text)
@@ -107,12 +114,13 @@ def add_tests():
         found = list(blocks(page))
         for index, (fence, text, number) in enumerate(found):
             kind, _, mark = fence.partition(" ")
-            if mark != "test":
+            if mark not in ("test", "test small"):
                 continue
             after = found[index + 1:index + 2]
             shown = after[0][1] if after and after[0][0] == "text" else ""
 
-            def test(self, kind=kind, text=text, shown=shown):
+            def test(self, kind=kind, text=text, shown=shown, small=mark.endswith("small")):
+                self.use(SMALL if small else MODEL)
                 self.shows(shown, getattr(self, kind)(text) or "")
             setattr(Readme, f"test_{count}_{page.stem}_line_{number:04}_{kind}", test)
 
