@@ -448,9 +448,9 @@ HETA_API heta_status heta_job_create(const heta_model *model, const char *text, 
                                      const heta_attribute_options *options, heta_job **out,
                                      heta_error *error);
 /* Gives a job that has not run yet what another one has open: its engine, where both plans ask for
- * the same one, and its clean run, where both explain the same tokens after the same text. No number
- * changes. What is not given is closed: the other job keeps its result only, and to run again would
- * begin anew. Either may be NULL. Both belong to the calling thread. */
+ * the same one, and its clean run, where both explain the same tokens after the same text. No
+ * number changes. What is not given is closed: the other job keeps its result only, and to run
+ * again would begin anew. Either may be NULL. Both belong to the calling thread. */
 HETA_API void heta_job_reuse(heta_job *job, heta_job *other);
 
 HETA_API const heta_plan *heta_job_get_plan(const heta_job *job);
