@@ -51,10 +51,6 @@ static double sign_of(size_t code, size_t product) {
   return __builtin_parityl(code & product) ? -1 : 1;
 }
 
-static size_t group_of(const heta_i_session *session) {
-  return session->target_group < session->row_count ? session->target_group : session->row_count;
-}
-
 /* Whole contexts in one batch of lanes. */
 static size_t at_a_time(const heta_i_session *session) {
   size_t most = session->lane_rows / session->length;
@@ -62,7 +58,7 @@ static size_t at_a_time(const heta_i_session *session) {
 }
 
 uint64_t heta_i_coded_bytes(const heta_i_session *session) {
-  uint64_t n = session->row_length, d = session->model->hyper.width, group = group_of(session);
+  uint64_t n = session->row_length, d = session->model->hyper.width, group = session->target_group;
   return sizeof(double) * (n * d * (1 + group + at_a_time(session) * (1 + group)) + group * n) +
          n * (sizeof(place) + 2 * sizeof(double));
 }

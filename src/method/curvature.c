@@ -17,8 +17,7 @@ static size_t samples_at_once(const heta_i_session *session, size_t rows) {
 uint64_t heta_i_curvature_bytes(const heta_i_session *session, bool whole_rows) {
   uint64_t n = session->row_length, all = session->length;
   uint64_t samples = samples_at_once(session, whole_rows ? all : n * (2 * all - n + 1) / 2);
-  uint64_t group =
-      session->target_group < session->row_count ? session->target_group : session->row_count;
+  uint64_t group = session->target_group;
   return samples * n *
          ((group + 1) * session->model->hyper.width * sizeof(double) + sizeof(heta_i_probe));
 }

@@ -146,10 +146,11 @@ heta_status heta_i_sensitivity_plan(heta_i_session *session, int phase, size_t s
     return heta_i_coded_items(session, &(heta_i_coded_work){phase, series, products_of(session)},
                               error);
   }
-  if (!sketched(session)) session->bytes = heta_i_curvature_bytes(session, is(session, "row"));
-  if (!sketched(session))
+  if (!sketched(session)) {
+    session->bytes = heta_i_curvature_bytes(session, is(session, "row"));
     return heta_i_curvature_items(session, phase, series, samples, tolerance, HETA_LEAST_AUTO,
                                   is(session, "row"), error);
+  }
   session->bytes = heta_i_sketch_bytes(session, RANK, tolerance > 0);
   return heta_i_sketch_items(session,
                              &(heta_i_sketch_work){.phase = phase,
