@@ -134,6 +134,9 @@ typedef struct X(backend) {
   void (*rotate)(const X(rotary) *);
   void (*add)(const X(rows) *);      /* y = a + b; with b NULL: y (+)= a */
   void (*add_bias)(const X(rows) *); /* y += bias, every row */
+  /* Makes what kernels keep for good. Returns 0, or the bytes that there is no room for: the other
+   * members must not be called then. NULL: nothing to make. */
+  size_t (*prepare)(void);
   /* How many kernels were refused memory of their own, in this process so far: what they computed
    * is of no use. NULL: none takes any. */
   size_t (*refused)(void);

@@ -35,6 +35,13 @@ void *heta_i_reallocate(void *block, size_t old_bytes, size_t count, size_t size
 
 void heta_i_free(void *block) { free(block); }
 
+bool heta_i_has_room(size_t bytes) {
+  void *volatile block = aligned_alloc(ALIGNMENT, bytes - bytes % ALIGNMENT);
+  bool there = block != NULL;
+  free(block);
+  return there;
+}
+
 struct heta_i_arena_chunk {
   struct heta_i_arena_chunk *next;
   size_t size, used;

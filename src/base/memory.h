@@ -12,6 +12,8 @@ void *heta_i_allocate(size_t count, size_t size);
  */
 void *heta_i_reallocate(void *block, size_t old_bytes, size_t count, size_t size);
 void heta_i_free(void *block);
+/* Whether so many bytes could be had at this moment. */
+bool heta_i_has_room(size_t bytes);
 
 /* a * b and a + b; false when the result would not fit a size_t. */
 bool heta_i_multiply(size_t a, size_t b, size_t *product);

@@ -87,6 +87,14 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   return X(tape_open)(engine, s->lane_rows, 0, 0, 2, &engine->work, error);
 }
 
+static const X(backend) *backend_of(const heta_i_engine_settings *settings) {
+#if HETA_REAL_BITS == 32
+  if (settings->backend == HETA_BACKEND_CPU) return X(backend_cpu)();
+#endif
+  (void)settings;
+  return X(backend_reference)();
+}
+
 static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_engine **out,
                                heta_error *error) {
   if (settings->threads < 1 || !settings->positions || settings->lane_rows % HETA_ROW_PAD ||
@@ -97,15 +105,15 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "float64 runs on the reference backend only (--backend reference)");
 #endif
+  const X(backend) *backend = backend_of(settings);
+  size_t kernels = backend->prepare ? backend->prepare() : 0;
+  if (kernels) return heta_i_no_memory(error, "the kernels' own memory", kernels);
   X(engine) *engine = heta_i_allocate(1, sizeof *engine);
   if (!engine) return heta_i_no_memory(error, "an engine", sizeof *engine);
   engine->base.api = &API;
   engine->base.model = settings->model;
   engine->settings = *settings;
-  engine->backend = X(backend_reference)();
-#if HETA_REAL_BITS == 32
-  if (settings->backend == HETA_BACKEND_CPU) engine->backend = X(backend_cpu)();
-#endif
+  engine->backend = backend;
   if (engine->backend->refused) engine->refused = engine->backend->refused();
   find_kept(settings->model, &engine->keep_values, &engine->keep_adjoints);
   heta_status status = open_rotaries(engine, error);
@@ -122,10 +130,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
 static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load *load) {
   const heta_model *model = s->model;
   const heta_i_hyper *hyper = &model->hyper;
-  const X(backend) *backend = X(backend_reference)();
-#if HETA_REAL_BITS == 32
-  if (s->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
-#endif
+  const X(backend) *backend = backend_of(s);
   uint32_t values, adjoints;
   find_kept(model, &values, &adjoints);
   size_t layers = hyper->layers, rows = heta_i_pad_rows(load->length), width = hyper->width;

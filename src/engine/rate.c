@@ -41,6 +41,7 @@ double X(engine_rate)(const heta_i_engine_settings *settings, bool reverse) {
   if (settings->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
 #endif
   if (backend == X(backend_reference)()) rows = HETA_ROW_PAD; /* slow: a small product will do */
+  if (backend->prepare && backend->prepare()) return 0;
   shape shapes[HETA_MAX_OPS];
   size_t count = block_shapes(settings->model, shapes), widest = 1, weights = 1;
   double flop = 0;

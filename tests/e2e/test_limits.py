@@ -2,6 +2,7 @@
 """test_limits.py: memory and time budgets: refused before the work, or stopped with a valid partial
 result; exit code 5 in both cases."""
 import re
+import resource
 
 from harness import BUDGET, DONE, MODEL, Case, main, read, run, timeless
 
@@ -58,6 +59,32 @@ class Limits(Case):
                 self.assertEqual(timeless(written), timeless(result.json))
                 written = self.expect(DONE, run(*BASE, *asked, "--continue", path)).json
             self.assertEqual(timeless(whole), timeless(written))
+
+    def test_little_address_space(self):
+        """Just below what suffices, every refused block is said, whichever library asked for it:
+        first of all oneDNN's kernels, which it writes to without a look."""
+        def with_space(mib):
+            return run("attribute", "-q", "-m", MODEL, "-p", "the cat", "-a", "random", "-t", 1,
+                       "--format", "none", GOMP_SPINCOUNT="1000", before=lambda: resource.setrlimit(
+                           resource.RLIMIT_AS, (int(mib * 2**20),) * 2))
+        little, enough = 16, 1024
+        self.assertEqual(DONE, with_space(enough).code)
+        while enough - little > 1:
+            middle = (little + enough) // 2
+            if with_space(middle).code == DONE:
+                enough = middle
+            else:
+                little = middle
+        ended = 0
+        for step in range(1, 25):
+            result = with_space(enough - step)
+            if result.code == 127:  # not even the program's libraries have room
+                break
+            self.assertIn(result.code, (DONE, 1), str(result))
+            if result.code:
+                self.assertRegex(result.err, r"^heta: .*memory")
+                ended += 1
+        self.assertGreater(ended, 5)
 
     def test_enough_of_both(self):
         result = self.expect(DONE, run(*BASE, "--probes", 2, "--max-time", "1h",

@@ -21,6 +21,8 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
                         const float *a, size_t lda, const float *b, size_t ldb, bool accumulate,
                         float *c, size_t ldc);
 
+/* Lets oneDNN make its kernels, once in a process; see backend.h. */
+size_t heta_i_cpu_prepare(void);
 /* Products that were refused memory. */
 size_t heta_i_cpu_refused(void);
 

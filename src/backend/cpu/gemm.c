@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/memory.h"
 
 enum { TILE_ROWS = 10 * HETA_ROW_PAD, TILE_COLUMNS = 192 };
 
@@ -31,6 +32,23 @@ void heta_i_cpu_product(char trans_a, char trans_b, size_t m, size_t n, size_t k
                  (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, accumulate ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
   if (status != dnnl_success) refused++; /* sizes are sound: it had no memory to pack them into */
   if (threads > 1) omp_set_num_threads(threads);
+}
+
+/* oneDNN makes its kernels within the first product, with 6 MiB of code and names, and does not
+ * look whether it got them: it writes to address 0 otherwise. What later products take, it checks.
+ */
+enum { ROOM = 16 << 20 };
+
+size_t heta_i_cpu_prepare(void) {
+  static atomic_bool made;
+  float a[64] = {0}, b[64] = {0}, c[64];
+  if (made) return 0;
+  if (!heta_i_has_room(ROOM)) return ROOM;
+  size_t before = refused;
+  heta_i_cpu_product('N', 'T', 8, 8, 8, 1.0f, a, 8, b, 8, false, c, 8);
+  if (refused != before) return ROOM;
+  made = true;
+  return 0;
 }
 
 static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a,

@@ -21,6 +21,7 @@ const heta_i_backend_f32 *heta_i_backend_cpu_f32(void) {
       .rotate = heta_i_rotate_f32,
       .add = heta_i_cpu_add,
       .add_bias = heta_i_add_bias_f32,
+      .prepare = heta_i_cpu_prepare,
       .refused = heta_i_cpu_refused,
       .attention_scratch = heta_i_cpu_attention_scratch,
       .attention_forward = heta_i_cpu_attention_forward,
