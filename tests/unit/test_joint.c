@@ -170,6 +170,57 @@ static void other_methods(void **state) {
   heta_model_close(model);
 }
 
+/* Σ log P of the targets with `by` added to one channel of every row of the prompt. */
+static double with_channel_moved(heta_job *job, size_t channel, double by) {
+  heta_i_session *s = &job->session;
+  const heta_i_engine_api *api = s->engine->api;
+  size_t width = s->model->hyper.width, rows[16];
+  double *input = heta_i_allocate(s->length * width, sizeof *input), sum = 0;
+  double *logprobs = heta_i_allocate(s->model->hyper.vocabulary, sizeof *logprobs);
+  heta_i_run *run = NULL;
+  heta_error error = {0};
+  assert_true(s->target_count <= sizeof rows / sizeof *rows);
+  api->embed(s->engine, s->tokens, s->length, input);
+  for (size_t i = 0; i < s->row_length; i++) input[i * width + channel] += by;
+  for (size_t t = 0; t < s->target_count; t++) rows[t] = s->length - s->target_count + t;
+  heta_i_lane lane = heta_i_lane_of(s->tokens, s->length);
+  lane.input = input;
+  assert_int_equal(api->run(s->engine, &lane, 0, rows, s->target_count, &run, &error), HETA_OK);
+  for (size_t t = 0; t < s->target_count; t++) {
+    api->logprobs(run, t, logprobs);
+    sum += logprobs[s->targets[t].id];
+  }
+  api->run_free(run);
+  heta_i_free(input);
+  heta_i_free(logprobs);
+  return sum;
+}
+
+/* Grad-CAM: a channel's weight is the mean gradient over the prompt's rows, which is 1/n of the
+ * slope along all of them at once. */
+static void channels(void **state) {
+  (void)state;
+  const double step = 1e-4;
+  heta_model *model = fixture_model("llama-gqa");
+  heta_job *all = job_of(model, "grad-cam", "objective=logprob map=abs", TARGET, true);
+  const heta_row *row = &attribute_run(all)->rows[0];
+  size_t n = row->length, width = model->hyper.width;
+  double *input = heta_i_allocate(all->session.length * width, sizeof *input);
+  double *wanted = heta_i_allocate(n, sizeof *wanted);
+  assert_true(all->session.target_count > 2);
+  all->session.engine->api->embed(all->session.engine, all->session.tokens, n, input);
+  for (size_t c = 0; c < width; c++) {
+    double up = with_channel_moved(all, c, step), down = with_channel_moved(all, c, -step);
+    for (size_t i = 0; i < n; i++)
+      wanted[i] += (up - down) / (2 * step) / (double)n * input[i * width + c];
+  }
+  close_to("grad-cam", "score", row->signed_score, wanted, n, 1e-7);
+  heta_i_free(input);
+  heta_i_free(wanted);
+  heta_job_free(all);
+  heta_model_close(model);
+}
+
 /* All of one target is that target, whatever the estimator. */
 static void of_one_target(void **state) {
   (void)state;
@@ -463,6 +514,7 @@ static void refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(parts_of_the_score),
                                      cmocka_unit_test(other_methods),
+                                     cmocka_unit_test(channels),
                                      cmocka_unit_test(of_one_target),
                                      cmocka_unit_test(estimators),
                                      cmocka_unit_test(coalitions),
