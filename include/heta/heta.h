@@ -537,6 +537,7 @@ typedef struct heta_row {
   const double *const *component_se; /* component_count entries, each an array or NULL */
   const uint32_t *probes;            /* probes behind each token's estimate, or NULL */
   const bool *tied_with_next;        /* not separable from the next lower score; NULL when exact */
+  const double *score_df; /* degrees of freedom of score_se, NaN where it is not known; or NULL */
 } heta_row;
 
 typedef struct heta_resolved_option {
@@ -682,6 +683,11 @@ HETA_API void heta_result_free(heta_result *result); /* NULL is accepted */
 HETA_API heta_status heta_rollup_create(const heta_attribution *attribution, heta_level level,
                                         heta_rollup **out, heta_error *error);
 HETA_API void heta_rollup_free(heta_rollup *rollup); /* NULL is accepted */
+
+/* Half the width of a 95 % interval in standard errors of `df` degrees of freedom, by Student's t:
+ * 2.26 for 9, 12.7 for 1. 1.96 where df is infinite or below 1, or not known (NaN). The error e of
+ * a sum of independent estimates, of errors e_i with df_i, has e^4 / sum(e_i^4 / df_i). */
+HETA_API double heta_interval_factor(double df);
 
 /* ---- Reports ------------------------------------------------------------------------------- */
 

@@ -91,7 +91,7 @@ static void put_table(const cli_sides *sides, const cli_difference *d) {
   for (size_t i = 0; i < d->pair_count; i++) {
     const cli_pair *pair = &d->pairs[i];
     cli_measured change = cli_pair_change(d, pair);
-    bool sure = fabs(change.value) >= 1.96 * change.error;
+    bool sure = cli_differs(change, 0);
     fputs("<tr>", stdout);
     put_share(pair->a, d->shares_a);
     put_share(pair->b, d->shares_b);
@@ -123,7 +123,7 @@ int cli_difference_html(const cli_sides *sides, const cli_difference *list, size
   cli_sides_differ(sides, put_name, &first);
   printf(
       "%s.</p>\n<p class=\"soft\">Blue: B rests on it more than A; orange: less. Struck through: "
-      "only in A; underlined: only in B. ≈: within 1.96 standard errors of no change. %s</p>\n",
+      "only in A; underlined: only in B. ≈: 0 lies within its 95 %% interval. %s</p>\n",
       first ? "nothing" : "",
       sides->text_only ? "Shares leave out the tokens that reports set apart." : "");
   for (size_t i = 0; i < count; i++) {

@@ -61,6 +61,7 @@ static json_t *pair_json(const cli_sides *sides, const cli_difference *d, const 
   set_side(object, "b", "share_b", pair->b, d->shares_b);
   cli_json_set(object, "change", cli_json_number(change.value));
   cli_json_set(object, "se", cli_json_number(change.error));
+  cli_json_set(object, "df", cli_json_number(change.df));
   return object;
 }
 

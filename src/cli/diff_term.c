@@ -57,7 +57,7 @@ static void put_pair(const cli_sides *sides, const cli_difference *d, const cli_
   bool in_a = pair->a != CLI_NO_TOKEN;
   cli_text_view text = in_a ? cli_token_text(sides->a, pair->a) : cli_token_text(sides->b, pair->b);
   cli_measured change = cli_pair_change(d, pair);
-  bool sure = fabs(change.value) >= 1.96 * change.error;
+  bool sure = cli_differs(change, 0);
   put_share(d, pair, false);
   put_share(d, pair, true);
   printf("%+9.2f ±%6.2f %s  “", 100 * change.value, 100 * change.error, sure ? " " : "≈");
@@ -113,7 +113,7 @@ int cli_difference_term(const cli_sides *sides, const cli_difference *list, size
     put_correlation(&list[i]);
     if (!put_row(sides, &list[i])) return cli_fail(CLI_FAILED, "out of memory");
   }
-  printf("\n %s; — not in this text; ≈ within 1.96 standard errors of no change\n",
+  printf("\n %s; — not in this text; ≈ 0 lies within its 95 %% interval\n",
          sides->text_only ? "shares without the tokens that reports set apart" : "shares");
   return cli_close_output(CLI_DONE);
 }

@@ -120,7 +120,7 @@ cli_measured cli_pair_change(const cli_difference *difference, const cli_pair *p
   cli_measured a = {0}, b = {0};
   if (pair->a != CLI_NO_TOKEN) a = difference->shares_a[pair->a];
   if (pair->b != CLI_NO_TOKEN) b = difference->shares_b[pair->b];
-  return (cli_measured){b.value - a.value, hypot(a.error, b.error)};
+  return cli_measured_change(a, b);
 }
 
 static const char *option_value(const heta_attribution *attribution, const char *name) {

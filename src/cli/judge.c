@@ -144,7 +144,7 @@ static bool judge_claim(const view *v, const cli_claim *claim, char *text, size_
   }
   cli_measured m = cli_share(v->attribution, v->row, claim->measure == CLI_TEXT_SHARE, v->inside);
   bool holds = compares(m.value, claim);
-  bool close = fabs(m.value - claim->bound) < 1.96 * m.error;
+  bool close = !cli_differs(m, claim->bound);
   int used = snprintf(text, size, "it is %.4g", m.value);
   if (m.error > 0) {
     snprintf(text + used, size - (size_t)used, " ± %.2g%s", m.error,

@@ -104,6 +104,7 @@ static void draw_component(const heta_attribution *attribution, size_t component
     rows[r].score = rows[r].components[component];
     rows[r].signed_score = rows[r].score_se = NULL;
     rows[r].tied_with_next = NULL;
+    rows[r].score_df = NULL;
     rows[r].status = HETA_ROW_COMPLETE;
   }
   shown.rows = rows;

@@ -19,6 +19,14 @@ double cli_row_error(const heta_row *row, size_t token) {
   return row->score_se && isfinite(row->score_se[token]) ? row->score_se[token] : 0;
 }
 
+static double row_df(const heta_row *row, size_t token) {
+  return row->score_df ? row->score_df[token] : NAN;
+}
+
+bool cli_differs(cli_measured measured, double other) {
+  return fabs(measured.value - other) >= heta_interval_factor(measured.df) * measured.error;
+}
+
 /* Whether the errors of different tokens go together: with row curvature one probe moves all. */
 static bool errors_go_together(const heta_attribution *attribution) {
   for (size_t i = 0; i < attribution->component_count; i++) {
@@ -30,10 +38,39 @@ static bool errors_go_together(const heta_attribution *attribution) {
 
 static double sign_of(double value) { return value < 0 ? -1 : 1; }
 
+/* An error made of those of several tokens. */
+typedef struct spread {
+  double sizes, squares, fourths, least; /* Σ|e|, Σe², Σe⁴/df, least df; without tokens: no bound */
+} spread;
+
+static void add(spread *to, double moved, double df) {
+  double square = moved * moved;
+  if (!(square > 0)) return;
+  to->sizes += fabs(moved);
+  to->squares += square;
+  to->fourths += square * square / df;
+  if (!(df >= to->least)) to->least = df;
+}
+
+/* Independent errors add in quadrature, and their degrees of freedom are Welch's; together, sizes
+ * add, and the least degrees count. */
+static cli_measured measure(double value, spread of, bool together) {
+  double df = together ? of.least : of.squares * of.squares / of.fourths;
+  return (cli_measured){value, together ? of.sizes : sqrt(of.squares), df};
+}
+
+cli_measured cli_measured_change(cli_measured a, cli_measured b) {
+  spread moved = {.least = INFINITY};
+  add(&moved, a.error, a.df);
+  add(&moved, b.error, b.df);
+  return measure(b.value - a.value, moved, false);
+}
+
 /* With p = A / T, token i moves p by ((1 if inside) - p sign) / T of its own error. */
 cli_measured cli_share(const heta_attribution *attribution, const heta_row *row, bool text_only,
                        const bool *inside) {
-  double part = 0, whole = 0, squares = 0, sizes = 0;
+  double part = 0, whole = 0;
+  spread moved = {.least = INFINITY};
   for (size_t i = 0; i < row->length; i++) {
     if (text_only && cli_is_apart(attribution, i)) continue;
     double value = cli_row_value(row, i);
@@ -45,31 +82,34 @@ cli_measured cli_share(const heta_attribution *attribution, const heta_row *row,
   for (size_t i = 0; i < row->length; i++) {
     if (text_only && cli_is_apart(attribution, i)) continue;
     double pull = (inside[i] ? 1 : 0) - p * sign_of(cli_row_value(row, i));
-    double moved = pull / whole * cli_row_error(row, i);
-    squares += moved * moved;
-    sizes += fabs(moved);
+    add(&moved, pull / whole * cli_row_error(row, i), row_df(row, i));
   }
-  return (cli_measured){p, errors_go_together(attribution) ? sizes : sqrt(squares)};
+  return measure(p, moved, errors_go_together(attribution));
 }
 
+/* As cli_share of one token each, from sums over all tokens. */
 void cli_shares(const heta_attribution *attribution, const heta_row *row, bool text_only,
                 cli_measured *shares) {
-  double whole = 0, squares = 0, sizes = 0;
+  double whole = 0;
+  spread all = {.least = INFINITY};
   bool together = errors_go_together(attribution);
   for (size_t i = 0; i < row->length; i++) {
     if (text_only && cli_is_apart(attribution, i)) continue;
-    double error = cli_row_error(row, i);
     whole += fabs(cli_row_value(row, i));
-    squares += error * error;
-    sizes += error;
+    add(&all, cli_row_error(row, i), row_df(row, i));
   }
   for (size_t i = 0; i < row->length; i++) {
     shares[i] = (cli_measured){0};
     if (!(whole > 0) || (text_only && cli_is_apart(attribution, i))) continue;
     double value = cli_row_value(row, i), error = cli_row_error(row, i), p = value / whole;
-    double own = fabs(1 - p * sign_of(value)) * error, rest = squares - error * error;
-    shares[i].value = p;
-    shares[i].error = together ? (own + fabs(p) * (sizes - error)) / whole
-                               : sqrt(own * own + p * p * (rest > 0 ? rest : 0)) / whole;
+    double size = fabs(p), square = error * error, fourth = square * square / row_df(row, i);
+    double rest = all.squares - square, others = all.fourths - (square > 0 ? fourth : 0);
+    spread moved = {.least = all.least};
+    add(&moved, (1 - p * sign_of(value)) * error, row_df(row, i));
+    moved.sizes += size * (all.sizes - error);
+    moved.squares += size * size * (rest > 0 ? rest : 0);
+    moved.fourths += size * size * size * size * (others > 0 ? others : 0);
+    shares[i] = measure(p, moved, together);
+    shares[i].error /= whole;
   }
 }

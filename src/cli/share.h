@@ -15,7 +15,13 @@ double cli_row_error(const heta_row *row, size_t token);
 
 typedef struct cli_measured {
   double value, error; /* error: standard error, 0 when exact */
+  double df;           /* its degrees of freedom; NAN when they are not known */
 } cli_measured;
+
+/* Whether its 95 % interval leaves out `other`. */
+bool cli_differs(cli_measured measured, double other);
+/* b - a, as if they were independent. */
+cli_measured cli_measured_change(cli_measured a, cli_measured b);
 
 /* The part of the sum of |value| that the tokens with inside[token] have; text_only: without the
  * tokens that are apart. */

@@ -85,7 +85,7 @@ static heta_status add_options(builder *b, heta_attribution *a) {
 }
 
 typedef struct ranked {
-  double score, error;
+  double score, error, df;
   size_t token;
 } ranked;
 
@@ -95,19 +95,25 @@ static int by_score(const void *a, const void *b) {
   return x->token < y->token ? -1 : 1;
 }
 
-/* Two neighbours in rank are tied when their difference is inside its 95 % interval. */
-static heta_status find_ties(builder *b, const double *score, const double *se, size_t length,
-                             bool *tied) {
+/* Whether the difference of two scores is inside its 95 % interval, by Welch's degrees of freedom.
+ */
+static bool inseparable(const ranked *a, const ranked *b) {
+  double v = a->error * a->error, w = b->error * b->error, spread = v + w;
+  double df = spread * spread / (v * v / a->df + w * w / b->df);
+  return a->score - b->score < heta_interval_factor(df) * sqrt(spread);
+}
+
+/* Two neighbours in rank may be tied. */
+static heta_status find_ties(builder *b, const double *score, const double *se, const double *df,
+                             size_t length, bool *tied) {
   ranked *order = heta_i_allocate(length, sizeof *order);
   if (!order) return no_memory(b);
   size_t known = 0;
   for (size_t i = 0; i < length; i++)
-    if (!isnan(score[i]) && !isnan(se[i])) order[known++] = (ranked){score[i], se[i], i};
+    if (!isnan(score[i]) && !isnan(se[i])) order[known++] = (ranked){score[i], se[i], df[i], i};
   qsort(order, known, sizeof *order, by_score);
-  for (size_t i = 0; i + 1 < known; i++) {
-    double spread = sqrt(order[i].error * order[i].error + order[i + 1].error * order[i + 1].error);
-    tied[order[i].token] = order[i].score - order[i + 1].score < 1.96 * spread;
-  }
+  for (size_t i = 0; i + 1 < known; i++)
+    tied[order[i].token] = inseparable(&order[i], &order[i + 1]);
   heta_i_free(order);
   return HETA_OK;
 }
@@ -138,6 +144,14 @@ static double *blank(builder *b, size_t count) {
   return values;
 }
 
+/* What each standard error's degrees of freedom are; NaN where there is no error. */
+static void find_freedom(const heta_i_session *s, size_t target, size_t length, const double *se,
+                         const uint32_t *probes, double *df) {
+  for (size_t i = 0; i < length; i++)
+    if (!isnan(se[i]) && probes[i] > 1)
+      df[i] = s->method->freedom ? s->method->freedom(s, target, i) : probes[i] - 1.0;
+}
+
 static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_row *row) {
   heta_job *job = b->job;
   const heta_i_session *s = &job->session;
@@ -146,9 +160,10 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   double **components = take(b, parts + 1, sizeof *components);
   double **errors = take(b, parts + 1, sizeof *errors);
   double *score = blank(b, length), *score_se = blank(b, length), *sign = blank(b, length);
+  double *score_df = blank(b, length);
   uint32_t *probes = take(b, length, sizeof *probes);
   bool *tied = take(b, length, sizeof *tied);
-  if (!components || !errors || !score || !score_se || !sign || !probes || !tied)
+  if (!components || !errors || !score || !score_se || !sign || !score_df || !probes || !tied)
     return no_memory(b);
   for (size_t c = 0; c < parts; c++) {
     components[c] = blank(b, length);
@@ -163,7 +178,10 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
     estimated |= !a->components[c].exact;
     if (a->components[c].exact) errors[c] = NULL;
   }
-  if (estimated) HETA_TRY(find_ties(b, score, score_se, length, tied));
+  if (estimated) {
+    find_freedom(s, target, length, score_se, probes, score_df);
+    HETA_TRY(find_ties(b, score, score_se, score_df, length, tied));
+  }
   bool done = true, begun = !empty(score, length);
   for (size_t i = 0; i < s->item_count; i++)
     if (target >= s->items[i].target && target < s->items[i].target_end)
@@ -180,7 +198,8 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
                     .components = (const double *const *)components,
                     .component_se = (const double *const *)errors,
                     .probes = estimated ? probes : NULL,
-                    .tied_with_next = estimated ? tied : NULL};
+                    .tied_with_next = estimated ? tied : NULL,
+                    .score_df = estimated ? score_df : NULL};
   return HETA_OK;
 }
 

@@ -514,6 +514,19 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
   return true;
 }
 
+/* Of the mean over windows: the sum of theirs, whose errors are of one size. */
+static double freedom(const heta_i_session *session, size_t target, size_t token) {
+  heta_i_windows windows = heta_i_windows_of(session);
+  size_t first = 0, end = 1, length = heta_i_context(session, target);
+  double sum = 0;
+  if (heta_i_windows_viewed(&windows))
+    heta_i_windows_covering(&windows, length, token, &first, &end);
+  for (size_t w = first; w < end; w++)
+    sum +=
+        heta_i_sensitivity_freedom(session, w % windows.slots * SERIES + CURVATURE, target, token);
+  return sum;
+}
+
 /* How far the gate by windows is from that of the whole context, of the first target; NaN while it
  * is not known. */
 static double leakage_of(const heta_i_session *session, const heta_i_windows *windows) {
@@ -633,6 +646,7 @@ const heta_i_method heta_i_method_heta = {
     .plan = plan,
     .run = run,
     .finish = finish,
+    .freedom = freedom,
     .describe = describe,
     .checks = checks,
     .windows = windows};

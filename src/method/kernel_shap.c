@@ -190,5 +190,6 @@ const heta_i_method heta_i_method_kernel_shap = {
     .plan = plan,
     .run = run,
     .finish = finish,
+    .freedom = heta_i_linear_freedom,
     .describe = describe,
     .checks = checks};

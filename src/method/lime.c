@@ -116,4 +116,5 @@ const heta_i_method heta_i_method_lime = {
     .plan = plan,
     .run = run,
     .finish = finish,
+    .freedom = heta_i_linear_freedom,
     .describe = heta_i_describe_unit};

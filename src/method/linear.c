@@ -98,6 +98,11 @@ bool heta_i_linear_finish(const heta_i_session *session, size_t target, const he
   return done;
 }
 
+double heta_i_linear_freedom(const heta_i_session *session, size_t target, size_t token) {
+  (void)session, (void)target, (void)token;
+  return GROUPS - 1;
+}
+
 double heta_i_value_of_all(const heta_i_session *session, size_t series, size_t target) {
   const double *ends = heta_i_series_at(session, series, target, 0);
   return ends[HETA_VALUE_OF_ALL] - ends[HETA_VALUE_OF_NONE];

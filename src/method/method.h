@@ -81,6 +81,9 @@ typedef struct heta_i_method {
   bool (*finish)(const heta_i_session *session, size_t target, size_t length, double **components,
                  double **errors, uint32_t *probes, double *score, double *score_se,
                  double *signed_score);
+  /* Degrees of freedom of a token's standard error, where they are not one less than its probes;
+   * may be NULL. */
+  double (*freedom)(const heta_i_session *session, size_t target, size_t token);
   /* Adjusts the description of the components to the options; may be NULL. */
   void (*describe)(const heta_i_session *session, heta_component_info *components);
   /* Numbers by which a reader can check the result, such as a completeness gap, from the series; a

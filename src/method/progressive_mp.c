@@ -191,5 +191,6 @@ const heta_i_method heta_i_method_progressive_mp = {
     .plan = plan,
     .run = run,
     .finish = finish,
+    .freedom = heta_i_linear_freedom,
     .describe = heta_i_describe_unit,
     .checks = checks};

@@ -259,6 +259,7 @@ static void value_keys(heta_i_writer *w, const heta_attribution *a, const heta_r
   heta_i_key_string(w, "status", STATUS[row->status]);
   key_reals(w, "score", row->score, row->length);
   key_reals(w, "score_se", row->score_se, row->length);
+  key_reals(w, "score_df", row->score_df, row->length);
   key_reals(w, "signed_score", row->signed_score, row->length);
   heta_i_key_open(w, "components", '{');
   for (size_t i = 0; i < a->component_count; i++)

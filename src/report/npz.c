@@ -162,12 +162,13 @@ static heta_status pack_targets(packer *p) {
   return finish(p, &logprob, "target_logprob");
 }
 
-enum { SCORE, SCORE_SE, SIGNED_SCORE, PART, PART_SE };
+enum { SCORE, SCORE_SE, SCORE_DF, SIGNED_SCORE, PART, PART_SE };
 
 static const double *values_of(const heta_row *row, int what, size_t component) {
   switch (what) {
   case SCORE: return row->score;
   case SCORE_SE: return row->score_se;
+  case SCORE_DF: return row->score_df;
   case SIGNED_SCORE: return row->signed_score;
   case PART: return row->components[component];
   default: return row->component_se ? row->component_se[component] : NULL;
@@ -219,6 +220,7 @@ static heta_status pack(packer *p) {
   HETA_TRY(pack_targets(p));
   HETA_TRY(pack_values(p, "score", SCORE, 0));
   HETA_TRY(pack_values(p, "score_se", SCORE_SE, 0));
+  HETA_TRY(pack_values(p, "score_df", SCORE_DF, 0));
   HETA_TRY(pack_values(p, "signed_score", SIGNED_SCORE, 0));
   for (size_t c = 0; c < p->a->component_count; c++) {
     char name[96];

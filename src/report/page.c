@@ -31,6 +31,19 @@ static void probes(heta_i_writer *w, const heta_row *row) {
   }
 }
 
+/* Degrees of freedom, in the same way: one number, or packed. */
+static void freedom(heta_i_writer *w, const heta_row *row) {
+  bool same = true;
+  for (size_t i = 1; row->score_df && i < row->length; i++)
+    same = same && row->score_df[i] == row->score_df[0];
+  if (row->score_df && row->length && same) {
+    heta_i_json_key(w, "score_df");
+    heta_i_json_real(w, row->score_df[0]);
+  } else {
+    key_packed(w, "score_df", row->score_df, row->length);
+  }
+}
+
 static void one_row(heta_i_writer *w, const heta_attribution *a, const heta_row *row) {
   heta_i_json_open(w, '{');
   heta_i_key_target(w, row);
@@ -48,6 +61,7 @@ static void one_row(heta_i_writer *w, const heta_attribution *a, const heta_row 
       key_packed(w, a->components[c].name, row->component_se[c], row->length);
   heta_i_json_close(w, '}');
   probes(w, row);
+  freedom(w, row);
   heta_i_json_close(w, '}');
 }
 

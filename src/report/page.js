@@ -36,14 +36,23 @@ const unpacked = new Map();
 function rowAt(index) {
   if (index === ALL) return meanRow();
   if (!unpacked.has(index)) {
-    const r = rows[index];
+    const r = rows[index], score = unpack(r.score);
     unpacked.set(index, { index, target: targetOf(r), pending: r.pending,
-      score: unpack(r.score), score_se: unpack(r.score_se), signed_score: unpack(r.signed_score),
-      components: unpackAll(r.components), se: unpackAll(r.se), probes: r.probes });
+      score, score_se: unpack(r.score_se), signed_score: unpack(r.signed_score),
+      components: unpackAll(r.components), se: unpackAll(r.se), probes: r.probes,
+      df: typeof r.score_df === "string" ? unpack(r.score_df) : score.map(() => r.score_df) });
   }
   return unpacked.get(index);
 }
 const probesOf = (r, i) => Array.isArray(r.probes) ? r.probes[i] : r.probes;
+
+/* Half a 95 % interval in standard errors of df degrees of freedom, Student's t: heta_interval_factor
+ * of heta.h has the source. Errors that are independent have Welch's degrees together, others the
+ * fewer of theirs; null: not known. */
+const POWERS = [2.372271230298562, 2.8224986157396112, 2.555849679507722, 1.5895340533938225, 1.4060871726949244];
+const factor = df => 1.959963984540054 + (df >= 1 ? POWERS.reduceRight((sum, p) => (sum + p) / df, 0) : 0);
+const fewer = (a, b) => a === null || b === null ? a ?? b : Math.min(a, b);
+const fourth = (error, df) => error > 0 ? error ** 4 / (df ?? Infinity) : 0;
 
 /* The mean of all rows, each divided by its own sum, over the tokens before the first target. The
  * targets share their probes, so errors may all point the same way: they are averaged, not reduced. */
@@ -52,6 +61,7 @@ function meanRow() {
   if (mean) return mean;
   const position = Math.min(...rows.map(r => targetOf(r).position));
   const score = new Array(position).fill(0), score_se = new Array(position).fill(0);
+  const df = new Array(position).fill(null);
   let exact = true;
   for (let index = 0; index < rows.length; index++) {
     const r = rowAt(index), list = r.signed_score || r.score, sum = sizes(list);
@@ -61,10 +71,11 @@ function meanRow() {
       score[i] = score[i] === null || share === null ? null : score[i] + share;
       const se = r.score_se ? r.score_se[i] : 0;
       score_se[i] = score_se[i] === null || se === null ? null : score_se[i] + (sum > 0 ? se / sum / rows.length : 0);
+      df[i] = fewer(df[i], r.df[i]);
     }
   }
   mean = { index: ALL, target: { position }, pending: false, score, score_se: exact ? null : score_se,
-    signed_score: attribution.signed ? score : null, components: {}, se: {}, probes: 0 };
+    signed_score: attribution.signed ? score : null, components: {}, se: {}, probes: 0, df };
   return mean;
 }
 
@@ -118,16 +129,20 @@ function sums(r, lens) {
   cuts[state.level].forEach(([first, last], index) => {
     const end = Math.min(last, list.length);
     if (first >= list.length) return;
-    let value = 0, squares = 0;
+    let value = 0, squares = 0, fourths = 0, least = null;
     for (let i = first; i < end; i++) {
       value = value === null || list[i] === null ? null : value + list[i];
-      if (errors) squares = squares === null || errors[i] === null ? null : squares + errors[i] ** 2;
+      if (!errors) continue;
+      squares = squares === null || errors[i] === null ? null : squares + errors[i] ** 2;
+      fourths += fourth(errors[i], r.df[i]);
+      least = fewer(least, r.df[i]);
     }
     let error = !errors || squares === null ? null : Math.sqrt(squares);
     if (given && end - first > 1) error = given[index] === undefined ? null : given[index];
     if (r.index === ALL && end - first > 1 && errors) /* the upper bound again */
       error = errors.slice(first, end).reduce((a, x) => a === null || x === null ? null : a + x, 0);
-    found.push({ index, first, last, value, error, apart: apart.has(first) });
+    const df = byProbe || r.index === ALL ? least : fourths > 0 ? squares ** 2 / fourths : null;
+    found.push({ index, first, last, value, error, df, apart: apart.has(first) });
   });
   return { list, errors, found, sum: sizes(list) };
 }
@@ -367,8 +382,12 @@ function drawApart() {
 }
 
 /* Neighbours in rank whose difference is inside its 95 % interval are tied. */
-const tied = (a, b) => a.error !== null && b.error !== null &&
-  Math.abs(a.value) - Math.abs(b.value) < 1.96 * Math.hypot(a.error, b.error);
+function tied(a, b) {
+  if (a.error === null || b.error === null) return false;
+  const square = a.error ** 2 + b.error ** 2, fourths = fourth(a.error, a.df) + fourth(b.error, b.df);
+  const df = fourths > 0 ? square ** 2 / fourths : null;
+  return Math.abs(a.value) - Math.abs(b.value) < factor(df) * Math.sqrt(square);
+}
 
 function drawBest() {
   const order = shown.found.filter(b => b.value !== null && !b.apart);

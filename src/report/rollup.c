@@ -91,6 +91,21 @@ static double error_of(const heta_attribution *a, const heta_row *row, const het
   return quadrature(errors, unit, row);
 }
 
+/* Degrees of freedom of the error of a sum of scores: Welch's where tokens have probes of their
+ * own; where one probe moves all, the least. */
+static double freedom_of(const heta_attribution *a, const heta_row *row, const heta_unit *unit) {
+  double squares = 0, fourths = 0, least = INFINITY;
+  bool joint = false;
+  for (size_t c = 0; c < a->component_count; c++) joint |= heta_i_moves_jointly(&a->components[c]);
+  for (size_t i = unit->first; i < unit_end(unit, row); i++) {
+    double square = row->score_se[i] * row->score_se[i];
+    squares += square;
+    fourths += square * square / row->score_df[i];
+    if (!(row->score_df[i] >= least)) least = row->score_df[i];
+  }
+  return joint ? least : squares * squares / fourths;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 static heta_status room(builder *b, size_t count, size_t size, void *out) {
@@ -119,6 +134,14 @@ static heta_status add_errors(builder *b, const heta_row *row, size_t length, si
   return HETA_OK;
 }
 
+static heta_status add_freedom(builder *b, const heta_row *row, size_t length, const double **out) {
+  double *df = NULL;
+  HETA_TRY(room(b, length, sizeof *df, &df));
+  for (size_t u = 0; u < length; u++) df[u] = freedom_of(b->a, row, &b->to->rollup.units[u]);
+  *out = df;
+  return HETA_OK;
+}
+
 static heta_status add_row(builder *b, const heta_row *row, heta_row *out) {
   const heta_attribution *a = b->a;
   const double **components = NULL, **errors = NULL;
@@ -131,6 +154,7 @@ static heta_status add_row(builder *b, const heta_row *row, heta_row *out) {
   HETA_TRY(add_sums(b, row, length, row->score, &out->score));
   if (row->signed_score) HETA_TRY(add_sums(b, row, length, row->signed_score, &out->signed_score));
   if (row->score_se) HETA_TRY(add_errors(b, row, length, SIZE_MAX, &out->score_se));
+  if (row->score_se && row->score_df) HETA_TRY(add_freedom(b, row, length, &out->score_df));
   for (size_t c = 0; c < a->component_count; c++) {
     HETA_TRY(add_sums(b, row, length, row->components[c], &components[c]));
     if (row->component_se && row->component_se[c])

@@ -468,6 +468,8 @@ static heta_status read_sums(reader *p, const heta_i_field *at, heta_row *row) {
   row->status = (heta_row_status)state;
   HETA_TRY(read_values(r, at, "score", false, row, &row->score));
   HETA_TRY(read_values(r, at, "score_se", true, row, &row->score_se));
+  if (OF(*at, "score_df").value) /* files before it have none */
+    HETA_TRY(read_values(r, at, "score_df", true, row, &row->score_df));
   HETA_TRY(read_values(r, at, "signed_score", true, row, &row->signed_score));
   return read_parts(p, at, row);
 }

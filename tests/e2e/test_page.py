@@ -227,6 +227,35 @@ addEventListener("load", () => {
                          shown["cells"])
         self.assertTrue(any(shown["tip"].startswith(cell) for cell in shown["cells"]), shown)
 
+    def test_ties_are_those_of_the_result(self):
+        """Neighbours in the page's ranking, which leaves the first token out, that are neighbours in
+        the result's too have the same mark; with three probes some would not by 1.96."""
+        stored, page = self.path("few.json"), self.path("few.html")
+        self.expect(DONE, run("attribute", "-m", MODEL, "-p", "the quick brown fox jumps over the",
+                              "--probes", 3, "-o", stored, "-o", page, "--format", "none"))
+        row = json.loads(stored.read_text())["attributions"][0]["rows"][0]
+        order = sorted(range(len(row["score"])), key=lambda i: -row["score"][i])
+        self.assertEqual({2}, set(row["score_df"]))
+        by_normal = [a for a, b in zip(order, order[1:]) if row["score"][a] - row["score"][b] <
+                     1.96 * (row["score_se"][a] ** 2 + row["score_se"][b] ** 2) ** .5]
+        marked = [i for i in order if row["tied_with_next"][i]]
+        self.assertLess(set(by_normal), set(marked))
+        self.browser()
+        seen = self.visit(page, """<script>
+addEventListener("load", () => {
+  const all = document.getElementById("all");
+  if (!all.hidden) all.click();
+  const rows = Array.from(document.getElementById("best").rows,
+    row => [Number(row.cells[0].textContent), row.cells[5].textContent === "≈"]);
+  document.body.replaceChildren(Object.assign(document.createElement("pre"),
+    { id: "seen", textContent: JSON.stringify({ failures: [], rows }) }));
+});
+</script></body>""")["rows"]
+        self.assertEqual([i for i in order if i], [token for token, _ in seen])
+        compared = [i for i, after in zip(order, order[1:]) if i and after]
+        self.assertEqual([i for i in compared if i in marked],
+                         [token for token, mark in seen if mark and token in compared])
+
     def test_size(self):
         """5,000 tokens and 50 targets must stay below 20 MB: so two targets take at most 0.8 MB,
         and what does not grow with targets 2 MB."""

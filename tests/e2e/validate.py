@@ -14,8 +14,8 @@ TOP = ["schema", "heta_version", "command", "model", "input", "targets", "attrib
        "stopped_by", "work", "timing", "environment"]
 ATTRIBUTION = ["method", "options", "seed", "objective", "signed", "components", "rows", "rollups",
                "windows", "cost", "checks"]
-ROW = ["target", "status", "score", "score_se", "signed_score", "components", "se", "probes",
-       "tied_with_next"]
+ROW = ["target", "status", "score", "score_se", "score_df", "signed_score", "components", "se",
+       "probes", "tied_with_next"]
 
 
 def strict(text):
@@ -116,8 +116,8 @@ def check_row(row, attribution, targets, name):
         yield f"{name}: a signed method without signed scores"
     length = (min(t["position"] for t in targets) if row["target"] == "all"
               else targets[row["target"]]["position"])
-    arrays = {key: row[key] for key in ("score", "score_se", "signed_score", "probes",
-                                        "tied_with_next") if row[key] is not None}
+    arrays = {key: row[key] for key in ("score", "score_se", "score_df", "signed_score", "probes",
+                                        "tied_with_next") if row.get(key) is not None}
     arrays.update(row["components"])
     arrays.update({f"se of {key}": value for key, value in row["se"].items()})
     for key, values in arrays.items():

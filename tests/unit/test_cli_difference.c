@@ -98,8 +98,8 @@ static void the_band_grows_with_the_errors(void **state) {
     static const double errors[] = {0.5, 2, 10};
     cli_correlation c, again;
     for (size_t i = 0; i < COUNT; i++) {
-      a[i] = (cli_measured){(double)i, errors[step]};
-      b[i] = (cli_measured){(double)(i ^ 1), errors[step]};
+      a[i] = (cli_measured){(double)i, errors[step], NAN};
+      b[i] = (cli_measured){(double)(i ^ 1), errors[step], NAN};
     }
     assert_true(cli_correlate(a, b, COUNT, &c) && cli_correlate(a, b, COUNT, &again));
     assert_true(c.low < c.high && c.low >= -1 && c.high <= 1);
