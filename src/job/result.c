@@ -104,13 +104,13 @@ static bool inseparable(const ranked *a, const ranked *b) {
 }
 
 /* Two neighbours in rank may be tied. */
-static heta_status find_ties(builder *b, const double *score, const double *se, const double *df,
-                             size_t length, bool *tied) {
+static heta_status find_ties(builder *b, const heta_i_numbers *n, size_t length, bool *tied) {
   ranked *order = heta_i_allocate(length, sizeof *order);
   if (!order) return no_memory(b);
   size_t known = 0;
   for (size_t i = 0; i < length; i++)
-    if (!isnan(score[i]) && !isnan(se[i])) order[known++] = (ranked){score[i], se[i], df[i], i};
+    if (!isnan(n->score[i]) && !isnan(n->score_se[i]))
+      order[known++] = (ranked){n->score[i], n->score_se[i], n->score_df[i], i};
   qsort(order, known, sizeof *order, by_score);
   for (size_t i = 0; i + 1 < known; i++)
     tied[order[i].token] = inseparable(&order[i], &order[i + 1]);
@@ -144,12 +144,31 @@ static double *blank(builder *b, size_t count) {
   return values;
 }
 
-/* What each standard error's degrees of freedom are; NaN where there is no error. */
-static void find_freedom(const heta_i_session *s, size_t target, size_t length, const double *se,
-                         const uint32_t *probes, double *df) {
-  for (size_t i = 0; i < length; i++)
-    if (!isnan(se[i]) && probes[i] > 1)
-      df[i] = s->method->freedom ? s->method->freedom(s, target, i) : probes[i] - 1.0;
+static heta_status open_numbers(builder *b, size_t parts, size_t length, heta_i_numbers *out) {
+  *out = (heta_i_numbers){.components = take(b, parts + 1, sizeof *out->components),
+                          .errors = take(b, parts + 1, sizeof *out->errors),
+                          .probes = take(b, length, sizeof *out->probes),
+                          .score = blank(b, length),
+                          .score_se = blank(b, length),
+                          .signed_score = blank(b, length),
+                          .score_df = blank(b, length)};
+  if (!out->components || !out->errors || !out->probes || !out->score || !out->score_se ||
+      !out->signed_score || !out->score_df)
+    return no_memory(b);
+  for (size_t c = 0; c < parts; c++) {
+    out->components[c] = blank(b, length);
+    out->errors[c] = blank(b, length);
+    if (!out->components[c] || !out->errors[c]) return no_memory(b);
+  }
+  return HETA_OK;
+}
+
+/* Where there is no error it has no degrees of freedom. */
+static void complete_freedom(size_t length, heta_i_numbers *n) {
+  for (size_t i = 0; i < length; i++) {
+    if (isnan(n->score_df[i])) n->score_df[i] = n->probes[i] - 1.0;
+    if (isnan(n->score_se[i]) || !(n->score_df[i] >= 1)) n->score_df[i] = NAN;
+  }
 }
 
 static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_row *row) {
@@ -157,49 +176,37 @@ static heta_status add_row(builder *b, heta_attribution *a, size_t target, heta_
   const heta_i_session *s = &job->session;
   const heta_i_method *method = s->method;
   size_t length = heta_i_context(s, target), parts = method->component_count;
-  double **components = take(b, parts + 1, sizeof *components);
-  double **errors = take(b, parts + 1, sizeof *errors);
-  double *score = blank(b, length), *score_se = blank(b, length), *sign = blank(b, length);
-  double *score_df = blank(b, length);
-  uint32_t *probes = take(b, length, sizeof *probes);
   bool *tied = take(b, length, sizeof *tied);
-  if (!components || !errors || !score || !score_se || !sign || !score_df || !probes || !tied)
-    return no_memory(b);
-  for (size_t c = 0; c < parts; c++) {
-    components[c] = blank(b, length);
-    errors[c] = blank(b, length);
-    if (!components[c] || !errors[c]) return no_memory(b);
-  }
-  if (!method->finish(s, target, length, components, errors, probes, score, score_se, sign))
-    return no_memory(b);
-  heta_i_mass(s, sign, length, score, score_se);
+  heta_i_numbers n;
+  if (!tied) return no_memory(b);
+  HETA_TRY(open_numbers(b, parts, length, &n));
+  if (!method->finish(s, target, length, &n)) return no_memory(b);
+  heta_i_mass(s, n.signed_score, length, n.score, n.score_se);
+  complete_freedom(length, &n);
   bool estimated = false;
   for (size_t c = 0; c < parts; c++) {
     estimated |= !a->components[c].exact;
-    if (a->components[c].exact) errors[c] = NULL;
+    if (a->components[c].exact) n.errors[c] = NULL;
   }
-  if (estimated) {
-    find_freedom(s, target, length, score_se, probes, score_df);
-    HETA_TRY(find_ties(b, score, score_se, score_df, length, tied));
-  }
-  bool done = true, begun = !empty(score, length);
+  if (estimated) HETA_TRY(find_ties(b, &n, length, tied));
+  bool done = true, begun = !empty(n.score, length);
   for (size_t i = 0; i < s->item_count; i++)
     if (target >= s->items[i].target && target < s->items[i].target_end)
       done &= heta_i_item_done(s, &s->items[i]);
-  for (size_t c = 0; c < parts; c++) begun |= !empty(components[c], length);
+  for (size_t c = 0; c < parts; c++) begun |= !empty(n.components[c], length);
   *row = (heta_row){.target = s->joint ? HETA_ALL_TARGETS : target,
                     .length = length,
-                    .status = done && finished(s, score, length) ? HETA_ROW_COMPLETE
-                              : begun                            ? HETA_ROW_PARTIAL
-                                                                 : HETA_ROW_PENDING,
-                    .score = score,
-                    .score_se = estimated ? score_se : NULL,
-                    .signed_score = method->is_signed ? sign : NULL,
-                    .components = (const double *const *)components,
-                    .component_se = (const double *const *)errors,
-                    .probes = estimated ? probes : NULL,
+                    .status = done && finished(s, n.score, length) ? HETA_ROW_COMPLETE
+                              : begun                              ? HETA_ROW_PARTIAL
+                                                                   : HETA_ROW_PENDING,
+                    .score = n.score,
+                    .score_se = estimated ? n.score_se : NULL,
+                    .signed_score = method->is_signed ? n.signed_score : NULL,
+                    .components = (const double *const *)n.components,
+                    .component_se = (const double *const *)n.errors,
+                    .probes = estimated ? n.probes : NULL,
                     .tied_with_next = estimated ? tied : NULL,
-                    .score_df = estimated ? score_df : NULL};
+                    .score_df = estimated ? n.score_df : NULL};
   return HETA_OK;
 }
 

@@ -204,15 +204,6 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++)
-    score[i] = components[0][i] = *heta_i_series_at(session, MASK, target, i);
-  return true;
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
   const double *loss = heta_i_series_at(session, LOSS, 0, 0);
   out[0] = (heta_check_value){"first_loss", loss[0]};
@@ -249,5 +240,5 @@ const heta_i_method heta_i_method_attributive_mask = {
     .prepare = prepare,
     .plan = plan,
     .run = run,
-    .finish = finish,
+    .finish = heta_i_finish_first,
     .checks = checks};

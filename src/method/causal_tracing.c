@@ -343,10 +343,8 @@ static void mean_of(const double *effect, const double *base, size_t samples, do
   *error = samples > 1 ? sqrt(squares / (double)(samples - 1) / (double)samples) : NAN;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   size_t samples = samples_of(session), blocks = restores(session) ? blocks_of(session) : 1;
   const double *base = heta_i_series_at(session, BASE, target, 0);
   for (size_t i = 0; i < length; i++) {
@@ -361,10 +359,10 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
       block = (double)(b * every(session));
     }
     bool player = heta_i_is_player(session, i);
-    signed_score[i] = components[0][i] = player ? best : 0;
-    score_se[i] = errors[0][i] = player ? best_error : 0;
-    components[1][i] = player && !isnan(best) ? block : 0;
-    probes[i] = (uint32_t)samples;
+    to->signed_score[i] = to->components[0][i] = player ? best : 0;
+    to->score_se[i] = to->errors[0][i] = player ? best_error : 0;
+    to->components[1][i] = player && !isnan(best) ? block : 0;
+    to->probes[i] = (uint32_t)samples;
   }
   return true;
 }

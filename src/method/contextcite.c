@@ -246,10 +246,8 @@ static void count_tokens(const heta_i_sources *sources, double *parts) {
     if (sources->of[i] != SIZE_MAX) parts[sources->of[i]]++;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   const own *mine = session->own;
   const heta_i_sources *sources = &mine->sources;
   double *weights = heta_i_allocate(2 * sources->count, sizeof *weights);
@@ -258,9 +256,9 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
   if (done) count_tokens(sources, parts);
   for (size_t i = 0; i < length && done && !isnan(weights[0]); i++) {
     size_t source = i < sources->known ? sources->of[i] : SIZE_MAX;
-    components[0][i] = source == SIZE_MAX ? 0 : weights[source];
-    components[1][i] = source == SIZE_MAX ? 0 : (double)(source + 1);
-    signed_score[i] = source == SIZE_MAX ? 0 : weights[source] / parts[source];
+    to->components[0][i] = source == SIZE_MAX ? 0 : weights[source];
+    to->components[1][i] = source == SIZE_MAX ? 0 : (double)(source + 1);
+    to->signed_score[i] = source == SIZE_MAX ? 0 : weights[source] / parts[source];
   }
   heta_i_free(weights);
   return done;

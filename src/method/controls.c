@@ -31,11 +31,9 @@ static heta_status run_uniform(heta_i_session *session, const heta_i_item *item,
   return HETA_OK;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)components, (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++) score[i] = *heta_i_series_at(session, 0, target, i);
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
+  for (size_t i = 0; i < length; i++) to->score[i] = *heta_i_series_at(session, 0, target, i);
   return true;
 }
 

@@ -88,15 +88,6 @@ done:
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
-  heta_i_sum_samples(session, CONTRIBUTION, target, length, signed_score);
-  memcpy(components[0], signed_score, length * sizeof *signed_score);
-  return true;
-}
-
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
   return heta_i_gap_checks(session, CONTRIBUTION, OBJECTIVE, checks);
 }
@@ -133,6 +124,6 @@ const heta_i_method heta_i_method_deeplift = {
     .prepare = prepare,
     .plan = plan,
     .run = run,
-    .finish = finish,
+    .finish = heta_i_finish_first,
     .describe = heta_i_describe_unit,
     .checks = checks};

@@ -345,13 +345,9 @@ done:
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
-  heta_i_sum_samples(session, CONTRIBUTION, target, length, signed_score);
-  memcpy(components[0], signed_score, length * sizeof *signed_score);
-  return true;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
+  return heta_i_finish_series(session, CONTRIBUTION, target, length, to);
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {

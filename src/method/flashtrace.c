@@ -280,15 +280,6 @@ done:
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++)
-    score[i] = components[0][i] = *heta_i_series_at(session, IMPORTANCE, target, i);
-  return true;
-}
-
 /* In each layer, the tokens' shares and that of the residual stream sum to 1; with one target whose
  * sources are all context, so does their mean over the layers. */
 static size_t checks(const heta_i_session *session, heta_check_value *checks) {
@@ -335,5 +326,5 @@ const heta_i_method heta_i_method_flashtrace = {
     .prepare = prepare,
     .plan = plan,
     .run = run,
-    .finish = finish,
+    .finish = heta_i_finish_first,
     .checks = checks};

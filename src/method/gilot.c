@@ -229,15 +229,6 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++)
-    score[i] = components[0][i] = *heta_i_series_at(session, DISTANCE, target, i);
-  return true;
-}
-
 const heta_i_method heta_i_method_gilot = {
     .info =
         {.name = "gilot",
@@ -261,4 +252,4 @@ const heta_i_method heta_i_method_gilot = {
     .check = check,
     .plan = plan,
     .run = run,
-    .finish = finish};
+    .finish = heta_i_finish_first};

@@ -83,15 +83,6 @@ done:
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
-  for (size_t i = 0; i < length; i++)
-    signed_score[i] = components[0][i] = *heta_i_series_at(session, 0, target, i);
-  return true;
-}
-
 const heta_i_method heta_i_method_grad_cam = {
     .info =
         {.name = "grad-cam",
@@ -116,5 +107,5 @@ const heta_i_method heta_i_method_grad_cam = {
     .prepare = prepare,
     .plan = plan,
     .run = run,
-    .finish = finish,
+    .finish = heta_i_finish_first,
     .describe = heta_i_describe_unit};

@@ -51,22 +51,9 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static bool finish_norm(const heta_i_session *session, size_t target, size_t length,
-                        double **components, double **errors, uint32_t *probes, double *score,
-                        double *score_se, double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++)
-    score[i] = components[0][i] = *heta_i_series_at(session, NORM, target, i);
-  return true;
-}
-
 static bool finish_product(const heta_i_session *session, size_t target, size_t length,
-                           double **components, double **errors, uint32_t *probes, double *score,
-                           double *score_se, double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
-  for (size_t i = 0; i < length; i++)
-    signed_score[i] = components[0][i] = *heta_i_series_at(session, PRODUCT, target, i);
-  return true;
+                           heta_i_numbers *to) {
+  return heta_i_finish_series(session, PRODUCT, target, length, to);
 }
 
 static void describe_norm(const heta_i_session *session, heta_component_info *components) {
@@ -92,7 +79,7 @@ const heta_i_method heta_i_method_gradient_norm = {
     .components = {{"gradient", "nat per embedding unit", true, NULL}},
     .plan = plan,
     .run = run,
-    .finish = finish_norm,
+    .finish = heta_i_finish_first,
     .describe = describe_norm};
 
 const heta_i_method heta_i_method_input_x_gradient = {

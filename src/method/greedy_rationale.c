@@ -162,19 +162,17 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   bool equal = heta_i_option_is(session, "weights", "equal");
   bool by_gain = heta_i_option_is(session, "weights", "gain");
   double inside = 0;
   for (size_t i = 0; i < length; i++) inside += *heta_i_series_at(session, ORDER, target, i) > 0;
   for (size_t i = 0; i < length; i++) {
-    double order = components[0][i] = *heta_i_series_at(session, ORDER, target, i);
-    double gain = components[1][i] = *heta_i_series_at(session, GAIN, target, i);
-    score[i] = order > 0 ? equal ? 1 / inside : 1 / order : order;
-    if (by_gain && !isnan(order)) score[i] = gain > 0 ? gain : 0;
+    double order = to->components[0][i] = *heta_i_series_at(session, ORDER, target, i);
+    double gain = to->components[1][i] = *heta_i_series_at(session, GAIN, target, i);
+    to->score[i] = order > 0 ? equal ? 1 / inside : 1 / order : order;
+    if (by_gain && !isnan(order)) to->score[i] = gain > 0 ? gain : 0;
   }
   return true;
 }

@@ -422,7 +422,7 @@ static double share_of(const heta_i_session *session, size_t series, size_t targ
 
 /* A token's parts from the series of one slot. Returns the products behind its curvature. */
 static uint32_t read_parts(const heta_i_session *session, size_t slot, size_t target, size_t token,
-                           double part[C_GRADIENT + 1], double *error) {
+                           double part[C_GRADIENT + 1], double *error, double *df) {
   size_t s = slot * SERIES;
   part[C_GATE] = *heta_i_series_at(session, s + GATE, target, token);
   part[C_INFORMATION] = *heta_i_series_at(session, s + INFORMATION, target, token);
@@ -433,9 +433,10 @@ static uint32_t read_parts(const heta_i_session *session, size_t slot, size_t ta
     part[C_INFORMATION] = share_of(session, SPAN_INFORMATION, target, token);
     part[C_CHANGE] = share_of(session, SPAN_CHANGE, target, token);
   }
-  *error = 0;
+  *error = *df = 0;
   if (!heta_i_sensitivity_sampled(session)) return 0;
-  return heta_i_sensitivity_read(session, s + CURVATURE, target, token, &part[C_CURVATURE], error);
+  return heta_i_sensitivity_read(session, s + CURVATURE, target, token, &part[C_CURVATURE], error,
+                                 df);
 }
 
 /* The gate from the series; windows that have sessions of their own leave one each. */
@@ -462,69 +463,58 @@ static void read_gate(const heta_i_session *session, size_t target, size_t lengt
 }
 
 /* The parts of a target's tokens: the mean over the windows that have the token, whose probes are
- * independent. */
+ * independent: their degrees of freedom add up, since their errors are of one size. */
 static void read_components(const heta_i_session *session, size_t target, size_t length,
-                            double **components, double *error, uint32_t *probes) {
+                            heta_i_numbers *to) {
   heta_i_windows windows = heta_i_windows_of(session);
   for (size_t i = 0; i < length; i++) {
     size_t first = 0, end = 1;
-    double squares = 0;
+    double squares = 0, df = 0;
     if (heta_i_windows_viewed(&windows)) heta_i_windows_covering(&windows, length, i, &first, &end);
     for (size_t w = first; w < end; w++) {
-      double part[C_GRADIENT + 1] = {0}, own;
-      probes[i] += read_parts(session, w % windows.slots, target, i, part, &own);
+      double part[C_GRADIENT + 1] = {0}, own, own_df;
+      to->probes[i] += read_parts(session, w % windows.slots, target, i, part, &own, &own_df);
       squares += own * own;
-      for (size_t c = 0; c <= C_GRADIENT; c++)
-        components[c][i] = (w > first ? components[c][i] : 0) + part[c] / (double)(end - first);
+      df += own_df;
+      for (size_t c = 0; c <= C_GRADIENT; c++) {
+        double before = w > first ? to->components[c][i] : 0;
+        to->components[c][i] = before + part[c] / (double)(end - first);
+      }
     }
-    error[i] = sqrt(squares) / (double)(end - first);
+    to->errors[C_CURVATURE][i] = sqrt(squares) / (double)(end - first);
+    to->score_df[i] = df;
   }
-  read_gate(session, target, length, components[C_GATE]);
+  read_gate(session, target, length, to->components[C_GATE]);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)signed_score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   double beta = heta_i_option_number(session, "beta"),
          gamma = heta_i_option_number(session, "gamma");
   bool sampled = heta_i_sensitivity_sampled(session);
-  read_components(session, target, length, components, errors[C_CURVATURE], probes);
-  double by_curvature = divisor(session, components[C_CURVATURE], length);
-  double by_information = divisor(session, components[C_INFORMATION], length);
+  read_components(session, target, length, to);
+  double by_curvature = divisor(session, to->components[C_CURVATURE], length);
+  double by_information = divisor(session, to->components[C_INFORMATION], length);
   for (size_t i = 0; i < length; i++) {
     /* A part with weight 0 does not wait for its values. */
-    double s = beta > 0 ? beta * components[C_CURVATURE][i] / by_curvature : 0;
-    double kept = gamma > 0 ? gamma * components[C_INFORMATION][i] / by_information : 0;
-    double drop = components[C_CHANGE][i];
+    double s = beta > 0 ? beta * to->components[C_CURVATURE][i] / by_curvature : 0;
+    double kept = gamma > 0 ? gamma * to->components[C_INFORMATION][i] / by_information : 0;
+    double drop = to->components[C_CHANGE][i];
     double envelope = gamma > 0 ? gamma *
                                       (drop > 0    ? drop
                                        : drop <= 0 ? 0
                                                    : NAN) /
                                       by_information
                                 : 0;
-    score[i] = components[C_GATE][i] * (gate_alone(session) ? 1 : s + kept);
-    components[C_ENVELOPE][i] = components[C_GATE][i] * (s + envelope);
-    double error = beta > 0 && sampled
-                       ? components[C_GATE][i] * beta * errors[C_CURVATURE][i] / by_curvature
-                       : 0;
-    errors[C_ENVELOPE][i] = error;
-    score_se[i] = gate_alone(session) ? 0 : error;
+    to->score[i] = to->components[C_GATE][i] * (gate_alone(session) ? 1 : s + kept);
+    to->components[C_ENVELOPE][i] = to->components[C_GATE][i] * (s + envelope);
+    double error = beta > 0 && sampled ? to->components[C_GATE][i] * beta *
+                                             to->errors[C_CURVATURE][i] / by_curvature
+                                       : 0;
+    to->errors[C_ENVELOPE][i] = error;
+    to->score_se[i] = gate_alone(session) ? 0 : error;
   }
   return true;
-}
-
-/* Of the mean over windows: the sum of theirs, whose errors are of one size. */
-static double freedom(const heta_i_session *session, size_t target, size_t token) {
-  heta_i_windows windows = heta_i_windows_of(session);
-  size_t first = 0, end = 1, length = heta_i_context(session, target);
-  double sum = 0;
-  if (heta_i_windows_viewed(&windows))
-    heta_i_windows_covering(&windows, length, token, &first, &end);
-  for (size_t w = first; w < end; w++)
-    sum +=
-        heta_i_sensitivity_freedom(session, w % windows.slots * SERIES + CURVATURE, target, token);
-  return sum;
 }
 
 /* How far the gate by windows is from that of the whole context, of the first target; NaN while it
@@ -646,7 +636,6 @@ const heta_i_method heta_i_method_heta = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .freedom = freedom,
     .describe = describe,
     .checks = checks,
     .windows = windows};

@@ -107,15 +107,6 @@ heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t
   return status;
 }
 
-void heta_i_sum_samples(const heta_i_session *session, size_t series, size_t row, size_t length,
-                        double *out) {
-  for (size_t i = 0; i < length; i++) {
-    const double *samples = heta_i_series_at(session, series, row, i);
-    out[i] = 0;
-    for (size_t k = 0; k < session->series[series].samples; k++) out[i] += samples[k];
-  }
-}
-
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error) {
   heta_i_seed *seeds = heta_i_allocate(session->target_count + 1, sizeof *seeds);

@@ -26,9 +26,6 @@ size_t heta_i_gap_checks(const heta_i_session *session, size_t series, size_t en
 /* Fills such a series: every row's objective in the clean run, and in a run at `from`. */
 heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t ends,
                              heta_error *error);
-/* A row's sums over a series' samples: [length]. */
-void heta_i_sum_samples(const heta_i_session *session, size_t series, size_t row, size_t length,
-                        double *out);
 /* Gradient of a row's objective in a run, with respect to the run's input: [length × width]. */
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error);

@@ -139,14 +139,12 @@ static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
                     all ? heta_i_shapley_kernel(deck->count, size) : 1, value - none);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)length, (void)score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
+  (void)length;
   heta_i_linear how = {.add = add, .fit = fit};
   how.samples = samples_of(session, target, &how.exact);
-  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
-                              signed_score);
+  return heta_i_linear_finish(session, target, &how, to);
 }
 
 static void describe(const heta_i_session *session, heta_component_info *components) {
@@ -190,6 +188,5 @@ const heta_i_method heta_i_method_kernel_shap = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .freedom = heta_i_linear_freedom,
     .describe = describe,
     .checks = checks};

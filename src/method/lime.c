@@ -80,13 +80,11 @@ static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
   heta_i_groups_add(groups, sample, deck->order, size, weight, value);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)length, (void)score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
+  (void)length;
   heta_i_linear how = {.samples = samples_of(session), .add = add, .fit = fit};
-  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
-                              signed_score);
+  return heta_i_linear_finish(session, target, &how, to);
 }
 
 const heta_i_method heta_i_method_lime = {
@@ -116,5 +114,4 @@ const heta_i_method heta_i_method_lime = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .freedom = heta_i_linear_freedom,
     .describe = heta_i_describe_unit};

@@ -77,30 +77,25 @@ static void spread(const heta_i_deck *deck, const double *players, double *out) 
 }
 
 bool heta_i_linear_finish(const heta_i_session *session, size_t target, const heta_i_linear *how,
-                          double **components, double **errors, uint32_t *probes, double *score_se,
-                          double *signed_score) {
+                          heta_i_numbers *to) {
   heta_i_deck deck = {0};
   heta_i_groups groups = {0};
   bool done = !heta_i_deck_open(session, target, &deck, NULL) && groups_open(deck.count, &groups);
   for (size_t s = 0; s < how->samples && done; s++) how->add(session, &deck, s, &groups);
   if (done) {
     fit_all(session, target, how, &groups);
-    spread(&deck, groups.scores, signed_score);
-    spread(&deck, groups.deviations, score_se);
+    spread(&deck, groups.scores, to->signed_score);
+    spread(&deck, groups.deviations, to->score_se);
   }
   for (size_t i = 0; i < deck.length && done; i++) {
-    components[0][i] = signed_score[i];
-    errors[0][i] = score_se[i];
-    probes[i] = (uint32_t)how->samples;
+    to->components[0][i] = to->signed_score[i];
+    to->errors[0][i] = to->score_se[i];
+    to->probes[i] = (uint32_t)how->samples;
+    to->score_df[i] = GROUPS - 1;
   }
   groups_close(&groups);
   heta_i_deck_close(&deck);
   return done;
-}
-
-double heta_i_linear_freedom(const heta_i_session *session, size_t target, size_t token) {
-  (void)session, (void)target, (void)token;
-  return GROUPS - 1;
 }
 
 double heta_i_value_of_all(const heta_i_session *session, size_t series, size_t target) {

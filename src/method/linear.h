@@ -27,10 +27,7 @@ void heta_i_groups_add(heta_i_groups *groups, size_t group, const size_t *ones, 
 /* A method's `finish`: scores and, by a jackknife over ten groups of samples, their standard
  * errors; NaN where they cannot be had. */
 bool heta_i_linear_finish(const heta_i_session *session, size_t target, const heta_i_linear *how,
-                          double **components, double **errors, uint32_t *probes, double *score_se,
-                          double *signed_score);
-/* Their degrees of freedom: the groups less one. */
-double heta_i_linear_freedom(const heta_i_session *session, size_t target, size_t token);
+                          heta_i_numbers *to);
 
 /* Of methods whose scores sum to the value of all minus that of none: a series with the two. */
 enum { HETA_VALUE_OF_NONE, HETA_VALUE_OF_ALL };

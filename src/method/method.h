@@ -59,6 +59,15 @@ typedef struct heta_i_value {
 
 typedef struct heta_i_session heta_i_session;
 
+/* What a method finds for one target: a number for each token. They begin as NaN, probes as 0; what
+ * a method has none of stays so. */
+typedef struct heta_i_numbers {
+  double **components, **errors; /* [component_count]; errors: standard errors of the estimates */
+  uint32_t *probes;              /* behind the estimates */
+  double *score, *score_se, *signed_score;
+  double *score_df; /* degrees of freedom of score_se; left alone: probes less one */
+} heta_i_numbers;
+
 typedef struct heta_i_method {
   heta_method_info info;
   bool is_signed;
@@ -76,14 +85,8 @@ typedef struct heta_i_method {
   /* Declares series and items (heta_i_add_series, heta_i_add_item). */
   heta_status (*plan)(heta_i_session *session, heta_error *error);
   heta_status (*run)(heta_i_session *session, const heta_i_item *item, heta_error *error);
-  /* Fills one target's components, their standard errors (rows of NaN where there is none), probes
-   * and scores, each `length` long, from the series. false: there was no memory for it. */
-  bool (*finish)(const heta_i_session *session, size_t target, size_t length, double **components,
-                 double **errors, uint32_t *probes, double *score, double *score_se,
-                 double *signed_score);
-  /* Degrees of freedom of a token's standard error, where they are not one less than its probes;
-   * may be NULL. */
-  double (*freedom)(const heta_i_session *session, size_t target, size_t token);
+  /* Fills one target's numbers from the series. false: there was no memory for it. */
+  bool (*finish)(const heta_i_session *session, size_t target, size_t length, heta_i_numbers *to);
   /* Adjusts the description of the components to the options; may be NULL. */
   void (*describe)(const heta_i_session *session, heta_component_info *components);
   /* Numbers by which a reader can check the result, such as a completeness gap, from the series; a
@@ -180,6 +183,13 @@ heta_status heta_i_add_table(heta_i_session *session, const char *name, size_t r
 heta_status heta_i_add_item(heta_i_session *session, heta_i_item item, heta_error *error);
 /* Allocates the values of all series, NaN. */
 heta_status heta_i_series_open(heta_i_session *session, heta_error *error);
+/* Methods whose score is one series: its sums over samples are the score, signed if the method is,
+ * and the first component. */
+bool heta_i_finish_series(const heta_i_session *session, size_t series, size_t target,
+                          size_t length, heta_i_numbers *to);
+/* That of the first series, as a method's `finish`. */
+bool heta_i_finish_first(const heta_i_session *session, size_t target, size_t length,
+                         heta_i_numbers *to);
 double *heta_i_series_at(const heta_i_session *session, size_t series, size_t target, size_t token);
 /* Context tokens of a row: those before its target, or before all. */
 size_t heta_i_context(const heta_i_session *session, size_t row);

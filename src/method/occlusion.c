@@ -24,18 +24,16 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return heta_i_mask_tokens(session, item, KL, CHANGE, PROB, error);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   size_t measure = heta_i_option_is(session, "measure", "kl")     ? KL
                    : heta_i_option_is(session, "measure", "prob") ? PROB
                                                                   : CHANGE;
   for (size_t i = 0; i < length; i++) {
-    components[0][i] = *heta_i_series_at(session, CHANGE, target, i);
-    components[1][i] = *heta_i_series_at(session, KL, target, i);
-    components[2][i] = *heta_i_series_at(session, PROB, target, i);
-    signed_score[i] = *heta_i_series_at(session, measure, target, i);
+    to->components[0][i] = *heta_i_series_at(session, CHANGE, target, i);
+    to->components[1][i] = *heta_i_series_at(session, KL, target, i);
+    to->components[2][i] = *heta_i_series_at(session, PROB, target, i);
+    to->signed_score[i] = *heta_i_series_at(session, measure, target, i);
   }
   return true;
 }

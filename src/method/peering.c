@@ -172,19 +172,17 @@ static double median(const double *values, size_t length, double *scratch) {
   return length % 2 ? scratch[length / 2] : (scratch[length / 2 - 1] + scratch[length / 2]) / 2;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   const double *like = heta_i_series_at(session, 0, target, 0);
   const double *window = heta_i_series_at(session, 1, target, 0);
   bool taken_off = heta_i_option_is(session, "threshold", "median");
-  double threshold = taken_off ? median(like, length, score) : 0;
+  double threshold = taken_off ? median(like, length, to->score) : 0;
   for (size_t i = 0; i < length; i++) {
-    components[0][i] = like[i];
-    components[1][i] = window[i];
+    to->components[0][i] = like[i];
+    to->components[1][i] = window[i];
     double above = window[i] - threshold;
-    score[i] = above < 0 ? 0 : above;
+    to->score[i] = above < 0 ? 0 : above;
   }
   return true;
 }

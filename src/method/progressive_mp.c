@@ -150,13 +150,11 @@ static void add(const heta_i_session *session, heta_i_deck *deck, size_t sample,
   }
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)length, (void)score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
+  (void)length;
   heta_i_linear how = {.samples = samples_of(session), .add = add, .fit = fit};
-  return heta_i_linear_finish(session, target, &how, components, errors, probes, score_se,
-                              signed_score);
+  return heta_i_linear_finish(session, target, &how, to);
 }
 
 static size_t checks(const heta_i_session *session, heta_check_value *out) {
@@ -191,6 +189,5 @@ const heta_i_method heta_i_method_progressive_mp = {
     .plan = plan,
     .run = run,
     .finish = finish,
-    .freedom = heta_i_linear_freedom,
     .describe = heta_i_describe_unit,
     .checks = checks};

@@ -254,10 +254,8 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)signed_score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   size_t runs = runs_of(session), stopped = 0;
   const double *ended = heta_i_series_at(session, STOPPED, target, 0);
   for (size_t b = 0; b < runs; b++) stopped += ended[b] > 0;
@@ -269,9 +267,9 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
     for (size_t b = 0; b < runs; b++)
       if (!stopped || !(ended[b] <= 0))
         squares += (share[b] - sum / used) * (share[b] - sum / used);
-    score[i] = components[0][i] = sum / used;
-    score_se[i] = errors[0][i] = used > 1 ? sqrt(squares / (used - 1) / used) : NAN;
-    probes[i] = (uint32_t)used;
+    to->score[i] = to->components[0][i] = sum / used;
+    to->score_se[i] = to->errors[0][i] = used > 1 ? sqrt(squares / (used - 1) / used) : NAN;
+    to->probes[i] = (uint32_t)used;
   }
   return true;
 }

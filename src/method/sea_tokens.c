@@ -374,10 +374,8 @@ static double deviation(const words *w, size_t word) {
   return sqrt(squares * (n - 1) / n);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)signed_score;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   const own *mine = session->own;
   words w = {.session = session, .target = target, .length = length};
   if (isnan(heta_i_series_at(session, SUPPORT, target, 0)[0])) return true;
@@ -386,9 +384,9 @@ static bool finish(const heta_i_session *session, size_t target, size_t length, 
     size_t word = w.text.of[i], tokens = 0;
     for (size_t k = 0; k < length; k++) tokens += w.text.of[k] == word;
     bool none = word == SIZE_MAX;
-    score[i] = components[0][i] = none ? 0 : without(&w, word, SIZE_MAX) / (double)tokens;
-    score_se[i] = errors[0][i] = none ? 0 : deviation(&w, word) / (double)tokens;
-    probes[i] = (uint32_t)mine->samples;
+    to->score[i] = to->components[0][i] = none ? 0 : without(&w, word, SIZE_MAX) / (double)tokens;
+    to->score_se[i] = to->errors[0][i] = none ? 0 : deviation(&w, word) / (double)tokens;
+    to->probes[i] = (uint32_t)mine->samples;
   }
   words_close(&w);
   return done;

@@ -174,30 +174,19 @@ heta_status heta_i_sensitivity_run(heta_i_session *session, const heta_i_item *i
   return heta_i_curvature_run(session, item, series, is(session, "row"), gauss_newton, error);
 }
 
-/* The samples behind mean and error. */
-static size_t estimate(const heta_i_session *session, size_t series, size_t target, size_t token,
-                       double *mean, double *error) {
+uint32_t heta_i_sensitivity_read(const heta_i_session *session, size_t series, size_t target,
+                                 size_t token, double *mean, double *error, double *df) {
   const double *numbers = heta_i_series_at(session, series, target, token);
   size_t count = session->series[series].samples;
-  return probed(session) && coded(session)
-             ? heta_i_coded_estimate(session, numbers, count, mean, error)
-             : heta_i_estimate(numbers, count, mean, error);
-}
-
-uint32_t heta_i_sensitivity_read(const heta_i_session *session, size_t series, size_t target,
-                                 size_t token, double *mean, double *error) {
-  size_t used = estimate(session, series, target, token, mean, error);
+  size_t used = probed(session) && coded(session)
+                    ? heta_i_coded_estimate(session, numbers, count, mean, error)
+                    : heta_i_estimate(numbers, count, mean, error);
+  *df = used ? (double)used - 1 : 0;
   if (used && factored(session)) {
     heta_i_lowrank work = lowrank_of(session, series);
     return (uint32_t)(2 * heta_i_lowrank_rank(session, &work));
   }
   return (uint32_t)(used ? used + core_of(session) : 0);
-}
-
-double heta_i_sensitivity_freedom(const heta_i_session *session, size_t series, size_t target,
-                                  size_t token) {
-  double mean, error;
-  return (double)estimate(session, series, target, token, &mean, &error) - 1;
 }
 
 void heta_i_sensitivity_describe(const heta_i_session *session, heta_component_info *curvature,

@@ -73,12 +73,10 @@ heta_status heta_i_sensitivity_plan(heta_i_session *session, int phase, size_t s
                                     heta_error *error);
 heta_status heta_i_sensitivity_run(heta_i_session *session, const heta_i_item *item, size_t series,
                                    heta_error *error);
-/* Mean and standard error of one token's samples. Returns the products behind them. */
+/* Mean and standard error of one token's samples, and the degrees of freedom of the latter: one
+ * less than the samples. Returns the products behind them, which may be more. */
 uint32_t heta_i_sensitivity_read(const heta_i_session *session, size_t series, size_t target,
-                                 size_t token, double *mean, double *error);
-/* Degrees of freedom of that error: its samples, which may be fewer than the products, less one. */
-double heta_i_sensitivity_freedom(const heta_i_session *session, size_t series, size_t target,
-                                  size_t token);
+                                 size_t token, double *mean, double *error, double *df);
 /* Fills in the estimator and unit of the components that curvature goes into. */
 void heta_i_sensitivity_describe(const heta_i_session *session, heta_component_info *curvature,
                                  heta_component_info *envelope);

@@ -57,6 +57,23 @@ size_t heta_i_context(const heta_i_session *session, size_t row) {
   return session->joint ? session->row_length : session->length - session->target_count + 1 + row;
 }
 
+bool heta_i_finish_series(const heta_i_session *session, size_t series, size_t target,
+                          size_t length, heta_i_numbers *to) {
+  double *out = session->method->is_signed ? to->signed_score : to->score;
+  for (size_t i = 0; i < length; i++) {
+    const double *samples = heta_i_series_at(session, series, target, i);
+    out[i] = 0;
+    for (size_t k = 0; k < session->series[series].samples; k++) out[i] += samples[k];
+    to->components[0][i] = out[i];
+  }
+  return true;
+}
+
+bool heta_i_finish_first(const heta_i_session *session, size_t target, size_t length,
+                         heta_i_numbers *to) {
+  return heta_i_finish_series(session, 0, target, length, to);
+}
+
 bool heta_i_item_done(const heta_i_session *session, const heta_i_item *item) {
   for (size_t s = 0; s < session->series_count; s++) {
     if (!(item->fills >> s & 1)) continue;

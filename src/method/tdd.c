@@ -189,20 +189,19 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   return item->phase == FORWARD ? run_forward(session, error) : run_backward(session, item, error);
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score, (void)score_se;
+static bool finish(const heta_i_session *session, size_t target, size_t length,
+                   heta_i_numbers *to) {
   const double *forward = heta_i_series_at(session, FORWARD, target, 0);
   const double *backward = heta_i_series_at(session, BACKWARD, target, 0);
   size_t c = 0;
-  for (size_t i = 0; i < length; i++) signed_score[i] = 0;
+  for (size_t i = 0; i < length; i++) to->signed_score[i] = 0;
   for (size_t i = 0; i < length && goes_forward(session); i++)
-    signed_score[i] = components[0][i] = forward[i] - (i ? forward[i - 1] : 0);
+    to->signed_score[i] = to->components[0][i] = forward[i] - (i ? forward[i - 1] : 0);
   c += goes_forward(session);
   for (size_t i = 0; i < length && goes_backward(session); i++) {
-    components[c][i] = backward[i] - (i + 1 < length ? backward[i + 1] : 0);
-    signed_score[i] = c ? (signed_score[i] + components[c][i]) / 2 : components[c][i];
+    to->components[c][i] = backward[i] - (i + 1 < length ? backward[i + 1] : 0);
+    to->signed_score[i] =
+        c ? (to->signed_score[i] + to->components[c][i]) / 2 : to->components[c][i];
   }
   return true;
 }

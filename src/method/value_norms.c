@@ -110,15 +110,6 @@ done:
   return status;
 }
 
-static bool finish(const heta_i_session *session, size_t target, size_t length, double **components,
-                   double **errors, uint32_t *probes, double *score, double *score_se,
-                   double *signed_score) {
-  (void)errors, (void)probes, (void)score_se, (void)signed_score;
-  for (size_t i = 0; i < length; i++)
-    score[i] = components[0][i] = *heta_i_series_at(session, 0, target, i);
-  return true;
-}
-
 const heta_i_method heta_i_method_value_norms = {
     .info =
         {.name = "value-norms",
@@ -143,4 +134,4 @@ const heta_i_method heta_i_method_value_norms = {
     .components = {{"value_norms", "fraction", true, NULL}},
     .plan = plan,
     .run = run,
-    .finish = finish};
+    .finish = heta_i_finish_first};
