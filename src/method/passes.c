@@ -262,6 +262,16 @@ heta_status heta_i_mask_spans(heta_i_session *session, const heta_i_item *item, 
   return mask_units(session, item, span, kl, change, SIZE_MAX, error);
 }
 
+/* An item of masked passes of so many rows together; what it is of, it says itself. */
+static heta_status add_masked(heta_i_session *session, heta_i_item item, size_t rows,
+                              heta_error *error) {
+  item.name = "information";
+  item.target_end = session->row_count;
+  item.sample_end = 1;
+  item.flop = heta_i_flop(session, (double)rows, (double)(item.forwards * session->target_count));
+  return heta_i_add_item(session, item, error);
+}
+
 heta_status heta_i_span_items(heta_i_session *session, int phase, uint32_t fills, size_t span,
                               heta_error *error) {
   size_t n = session->length, spans = (session->row_length + span - 1) / span;
@@ -269,19 +279,13 @@ heta_status heta_i_span_items(heta_i_session *session, int phase, uint32_t fills
     size_t rows = 0;
     for (to = from; to < spans && (to == from || rows + n - to * span <= session->lane_rows); to++)
       rows += n - to * span;
-    double heads = (double)(to - from) * (double)session->target_count;
-    HETA_TRY(heta_i_add_item(session,
-                             (heta_i_item){.phase = phase,
-                                           .name = "information",
-                                           .target_end = session->row_count,
-                                           .token = from,
-                                           .token_end = to,
-                                           .sample_end = 1,
-                                           .fills = fills,
-                                           .whole = true,
-                                           .forwards = to - from,
-                                           .flop = heta_i_flop(session, (double)rows, heads)},
-                             error));
+    heta_i_item item = {.phase = phase,
+                        .token = from,
+                        .token_end = to,
+                        .fills = fills,
+                        .whole = true,
+                        .forwards = to - from};
+    HETA_TRY(add_masked(session, item, rows, error));
   }
   return HETA_OK;
 }
@@ -301,21 +305,13 @@ heta_status heta_i_mask_items(heta_i_session *session, int phase, uint32_t fills
     to = budget ? tokens : heta_i_chunk(session, from, &rows);
     lanes = budget && budget < tokens ? budget : to - from;
     if (budget) rows = lanes * n - lanes * (lanes - 1) / 2; /* the longest lanes, at most */
-    double count = (double)lanes;
-    HETA_TRY(
-        heta_i_add_item(session,
-                        (heta_i_item){.phase = phase,
-                                      .name = "information",
-                                      .target_end = session->row_count,
-                                      .token = from,
-                                      .token_end = to,
-                                      .sample_end = 1,
-                                      .fills = fills,
-                                      .budget = budget,
-                                      .forwards = lanes,
-                                      .flop = heta_i_flop(session, (double)rows,
-                                                          count * (double)session->target_count)},
-                        error));
+    heta_i_item item = {.phase = phase,
+                        .token = from,
+                        .token_end = to,
+                        .fills = fills,
+                        .budget = budget,
+                        .forwards = lanes};
+    HETA_TRY(add_masked(session, item, rows, error));
   }
   return HETA_OK;
 }
