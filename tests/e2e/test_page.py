@@ -5,13 +5,14 @@ from 5 to 5,000 tokens. Skipped where there is no Chromium, but for the size of 
 test_page.py make TOKENS TARGETS FILE.json    writes a made-up result, to look at its page by hand
 """
 import json
+import math
 import random
 import re
 import shutil
 import subprocess
 import sys
 
-from harness import DONE, MODEL, SANITIZED, Case, main, run
+from harness import DONE, MODEL, ROOT, SANITIZED, Case, main, run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WORDS = (" the river rose slowly while engineers measured every gate of old dam , and nobody in "
@@ -137,6 +138,29 @@ addEventListener("load", () => {
 </script></body>"""
 
 
+# What linear red, green and blue become for people who lack one kind of cone: Machado, Oliveira &
+# Fernandes, IEEE Transactions on Visualization and Computer Graphics 2009, at full severity.
+VISIONS = {
+    "usual": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((.152286, 1.052583, -.204868), (.114503, .786281, .099216),
+                   (-.003882, -.048116, 1.051998)),
+    "deuteranopia": ((.367322, .860646, -.227968), (.280085, .672501, .047413),
+                     (-.011820, .042940, .968881)),
+    "tritanopia": ((1.255528, -.076749, -.178779), (-.078411, .930809, .147602),
+                   (.004733, .691367, .303900))}
+
+
+def seen_as(colour, matrix):
+    """An sRGB colour, 0 to 255, as a place in CIELAB, where 2.3 is a difference just noticed."""
+    linear = [x / 12.92 if x <= .04045 else ((x + .055) / 1.055) ** 2.4
+              for x in (c / 255 for c in colour)]
+    seen = [min(1, max(0, sum(m * x for m, x in zip(row, linear)))) for row in matrix]
+    xyz = [sum(m * x for m, x in zip(row, seen)) for row in (
+        (.4339, .3762, .1899), (.2126, .7152, .0722), (.0177, .1095, .8728))]
+    f = [x ** (1 / 3) if x > .008856 else 7.787 * x + 16 / 116 for x in xyz]
+    return 116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])
+
+
 class Page(Case):
     def page(self, count, explained):
         stored, page = self.path("made.json"), self.path("made.html")
@@ -255,6 +279,18 @@ addEventListener("load", () => {
         compared = [i for i, after in zip(order, order[1:]) if i and after]
         self.assertEqual([i for i in compared if i in marked],
                          [token for token, mark in seen if mark and token in compared])
+
+    def test_colours_differ_for_every_colour_vision(self):
+        """For and against, mixed over the paper at a fifth of full strength, as anyone sees them."""
+        css = (ROOT / "src/report/page.css").read_text()
+        themes = re.findall(r"--paper: #(\w{6});.*?--for: ([\d ]+); --against: ([\d ]+);", css, re.S)
+        self.assertEqual(3, len(themes))  # light, dark, print
+        for paper, *inks in themes:
+            ground = [int(paper[i:i + 2], 16) for i in (0, 2, 4)]
+            mixed = [[g + 0.2 * (int(c) - g) for g, c in zip(ground, ink.split())] for ink in inks]
+            for name, matrix in VISIONS.items():
+                apart = math.dist(*(seen_as(colour, matrix) for colour in mixed))
+                self.assertGreater(apart, 15, f"{name}, on #{paper}")
 
     def test_size(self):
         """5,000 tokens and 50 targets must stay below 20 MB: so two targets take at most 0.8 MB,

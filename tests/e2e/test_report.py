@@ -91,6 +91,7 @@ class Views(Report):
         self.assertEqual([token["end"] for token in tokens], found["end"][1])
         lists = {"score": [row["score"] for row in rows],
                  "score_se": [row["score_se"] for row in rows],
+                 "score_df": [row["score_df"] for row in rows],
                  "probes": [row["probes"] for row in rows]}
         for name in rows[0]["components"]:
             lists[name] = [row["components"][name] for row in rows]

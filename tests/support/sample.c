@@ -122,6 +122,7 @@ static void set_tokens(sample *s, const piece *pieces, size_t count) {
 static void set_row(sample *s, size_t index, bool with_sign) {
   size_t length = s->a.targets[index].position;
   double *score = take(s, length, sizeof *score), *se = take(s, length, sizeof *se);
+  double *df = take(s, length, sizeof *df);
   double *change = NULL;
   double **components = take(s, COMPONENTS, sizeof *components);
   double **component_se = take(s, COMPONENTS, sizeof *component_se);
@@ -149,6 +150,7 @@ static void set_row(sample *s, size_t index, bool with_sign) {
                                                      0.5 * fmax(0, components[CHANGE][i]));
     se[i] = components[GATE][i] * 0.5 * component_se[CURVATURE][i];
     probes[i] = 10;
+    df[i] = 9;
     tied[i] = i > 0 && se[i] > 0.1 * score[i];
   }
   if (with_sign) {
@@ -168,7 +170,8 @@ static void set_row(sample *s, size_t index, bool with_sign) {
                            .components = (const double *const *)components,
                            .component_se = (const double *const *)component_se,
                            .probes = with_sign ? NULL : probes,
-                           .tied_with_next = with_sign ? NULL : tied};
+                           .tied_with_next = with_sign ? NULL : tied,
+                           .score_df = with_sign ? NULL : df};
 }
 
 /* Targets: the last `count` tokens. */

@@ -134,7 +134,7 @@ static const char GOLDEN[] =
     "\"curvature\":{\"unit\":\"nat\",\"exact\":false,\"estimator\":\"block\"}},\n"
     "\"rows\":[\n"
     "{\"target\":0,\"status\":\"partial\",\"score\":[0.1,2.5e-10,null],\"score_se\":[0,1,2],"
-    "\"signed_score\":null,\"components\":{\"gate\":[0.1,2.5e-10,null],\"curvature\":[0,1,2]},"
+    "\"score_df\":[0,1,2],\"signed_score\":null,\"components\":{\"gate\":[0.1,2.5e-10,null],\"curvature\":[0,1,2]},"
     "\"se\":{\"curvature\":[0,1,2]},\"probes\":[3,4,5],\"tied_with_next\":[false,true,false]}],\n"
     "\"rollups\":[],\"windows\":null,\"cost\":{\"forwards\":1,\"reverses\":2,\"hvps\":3,"
     "\"flop\":4},\"checks\":{\"gate_sum\":1}}],\n"
@@ -198,6 +198,7 @@ static void golden(void **state) {
                         .status = HETA_ROW_PARTIAL,
                         .score = score,
                         .score_se = second,
+                        .score_df = second,
                         .components = values,
                         .component_se = errors,
                         .probes = probes,
@@ -289,6 +290,7 @@ static void json_holds_everything(void **state) {
       const json_t *out = json_array_get(rows, r);
       expect_values(json_object_get(out, "score"), row->score, row->length);
       expect_values(json_object_get(out, "score_se"), row->score_se, row->length);
+      expect_values(json_object_get(out, "score_df"), row->score_df, row->length);
       expect_values(json_object_get(out, "signed_score"), row->signed_score, row->length);
       for (size_t c = 0; c < a->component_count; c++) {
         const char *name = a->components[c].name;

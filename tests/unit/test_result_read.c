@@ -122,6 +122,7 @@ static void refuses_damage_by_path(void **state) {
       {"\"score\":[", "\"score\":[null,", "attributions[0].rows[0].score has 6 entries"},
       {"\"gate\":[", "\"goat\":[", "attributions[0].rows[0].components.gate is missing"},
       {"\"probes\":[10", "\"probes\":[-1", "attributions[0].rows[0].probes[0]"},
+      {"\"score_df\":[9", "\"score_df\":[\"9\"", "attributions[0].rows[0].score_df[0]"},
       {"\"tied_with_next\":[false", "\"tied_with_next\":[0", "tied_with_next[0] is a number"},
       {"\"status\":\"complete\"", "\"status\":\"done\"", "rows[0].status is \"done\""},
       {"\"forwards\":60", "\"forwards\":\"60\"", "attributions[0].cost.forwards is a string"},
