@@ -252,8 +252,8 @@ addEventListener("load", () => {
         self.assertTrue(any(shown["tip"].startswith(cell) for cell in shown["cells"]), shown)
 
     def test_ties_are_those_of_the_result(self):
-        """Neighbours in the page's ranking, which leaves the first token out, that are neighbours in
-        the result's too have the same mark; with three probes some would not by 1.96."""
+        """Neighbours in the page's ranking, which leaves out the first token, that are so in
+        the result's too, have the same mark; with three probes some would not by 1.96."""
         stored, page = self.path("few.json"), self.path("few.html")
         self.expect(DONE, run("attribute", "-m", MODEL, "-p", "the quick brown fox jumps over the",
                               "--probes", 3, "-o", stored, "-o", page, "--format", "none"))
@@ -281,9 +281,10 @@ addEventListener("load", () => {
                          [token for token, mark in seen if mark and token in compared])
 
     def test_colours_differ_for_every_colour_vision(self):
-        """For and against, mixed over the paper at a fifth of full strength, as anyone sees them."""
+        """For and against, mixed over the paper at a fifth of full strength."""
         css = (ROOT / "src/report/page.css").read_text()
-        themes = re.findall(r"--paper: #(\w{6});.*?--for: ([\d ]+); --against: ([\d ]+);", css, re.S)
+        themes = re.findall(r"--paper: #(\w{6});.*?--for: ([\d ]+); --against: ([\d ]+);",
+                            css, re.S)
         self.assertEqual(3, len(themes))  # light, dark, print
         for paper, *inks in themes:
             ground = [int(paper[i:i + 2], 16) for i in (0, 2, 4)]

@@ -70,10 +70,10 @@ static void near(double value, double wanted) {
 
 static void correlates_by_hand(void **state) {
   (void)state;
-  static const cli_measured up[] = {{1, 0}, {2, 0}, {3, 0}, {4, 0}};
-  static const cli_measured down[] = {{9, 0}, {3, 0}, {2, 0}, {-1, 0}};
-  static const cli_measured ties[] = {{1, 0}, {1, 0}, {5, 0}, {5, 0}};
-  static const cli_measured flat[] = {{2, 0}, {2, 0}, {2, 0}, {2, 0}};
+  const cli_measured up[] = {{.value = 1}, {.value = 2}, {.value = 3}, {.value = 4}};
+  const cli_measured down[] = {{.value = 9}, {.value = 3}, {.value = 2}, {.value = -1}};
+  const cli_measured ties[] = {{.value = 1}, {.value = 1}, {.value = 5}, {.value = 5}};
+  const cli_measured flat[] = {{.value = 2}, {.value = 2}, {.value = 2}, {.value = 2}};
   cli_correlation c;
   assert_true(cli_correlate(up, up, 4, &c));
   near(c.value, 1);

@@ -81,7 +81,7 @@ static void degrees_of_freedom(void **state) {
         fail_msg("%s %s, token %zu: %g degrees of freedom, not %g", JOBS[k].method, JOBS[k].asked,
                  i, row->score_df[i], wanted);
     }
-    check_ties(JOBS[k].asked, row);
+    if (!strcmp(JOBS[k].method, "heta")) check_ties(JOBS[k].asked, row); /* no equal scores */
     heta_job_free(job);
   }
   heta_attribute_options exact = attribute_options(&FIXTURE_KINDS[0], "curvature=gradsq");
