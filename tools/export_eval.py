@@ -2,7 +2,8 @@
 """Writes an evaluation's database as compressed JSON lines: export_eval.py DB.sqlite OUT.jsonl.gz
 
 The first line says what it is of; then one line a score vector: item, method, options, seed,
-engine, scores, costs, and every measure of it. The same database gives the same bytes.
+engine, scores, costs, and every measure of it; then those that metrics compared with, whose
+`change` says after what, or is "" for other options alone. The same database gives the same bytes.
 """
 import gzip
 import json
@@ -43,6 +44,18 @@ def main(path, out):
                 for name, settings, points in db.execute(
                     "SELECT name, settings, points FROM measure WHERE score = ?"
                     " ORDER BY metric, settings, name", (row[0],))}
+            put(record)
+        tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'again'").fetchone()
+        for row in db.execute(
+                "SELECT suite, name, method, change, options, seed, engine, score, signed_score,"
+                " logprob, rank, seconds, again.problem, again.target FROM again JOIN item ON"
+                " item.id = again.item ORDER BY suite, item.id, method, options, change"
+        ) if tables[0] else ():
+            keys = ("suite item method change options seed engine score signed_score logprob rank"
+                    " seconds problem target").split()
+            record = dict(zip(keys, row))
+            for key in ("score", "signed_score"):
+                record[key] = numbers(record[key])
             put(record)
 
 

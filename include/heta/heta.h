@@ -239,6 +239,11 @@ HETA_API void heta_tokens_free(heta_tokens *tokens);
  * NULL and *size = 0 for an id outside the vocabulary. */
 HETA_API const char *heta_token_bytes(const heta_model *model, int32_t id, size_t *size);
 
+/* The deviation of all numbers of the model's token embeddings, as they are looked up; reads the
+ * whole table. Errors: HETA_E_MEMORY. */
+HETA_API heta_status heta_embedding_deviation(const heta_model *model, double *out,
+                                              heta_error *error);
+
 /* ---- Methods ------------------------------------------------------------------------------- */
 
 typedef enum heta_option_type {
@@ -418,6 +423,23 @@ typedef struct heta_attribute_options {
    * once. They are freed when the model is closed, or when a job begins that does not keep them.
    * Jobs that run side by side share one copy. */
   bool keep_weights;
+  /* Explain what the model makes of a changed context. Tokens that it has to write are written
+   * before the change. Methods that such a change does not fit refuse it, and say why.
+   * noise: the deviation of Gaussian noise on every number of the embeddings of the tokens before
+   * the first target; draw noise_draw of it, which the seed and the token's place decide. 0: none.
+   */
+  double noise;
+  uint32_t noise_draw;
+  /* The values of the tokens patch_rows, in one block and all heads, are those of another context:
+   * patch_tokens, as many as there are before the first target. A token that a method removes takes
+   * its patched values with it. NULL: none. Borrowed during heta_job_create. */
+  const int32_t *patch_tokens;
+  size_t patch_length;
+  const size_t *patch_rows;
+  size_t patch_row_count, patch_block;
+  /* Tokens that the model writes are drawn, by the seed: temperature divides the logits, and top_p
+   * (0: all) leaves the most probable tokens that together hold so much. 0: no drawing. */
+  double temperature, top_p;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);
@@ -733,7 +755,16 @@ enum {
   HETA_METRIC_NEEDS_MODEL = 1,
   HETA_METRIC_NEEDS_GOLD = 2,
   HETA_METRIC_NEEDS_DISTRACTOR = 4,
-  HETA_METRIC_NEEDS_FOIL = 8 /* the context with the foil in the answer's place */
+  HETA_METRIC_NEEDS_FOIL = 8, /* the context with the foil in the answer's place */
+  /* Scores of the same method after a change: a metric that needs them takes attributions of its
+   * own, for each question and method, and is in no `all`. `others` has to hold those … */
+  HETA_METRIC_NEEDS_WHOLE = 16,       /* … of the whole context; the gate of `score`; its gate */
+  HETA_METRIC_NEEDS_PATCHED = 32,     /* … of the context with the foil, the values of whose gold
+                                         span are those of the context with the answer */
+  HETA_METRIC_NEEDS_NOISE = 64,       /* … under draws of one noise, and as many of another */
+  HETA_METRIC_NEEDS_PARAPHRASE = 128, /* … of the text in other words, with `unit` in both */
+  HETA_METRIC_NEEDS_DECODED = 256     /* … of the next token that the model writes: the most
+                                         probable, one of top-p 0.9, one of temperature 0.8 */
 };
 
 /* What a metric is. Static. */
@@ -745,6 +776,7 @@ typedef struct heta_metric_info {
   unsigned needs;      /* HETA_METRIC_NEEDS_… */
   const heta_measure_info *measures;
   size_t measure_count;
+  bool percent; /* measures `over` another: a hundred times the quotient, not its logarithm */
 } heta_metric_info;
 
 HETA_API size_t heta_metric_count(void);
@@ -772,7 +804,7 @@ HETA_API heta_metric_options heta_metric_options_default(void);
 
 /* Scores of one target, to be judged. Arrays have `length` entries, one per context token. */
 typedef struct heta_scored {
-  size_t struct_size;
+  size_t struct_size;    /* also of each of `others` */
   const int32_t *tokens; /* the context */
   size_t length;
   int32_t target;
@@ -787,6 +819,16 @@ typedef struct heta_scored {
   size_t foil_length;
   int32_t foil_target;
   const size_t *foil_place;
+  /* Further scores of the same method, each a question of its own, in the order that the metric's
+   * needs say. NULL: none. */
+  const struct heta_scored *const *others;
+  size_t other_count;
+  uint64_t rank; /* of the target among what the model would write next; 0: not known */
+  /* Of tokens that are compared together, each one's number below unit_count, the same in the
+   * others; SIZE_MAX: none. NULL: not known. */
+  const size_t *unit;
+  size_t unit_count;
+  const bool *near_edge; /* tokens near an edge of a window of a long context; NULL: none */
 } heta_scored;
 
 typedef struct heta_measure {

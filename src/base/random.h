@@ -21,6 +21,8 @@ typedef enum heta_i_stream {
   HETA_STREAM_CORRUPTION = 17,   /* noise on embeddings, for causal tracing */
   HETA_STREAM_REPLACEMENT = 18,  /* which tokens are replaced, and by which */
   HETA_STREAM_CHAIN = 19,        /* the next token of a text that the model writes */
+  HETA_STREAM_INPUT_NOISE = 20,  /* noise on the embeddings of what is explained */
+  HETA_STREAM_DECODING = 21,     /* the next token, drawn */
   HETA_STREAM_SOFT_MASK = 32,    /* which elements a soft mask keeps */
   HETA_STREAM_SOFT_CONTROL = 33, /* the random scores that soft masks are compared with */
   HETA_STREAM_SOFT_SHUFFLE = 34, /* the order of permuted scores */

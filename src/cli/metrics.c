@@ -9,7 +9,15 @@ typedef struct metrics_arguments {
   int format;
 } metrics_arguments;
 
-static const char *const NEEDS[] = {"model", "gold spans", "distractor spans", "a foil"};
+static const char *const NEEDS[] = {"model",
+                                    "gold spans",
+                                    "distractor spans",
+                                    "a foil",
+                                    "attributions of the whole context",
+                                    "attributions of patched values",
+                                    "attributions under noise",
+                                    "attributions of a paraphrase",
+                                    "attributions of drawn tokens"};
 enum { NEED_COUNT = sizeof NEEDS / sizeof *NEEDS };
 
 static const char *better(const heta_measure_info *measure) {
@@ -40,6 +48,7 @@ static json_t *metric_json(const heta_metric_info *metric) {
   cli_json_set(object, "about", cli_json_string(metric->about));
   cli_json_set(object, "source", cli_json_string(metric->source));
   cli_json_set(object, "needs", needs);
+  cli_json_set(object, "percent", json_boolean(metric->percent));
   cli_json_set(object, "measures", measures);
   return object;
 }

@@ -181,6 +181,10 @@ static void engine_embed(heta_i_engine *base, const int32_t *tokens, size_t coun
   }
 }
 
+static void engine_soften(heta_i_engine *base, const heta_i_soft_tokens *soft) {
+  ((X(engine) *)base)->soft = soft;
+}
+
 static void run_logits(const heta_i_run *base, size_t index, double *out) {
   const X(run) *run = (const X(run) *)base;
   size_t vocabulary = run->engine->base.model->hyper.vocabulary;
@@ -236,6 +240,7 @@ static const heta_i_engine_api API = {.open = engine_open,
                                       .peak_bytes = engine_peak,
                                       .bytes = engine_bytes,
                                       .embed = engine_embed,
+                                      .soften = engine_soften,
                                       .run = X(engine_run),
                                       .run_free = X(run_free),
                                       .inspect = X(engine_inspect),

@@ -135,6 +135,18 @@ typedef struct heta_i_load {
   size_t inner;
 } heta_i_load;
 
+/* Tokens beside the vocabulary: number vocabulary + i has row i as its embedding, and may have
+ * values of its own in one block: a row that is fed the token has them there, whatever the block
+ * computes; one whose input is something else (edited, replaced) has not. Rows of a run that begins
+ * later have them as their tokens say. */
+typedef struct heta_i_soft_tokens {
+  size_t count;
+  const double *rows;     /* [count × width] */
+  const double *values;   /* [count × width of the values]; NULL: none has */
+  const bool *has_values; /* [count] */
+  size_t block;           /* whose values */
+} heta_i_soft_tokens;
+
 typedef struct heta_i_engine_api {
   heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out,
                       heta_error *error);
@@ -148,6 +160,9 @@ typedef struct heta_i_engine_api {
   /* Rows of the token embedding, as they are looked up: [count × width]. A family's scale and
    * learned positions come after, inside what is differentiated. */
   void (*embed)(heta_i_engine *engine, const int32_t *tokens, size_t count, double *out);
+  /* From now on there are these tokens; NULL: none but the vocabulary's. Borrowed until the next
+   * call. */
+  void (*soften)(heta_i_engine *engine, const heta_i_soft_tokens *soft);
   /* Runs blocks [begin, layers) of a parentless lane. target_rows: where output distributions are
    * wanted (sorted). */
   heta_status (*run)(heta_i_engine *engine, const heta_i_lane *lane, size_t begin,

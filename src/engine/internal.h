@@ -81,7 +81,8 @@ typedef struct X(engine) {
   X(batch) batch;   /* [lane_rows] rows and lanes */
   uint32_t *primal; /* [lane_rows]: the batch's map of probes to rows of their run */
   size_t bytes, peak;
-  size_t refused; /* the backend's, as last seen */
+  size_t refused;                 /* the backend's, as last seen */
+  const heta_i_soft_tokens *soft; /* or NULL */
 } X(engine);
 
 typedef struct X(run) {

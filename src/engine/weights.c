@@ -205,7 +205,13 @@ void X(embed_rows)(X(engine) *engine, const int32_t *tokens, size_t count, real 
   size_t width = engine->base.model->hyper.width;
   for (size_t i = 0; i < count; i++) {
     float *row = engine->embedding_row;
-    heta_i_tensor_rows(tensor, (size_t)tokens[i], 1, row);
+    size_t token = (size_t)tokens[i], vocabulary = engine->base.model->hyper.vocabulary;
+    if (token >= vocabulary) {
+      const double *soft = engine->soft->rows + (token - vocabulary) * width;
+      for (size_t c = 0; c < width; c++) out[i * width + c] = (real)soft[c];
+      continue;
+    }
+    heta_i_tensor_rows(tensor, token, 1, row);
     for (size_t c = 0; c < width; c++) out[i * width + c] = (real)row[c];
   }
 }

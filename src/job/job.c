@@ -56,6 +56,7 @@ static heta_status check_options(heta_job *job, heta_error *error) {
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "precision f64 runs on the reference backend: add --backend reference");
   if (!o->threads) o->threads = omp_get_num_procs();
+  HETA_TRY(heta_i_decoding_check(job, error));
   return heta_i_span_check(o, error);
 }
 
@@ -85,6 +86,7 @@ static heta_status open_job(heta_job *job, const char *text, size_t size, heta_e
   session->seed = o->seed;
   session->memory = &job->work;
   HETA_TRY(heta_i_input_open(job, text, size, error));
+  HETA_TRY(heta_i_soft_open(job, error));
   return heta_i_plan(job, error);
 }
 
@@ -203,7 +205,8 @@ void heta_job_reuse(heta_job *job, heta_job *other) {
   job->settings.context = job;
   engine->api->serve(engine, stop, job);
   /* What the model has yet to write is not known, and takes memory of its own. */
-  if (from->run && !job->input.open)
+  engine->api->soften(engine, NULL);
+  if (from->run && !job->input.open && !heta_i_is_soft(other))
     lend(job, from, from->run);
   else if (from->run)
     engine->api->run_free(from->run);
@@ -315,14 +318,7 @@ static int32_t *ids_of(const heta_i_input *input) {
   return ids;
 }
 
-static int32_t argmax(const double *values, size_t count) {
-  size_t best = 0;
-  for (size_t i = 1; i < count; i++)
-    if (values[i] > values[best]) best = i;
-  return (int32_t)best;
-}
-
-/* Lets the model write the open tokens, greedily, up to its end-of-text token. Each step runs the
+/* Lets the model write the open tokens, up to its end-of-text token. Each step runs the
  * whole text again: a run is what the next steps need anyway. */
 static heta_status generate(heta_job *job, heta_error *error) {
   heta_i_input *input = &job->input;
@@ -340,8 +336,9 @@ static heta_status generate(heta_job *job, heta_error *error) {
                  : heta_i_no_memory(error, "the tokens", input->count * sizeof *ids);
     if (!status) {
       engine->api->logits(run, 0, logits);
-      int32_t next = argmax(logits, vocabulary);
-      status = heta_i_input_append(job, next, error);
+      int32_t next;
+      status = heta_i_next_token(job, logits, input->count, &next, error);
+      if (!status) status = heta_i_input_append(job, next, error);
       if (!status) input->open--;
       if (!status && input->open && next == job->model->info.eos) {
         input->target_count =
@@ -425,7 +422,7 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "the foil is the very token that is explained; choose another foil");
   }
-  s->tokens = tokens;
+  s->tokens = s->ids = tokens;
   s->targets = job->targets;
   HETA_TRY(heta_i_series_open(s, error));
   job->explained = s->target_count;
@@ -606,6 +603,7 @@ static heta_status run_all(heta_job *job, heta_error *error) {
     HETA_TRY(heta_i_span_choose(job, error));
     HETA_TRY(lay_out(job, error));
   }
+  if (!job->session.run) HETA_TRY(heta_i_soften(job, error));
   if (!job->session.run) HETA_TRY(run_clean(job, error));
   heta_status status = run_items(job, error);
   if (status == HETA_E_CANCELLED && all_done(job)) {

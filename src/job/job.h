@@ -46,7 +46,8 @@ struct heta_job {
   int32_t *lent_tokens; /* [lent_length] */
   size_t *lent_rows;    /* [lent_row_count] */
   size_t lent_length, lent_row_count;
-  heta_result **merged; /* read results to take work from, until ready */
+  heta_i_soft_tokens soft; /* the changed context, soft.c */
+  heta_result **merged;    /* read results to take work from, until ready */
   size_t merged_count;
   const char *stopped_by;
   double seconds, started, last_progress, flop_done;
@@ -93,6 +94,28 @@ void heta_i_session_input(heta_job *job);
 void heta_i_lay_rows(heta_job *job);
 /* The method's series and items for the session as it stands. */
 heta_status heta_i_plan_work(heta_job *job, heta_error *error);
+
+/* soft.c: a changed context: noise on embeddings, values of another context. */
+bool heta_i_is_soft(const heta_job *job);
+/* Checks what the options say of it, and copies it. */
+heta_status heta_i_soft_open(heta_job *job, heta_error *error);
+/* Once the targets are known and there is an engine: from now on the session's tokens are those of
+ * the changed context. May be called again. */
+heta_status heta_i_soften(heta_job *job, heta_error *error);
+
+/* What a result says of it, and of drawn tokens: adds at most HETA_SOFT_OPTIONS to *count. */
+enum { HETA_SOFT_OPTIONS = 5 };
+heta_status heta_i_soft_options(const heta_job *job, heta_i_arena *memory,
+                                heta_resolved_option *out, size_t *count, heta_error *error);
+/* Whether a result is of a changed context. */
+bool heta_i_soft_result(const heta_attribution *attribution);
+
+/* decode.c: what the model writes next. */
+bool heta_i_draws(const heta_job *job);
+heta_status heta_i_decoding_check(const heta_job *job, heta_error *error);
+/* position: of the token. */
+heta_status heta_i_next_token(const heta_job *job, const double *logits, size_t position,
+                              int32_t *out, heta_error *error);
 
 /* cheaper.c: changes the options to the next cheaper curvature that the method has and the input
  * allows; false when there is none, or the job may not. */

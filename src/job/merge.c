@@ -46,6 +46,9 @@ static heta_status check(const heta_job *job, const heta_attribution *a, heta_er
       snprintf(what, sizeof what, "option %s", s->values[i].info->name);
       return refuse(error, what);
     }
+  if (heta_i_is_soft(job) || heta_i_soft_result(a)) /* the donor is not in it */
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "attributions of a changed context are not continued from a result");
   const char *precision = job->options.precision == HETA_PRECISION_F64 ? "f64" : "f32";
   if (!same(a->precision, precision)) return refuse(error, "precision");
   const char *backend = job->settings.backend == HETA_BACKEND_CPU ? "cpu" : "reference";

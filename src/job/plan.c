@@ -257,6 +257,7 @@ static heta_status calibrate(heta_job *job, double *rate, heta_error *error) {
 static void describe(heta_job *job, double rate) {
   const heta_i_engine_settings *s = &job->settings;
   heta_plan *plan = &job->plan;
+  if (job->options.patch_tokens) plan->forwards++; /* of the context that values come from */
   plan->context_tokens = job->input.first_target;
   plan->target_tokens = job->session.target_count;
   const heta_i_value *probes = probes_of(job);

@@ -74,11 +74,12 @@ static heta_status add_text(builder *b, heta_attribution *a) {
 static heta_status add_options(builder *b, heta_attribution *a) {
   const heta_i_session *s = &b->job->session;
   size_t count = s->method->info.option_count;
-  heta_resolved_option *options = take(b, count + 1, sizeof *options);
+  heta_resolved_option *options = take(b, count + HETA_SOFT_OPTIONS, sizeof *options);
   if (!options) return no_memory(b);
   for (size_t i = 0; i < count; i++)
     options[i] =
         (heta_resolved_option){s->values[i].info->name, s->values[i].text, s->values[i].info->type};
+  HETA_TRY(heta_i_soft_options(b->job, b->arena, options + count, &count, b->error));
   a->options = options;
   a->option_count = count;
   return HETA_OK;
@@ -298,7 +299,7 @@ static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attr
 static heta_status add_work(builder *b, heta_attribution *a) {
   heta_job *job = b->job;
   const heta_i_session *s = &job->session;
-  a->cost_forwards = 1 + job->written;
+  a->cost_forwards = 1 + job->written + (job->options.patch_tokens != NULL);
   a->cost_flop = heta_i_flop(s, (double)s->length, (double)s->target_count) + job->written_flop;
   for (size_t i = 0; job->ready && i < s->item_count; i++) add_cost(s, &s->items[i], a);
   heta_series *series = take(b, s->series_count + 1, sizeof *series);

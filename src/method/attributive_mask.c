@@ -233,6 +233,7 @@ const heta_i_method heta_i_method_attributive_mask = {
          .cost = "2k forwards and 2k reverse passes (k: --steps)",
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
+    .unpatched = "its masked inputs are no words, whose values could be patched",
     .alone = "its mask is fitted to the prediction of one row",
     .component_count = 1,
     .components = {{"mask", "fraction kept", true, NULL}},

@@ -397,6 +397,8 @@ const heta_i_method heta_i_method_causal_tracing = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .unpatched =
+        "it sets states of its own, and its noise leaves no words whose values could be patched",
     .alone = "it measures how far that token's probability comes back",
     .component_count = 2,
     .components = {{"effect", "probability", false, "noise"}, {"block", "index", true, NULL}},

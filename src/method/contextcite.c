@@ -294,6 +294,7 @@ const heta_i_method heta_i_method_contextcite = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .unnoised = "the texts without some of its sources are tokenised anew",
     .joint = true,
     .component_count = 2,
     .components = {{"source_weight", "nat", true, NULL}, {"source", "index", true, NULL}},

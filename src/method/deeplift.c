@@ -117,6 +117,8 @@ const heta_i_method heta_i_method_deeplift = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .unpatched =
+        "its rules compare two runs block by block, and do not hold for values set from outside",
     .joint = true,
     .component_count = 1,
     .components = {{"deeplift", "logit", true, NULL}},

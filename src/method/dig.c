@@ -379,6 +379,7 @@ const heta_i_method heta_i_method_dig = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .unnoised = "its path leads over words of the vocabulary, and begins at one",
     .joint = true,
     .component_count = 1,
     .components = {{"integrated_gradient", "nat", true, NULL}},

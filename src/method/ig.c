@@ -232,6 +232,7 @@ const heta_i_method heta_i_method_ig = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
+    .unpatched = "the inputs on its path are no words, whose values could be patched",
     .joint = true,
     .component_count = 1,
     .components = {{"integrated_gradient", "nat", true, NULL}},

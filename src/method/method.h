@@ -76,6 +76,9 @@ typedef struct heta_i_method {
   heta_i_seed_kind objective; /* of a method without --objective */
   bool joint;        /* can explain all targets as one; without it, a joint objective is refused */
   const char *alone; /* why it cannot, a clause: "it reads one row"; NULL: nothing to say */
+  /* Why it cannot explain a context of noised embeddings, or one with patched values (job/soft.c),
+   * a clause; NULL: it can. */
+  const char *unnoised, *unpatched;
   size_t component_count;
   heta_component_info components[HETA_MAX_COMPONENTS]; /* estimator: filled in by `describe` */
   /* Checks options against input; NULL: nothing to check. */
@@ -140,7 +143,9 @@ struct heta_i_session {
   uint64_t left_out;
   double item_done; /* share of the running item, for progress; the method may set it */
   /* Known when running: */
-  const int32_t *tokens; /* [length + 1] */
+  const int32_t
+      *tokens;        /* [length + 1]; those of a changed context may lie beside the vocabulary */
+  const int32_t *ids; /* the same, as they stand in the text */
   const heta_i_target *targets;
   heta_i_engine *engine;
   heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */

@@ -332,7 +332,7 @@ static bool words_open(words *w) {
   w->tokens = heta_i_allocate(room, sizeof *w->tokens);
   w->weight = heta_i_allocate(mine->samples, sizeof *w->weight);
   if (!w->tokens || !w->weight) return false;
-  memcpy(w->tokens, w->session->tokens, w->length * sizeof *w->tokens);
+  memcpy(w->tokens, w->session->ids, w->length * sizeof *w->tokens);
   w->tokens[w->length] = w->session->targets[w->target].id;
   if (heta_i_stems_find(w->session->model, w->tokens, w->length + 1, &w->text, NULL)) return false;
   w->part = heta_i_allocate(mine->samples * w->text.count + 1, sizeof *w->part);

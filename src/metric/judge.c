@@ -128,13 +128,8 @@ static heta_status check_tokens(const heta_model *model, const int32_t *tokens, 
   return HETA_OK;
 }
 
-static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_metric *metric,
-                                const heta_scored *s, heta_error *error) {
-  const char *name = metric->info.name;
-  unsigned needs = metric->info.needs;
-  if (!s->length || !s->score)
-    return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs scores of at least one token",
-                       name);
+/* Scores that are finite and at least 0. */
+static heta_status check_numbers(const heta_scored *s, heta_error *error) {
   for (size_t i = 0; i < s->length; i++) {
     bool bad = !isfinite(s->score[i]) || s->score[i] < 0 ||
                (s->signed_score && !isfinite(s->signed_score[i]));
@@ -142,12 +137,44 @@ static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_me
       return heta_i_fail(error, HETA_E_ARGUMENT,
                          "the score of token %zu is not a finite number of at least 0", i);
   }
+  return HETA_OK;
+}
+
+/* What a metric of repeated attributions compares with. */
+static heta_status check_others(const heta_i_metric *metric, const heta_scored *s,
+                                heta_error *error) {
+  if (!metric->others) return HETA_OK;
+  const heta_i_others *wanted = metric->others;
+  if (!s->others || s->other_count < wanted->least)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs %s", metric->info.name,
+                       wanted->what);
+  for (size_t k = 0; k < s->other_count; k++) {
+    const heta_scored *o = s->others[k];
+    if (!o || o->struct_size != sizeof *o || !o->score || !o->length ||
+        (wanted->alike && o->length != s->length))
+      return heta_i_fail(error, HETA_E_ARGUMENT,
+                         "others[%zu] has no scores%s: metric '%s' needs %s", k,
+                         wanted->alike ? " of this context" : "", metric->info.name, wanted->what);
+    HETA_TRY(check_numbers(o, error));
+  }
+  return HETA_OK;
+}
+
+static heta_status check_scored(const heta_evaluator *evaluator, const heta_i_metric *metric,
+                                const heta_scored *s, heta_error *error) {
+  const char *name = metric->info.name;
+  unsigned needs = metric->info.needs;
+  if (!s->length || !s->score)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs scores of at least one token",
+                       name);
+  HETA_TRY(check_numbers(s, error));
   if ((needs & HETA_METRIC_NEEDS_GOLD) && !s->gold)
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs gold spans", name);
   if ((needs & HETA_METRIC_NEEDS_FOIL) && !(s->foil_tokens && s->foil_place && s->foil_length))
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs the context with a foil", name);
   if ((needs & HETA_METRIC_NEEDS_DISTRACTOR) && !s->distractor)
     return heta_i_fail(error, HETA_E_ARGUMENT, "metric '%s' needs distractor spans", name);
+  HETA_TRY(check_others(metric, s, error));
   if (!(needs & HETA_METRIC_NEEDS_MODEL)) return HETA_OK;
   const heta_model *model = evaluator->model;
   if (!model || !s->tokens)

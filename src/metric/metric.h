@@ -15,12 +15,20 @@ enum { HETA_AOPC_BINS = 5 };     /* 1, 5, 10, 20, 50 % */
 
 typedef struct heta_i_judging heta_i_judging;
 
+/* What a metric of repeated attributions asks of heta_scored's `others`. */
+typedef struct heta_i_others {
+  size_t least;     /* how many, at least */
+  bool alike;       /* of the same context, token for token */
+  const char *what; /* for a message */
+} heta_i_others;
+
 typedef struct heta_i_metric {
   heta_metric_info info;
   /* Masked lanes for a context of n tokens, the clean run not counted. */
   size_t (*lanes)(const heta_metric_options *options, size_t n);
   /* How many of these are the same for all scores of one context; NULL: none. */
   size_t (*shared)(const heta_metric_options *options, size_t n);
+  const heta_i_others *others; /* NULL: none */
   /* Fills values[measure][point], which begin as NaN. */
   heta_status (*run)(heta_i_judging *j, double *const *values, heta_error *error);
 } heta_i_metric;
@@ -114,6 +122,12 @@ double heta_i_area(const double *values, size_t points);
 double heta_i_spearman(const double *a, const double *b, size_t count, double *scratch);
 double heta_i_pearson(const double *a, const double *b, size_t count);
 
+/* spans.c: DSA of the scores; NaN when no token lies in a gold span, or none in a distractor span.
+ */
+double heta_i_dsa(const heta_i_judging *j);
+/* soft.c: Soft-NC and Soft-NS of the shares; NaN where they are not defined. */
+heta_status heta_i_soft_of(heta_i_judging *j, double *nc, double *ns, heta_error *error);
+
 /* curves.c: how many of the tokens AOPC removes in each of its steps. */
 void heta_i_aopc_counts(size_t tokens, size_t counts[HETA_AOPC_BINS]);
 
@@ -123,6 +137,8 @@ const heta_i_metric *heta_i_metric_find(const char *name);
 extern const heta_i_metric heta_i_metric_deletion, heta_i_metric_insertion, heta_i_metric_aopc,
     heta_i_metric_comprehensiveness, heta_i_metric_soft, heta_i_metric_soft_package,
     heta_i_metric_alignment, heta_i_metric_dsa, heta_i_metric_faithfulness, heta_i_metric_patching,
-    heta_i_metric_span, heta_i_metric_counterfactual;
+    heta_i_metric_span, heta_i_metric_counterfactual, heta_i_metric_leakage,
+    heta_i_metric_causal_pass, heta_i_metric_sensitivity, heta_i_metric_paraphrase,
+    heta_i_metric_decoding;
 
 #endif

@@ -17,6 +17,11 @@ static const heta_i_metric *const METRICS[] = {
     &heta_i_metric_faithfulness,
     &heta_i_metric_patching,
     &heta_i_metric_counterfactual,
+    &heta_i_metric_leakage,
+    &heta_i_metric_causal_pass,
+    &heta_i_metric_sensitivity,
+    &heta_i_metric_paraphrase,
+    &heta_i_metric_decoding,
 };
 // clang-format on
 enum { COUNT = sizeof METRICS / sizeof *METRICS };

@@ -90,41 +90,63 @@ static heta_status draw_scores(soft *s, heta_error *error) {
 
 enum { NC, NS, NC_SHAPE, NS_SHAPE, NC_LARGEST, NS_LARGEST, FIRST_CONTROL };
 
-static heta_status run_soft(heta_i_judging *j, double *const *values, heta_error *error) {
+/* Means over the draws, for the first kinds of scores; far: the distance with nothing kept. */
+typedef struct means {
+  double keeps[KINDS], drops[KINDS], far;
+} means;
+
+static heta_status take_means(heta_i_judging *j, size_t kinds, means *out, heta_error *error) {
   size_t n = j->scored.length, width = j->model->hyper.width;
-  double far, distance[LANES], keeps[KINDS] = {0}, drops[KINDS] = {0}, entropy = 0;
+  double distance[LANES];
   soft s = {.j = j};
+  *out = (means){0};
   for (size_t k = 0; k < KINDS; k++) {
     s.keep[k] = heta_i_judging_take(j, n, sizeof(double));
     if (!s.keep[k]) return heta_i_no_memory(error, "soft masks", n * sizeof(double));
   }
   s.uniform = heta_i_judging_take(j, n * width, sizeof *s.uniform);
   if (!s.uniform) return heta_i_no_memory(error, "soft masks", n * width * sizeof(double));
-  heta_i_prediction nothing = {.hellinger = &far}, masked = {.hellinger = distance};
+  heta_i_prediction nothing = {.hellinger = &out->far}, masked = {.hellinger = distance};
   HETA_TRY(heta_i_judge_variants(j, 1, drop_all, &s, &nothing, error));
   for (s.draw = 0; s.draw < j->options->draws; s.draw++) {
     HETA_TRY(draw_scores(&s, error));
-    HETA_TRY(heta_i_judge_variants(j, LANES, mask_elements, &s, &masked, error));
-    for (size_t k = 0; k < KINDS && far > 1e-12; k++) {
-      double kept = (far - distance[2 * k]) / far;
-      keeps[k] += (kept > 0 ? kept : 0) / (double)j->options->draws;
-      drops[k] += distance[2 * k + 1] / far / (double)j->options->draws;
+    HETA_TRY(heta_i_judge_variants(j, 2 * kinds, mask_elements, &s, &masked, error));
+    for (size_t k = 0; k < kinds && out->far > 1e-12; k++) {
+      double kept = (out->far - distance[2 * k]) / out->far;
+      out->keeps[k] += (kept > 0 ? kept : 0) / (double)j->options->draws;
+      out->drops[k] += distance[2 * k + 1] / out->far / (double)j->options->draws;
     }
   }
+  return HETA_OK;
+}
+
+heta_status heta_i_soft_of(heta_i_judging *j, double *nc, double *ns, heta_error *error) {
+  means own;
+  HETA_TRY(take_means(j, 1, &own, error));
+  *nc = own.far > 1e-12 ? own.drops[OWN] : NAN;
+  *ns = own.far > 1e-12 ? own.keeps[OWN] : NAN;
+  return HETA_OK;
+}
+
+static heta_status run_soft(heta_i_judging *j, double *const *values, heta_error *error) {
+  size_t n = j->scored.length;
+  double entropy = 0;
+  means m;
+  HETA_TRY(take_means(j, KINDS, &m, error));
   for (size_t i = 0; i < n; i++)
     if (j->share[i] > 0) entropy -= j->share[i] * log(j->share[i]);
   size_t at = FIRST_CONTROL + 6;
   *values[at] = j->ranked > 1 ? entropy / log((double)j->ranked) : NAN;
-  *values[at + 1] = far / sqrt(2);
-  if (!(far > 1e-12)) return HETA_OK; /* nothing the context says matters: not defined */
-  *values[NC] = *values[NC_SHAPE] = drops[OWN];
-  *values[NS] = *values[NS_SHAPE] = keeps[OWN];
-  *values[NC_LARGEST] = drops[LARGEST];
-  *values[NS_LARGEST] = keeps[LARGEST];
+  *values[at + 1] = m.far / sqrt(2);
+  if (!(m.far > 1e-12)) return HETA_OK; /* nothing the context says matters: not defined */
+  *values[NC] = *values[NC_SHAPE] = m.drops[OWN];
+  *values[NS] = *values[NS_SHAPE] = m.keeps[OWN];
+  *values[NC_LARGEST] = m.drops[LARGEST];
+  *values[NS_LARGEST] = m.keeps[LARGEST];
   static const int CONTROLS[] = {RANDOM, PERMUTED, LARGEST_PERMUTED};
   for (size_t c = 0; c < 3; c++) {
-    *values[FIRST_CONTROL + 2 * c] = drops[CONTROLS[c]];
-    *values[FIRST_CONTROL + 2 * c + 1] = keeps[CONTROLS[c]];
+    *values[FIRST_CONTROL + 2 * c] = m.drops[CONTROLS[c]];
+    *values[FIRST_CONTROL + 2 * c + 1] = m.keeps[CONTROLS[c]];
   }
   return HETA_OK;
 }

@@ -191,9 +191,70 @@ const heta_i_metric heta_i_metric_span = {
     .lanes = no_lanes,
     .run = run_span};
 
+/* ---- Causal Pass@k --------------------------------------------------------------------------- */
+
+static heta_status run_causal(heta_i_judging *j, double *const *values, heta_error *error) {
+  const heta_scored *s = j->scored.others[0];
+  heta_i_judging patched = *j;
+  ranking r = {0};
+  if (!s->gold) return heta_i_fail(error, HETA_E_ARGUMENT, "metric 'causal-pass' needs gold spans");
+  patched.scored = *s;
+  patched.order = heta_i_judging_take(j, s->length, sizeof *patched.order);
+  if (!patched.order) return heta_i_no_memory(error, "ranks", s->length * sizeof *patched.order);
+  patched.ranked = heta_i_rank(s->signed_score ? s->signed_score : s->score, s->set_apart,
+                               s->length, patched.order);
+  HETA_TRY(rank(&patched, s->gold, &r, error));
+  if (!r.gold)
+    return heta_i_fail(error, HETA_E_ARGUMENT, "no token that can be ranked lies in a gold span");
+  ranking chance = {.groups = &(group){.size = r.tokens, .gold = r.gold},
+                    .group_count = 1,
+                    .tokens = r.tokens,
+                    .gold = r.gold};
+  *values[0] = hit(&r, 5);
+  *values[1] = hit(&chance, 5);
+  *values[2] = hit(&r, 1);
+  *values[3] = hit(&chance, 1);
+  return HETA_OK;
+}
+
+static const heta_i_others CAUSAL_OTHERS = {
+    1, true, "the scores of the context with the foil, patched with values of the answer's"};
+
+static const heta_measure_info CAUSAL[] = {
+    {"pass_at_5", "whether a patched token is among the strongest five", 1, 1, NULL,
+     "pass_at_5_chance"},
+    {"pass_at_5_chance", "the same of a random order", 0, 1, NULL, NULL},
+    {"pass_at_1", "whether the strongest token is a patched one", 1, 1, NULL, "pass_at_1_chance"},
+    {"pass_at_1_chance", "the same of a random order", 0, 1, NULL, NULL},
+};
+
+const heta_i_metric heta_i_metric_causal_pass = {
+    .info = {.name = "causal-pass",
+             .summary = "Causal Pass@5: evidence that is patched in is found; attributes again",
+             .about =
+                 "The context with the foil in the answer's place is the distractor. In its middle "
+                 "block (half of all, rounded down) and all heads, the value vectors of the gold "
+                 "span are those of the context with the answer; the answer is attributed in this "
+                 "patched model, every pass of the method being patched alike. A method passes "
+                 "when one of the patched tokens is among its five strongest; beside it stands "
+                 "what a random order gives. A token that a method removes takes its patched "
+                 "values with it. Both contexts must have the same tokens but for answer and foil, "
+                 "one for one; other questions have no value. The paper leaves the block, the "
+                 "contexts and k's chance open. Methods whose altered inputs have no patched "
+                 "values (ig, dig, deeplift, contextcite, attributive-mask, causal-tracing) have "
+                 "none, and say why.",
+             .source = "HETA (defined in words only)",
+             .needs = HETA_METRIC_NEEDS_GOLD | HETA_METRIC_NEEDS_FOIL | HETA_METRIC_NEEDS_PATCHED,
+             .measures = CAUSAL,
+             .measure_count = sizeof CAUSAL / sizeof *CAUSAL},
+    .lanes = no_lanes,
+    .others = &CAUSAL_OTHERS,
+    .run = run_causal};
+
 /* ---- DSA ------------------------------------------------------------------------------------ */
 
-static heta_status run_dsa(heta_i_judging *j, double *const *values, heta_error *error) {
+/* *uniform: what equal scores give. */
+static double dsa_of(const heta_i_judging *j, double *uniform) {
   const heta_scored *s = &j->scored;
   const bool *support = s->support ? s->support : s->gold;
   double gold = 0, bait = 0, all = 0;
@@ -207,12 +268,23 @@ static heta_status run_dsa(heta_i_judging *j, double *const *values, heta_error 
     bait += s->distractor[i] ? s->score[i] : 0;
     bait_tokens += s->distractor[i];
   }
-  if (!gold_tokens || !bait_tokens)
+  if (!gold_tokens || !bait_tokens) return NAN;
+  *uniform = ((double)gold_tokens - (double)bait_tokens) / (double)tokens;
+  return all > 0 ? (gold - bait) / all : *uniform;
+}
+
+double heta_i_dsa(const heta_i_judging *j) {
+  double uniform;
+  return dsa_of(j, &uniform);
+}
+
+static heta_status run_dsa(heta_i_judging *j, double *const *values, heta_error *error) {
+  double uniform, value = dsa_of(j, &uniform);
+  if (isnan(value))
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "no token lies in a gold span, or none in a distractor span");
-  double uniform = ((double)gold_tokens - (double)bait_tokens) / (double)tokens;
-  *values[0] = all > 0 ? (gold - bait) / all : uniform;
-  *values[1] = *values[0] - uniform;
+  *values[0] = value;
+  *values[1] = value - uniform;
   *values[2] = uniform;
   return HETA_OK;
 }

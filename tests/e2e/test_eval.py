@@ -116,7 +116,7 @@ class Keeping(Eval):
         self.eval(db=whole)
         lasted = time.monotonic() - began
         dice = random.Random(8)
-        for _ in range(4 if SANITIZED else 20):
+        for _ in range(4 if SANITIZED else 12):
             process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, *ASK)
             time.sleep(dice.uniform(0, 0.4 * lasted))
             process.kill()
@@ -159,6 +159,77 @@ class Keeping(Eval):
         self.assertLessEqual(kept, 15)
         whole = self.path("whole.sqlite")
         self.eval(db=whole)
+        self.assertEqual(self.content(whole), self.content())
+
+
+class Again(Eval):
+    """Metrics that attribute again: after noise, after patches, without windows."""
+    WAY = ["--metrics", "robustness,causal-pass,leakage", "--repeats", 2, "--draws", 2,
+           "--methods",
+           "heta+probes=2,heta+probes=2+windows=joint+window=6,occlusion,dig,uniform"]
+
+    def setUp(self):
+        super().setUp()
+        item = {"text": "the cat in the hat: the", "target": " cat",
+                "spans": [{"role": "gold", "text": "cat in"}]}
+        self.suite.write_text(lines({**item, "id": "a", "foil": " cut",
+                                      "paraphrase": "in the hat the cat: the"},
+                                    {**item, "id": "b", "foil": " pelican"}))
+
+    def again(self, *more, db=None, **how):
+        return self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db",
+                                     db or self.db, "--threads", 1, "--no-progress", *self.WAY,
+                                     *more, **how))
+
+    def content(self, db=None):
+        again = ("SELECT name, method, change, options, score, again.problem FROM again JOIN item"
+                 " ON item.id = again.item")
+        return [*super().content(db), sorted(self.query(again, db), key=repr)]
+
+    def test_attributes_again_and_nothing_twice(self):
+        # Of ten: 4 draws of noise, a patch, 3 ways of decoding; 5 paraphrases; 2 × 2 gates, since
+        # the whole context's scores are a method's.
+        self.assertIn("to do: 10 score vectors and 89 after changes, 37 metrics",
+                      self.again("--plan").err)
+        self.again()
+        self.assertIn("nothing is left to do", self.again("--plan").err)
+        kept = dict(self.query("SELECT method, count(*) FROM again GROUP BY method"))
+        self.assertEqual({"heta": 2 * 17 + 4, "occlusion": 17, "dig": 11, "uniform": 17},
+                         kept)
+        value = dict(((name, label), struct.unpack("d", points)[0]) for name, label, points in
+                     self.query("SELECT measure.name, label, points FROM measure JOIN score ON"
+                                " score.id = measure.score JOIN item ON item.id = score.item"
+                                " WHERE item.name = 'a'"))
+        self.assertEqual(0, value["sensitivity", "uniform"])
+        self.assertLess(0, value["sensitivity", "occlusion"])
+        self.assertLess(0, value["leakage", "heta+probes=2+windows=joint+window=6"])
+        self.assertNotIn(("leakage", "heta+probes=2"), value)
+        self.assertEqual(value["pass_at_5_chance", "uniform"], value["pass_at_5", "uniform"])
+        problems = self.query("SELECT DISTINCT metric, label, metric.problem FROM metric JOIN score"
+                              " ON score.id = metric.score WHERE metric.problem IS NOT NULL AND"
+                              " item = 1 ORDER BY metric DESC")
+        self.assertEqual(["dig"], sorted({label for _, label, _ in problems}))
+        self.assertIn("noise on its embeddings: its path leads over words", problems[0][2])
+        said = {text for text, in self.query("SELECT metric.problem FROM metric JOIN score ON"
+                                             " score.id = metric.score WHERE item = 2 AND metric ="
+                                             " 'causal-pass'")}
+        self.assertEqual({"answer and foil have not as many tokens: values are patched token by"
+                          " token"}, said)
+        self.expect(DONE, run("eval", "report", self.db, "--measures", "all"))
+
+    def test_kills_lose_nothing(self):
+        whole = self.path("whole.sqlite")
+        began = time.monotonic()
+        self.again(db=whole)
+        lasted = time.monotonic() - began
+        dice = random.Random(3)
+        for _ in range(2 if SANITIZED else 3):
+            process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db,
+                            "--threads", 1, *self.WAY)
+            time.sleep(dice.uniform(0, 0.6 * lasted))
+            process.kill()
+            process.communicate()
+        self.again()
         self.assertEqual(self.content(whole), self.content())
 
 

@@ -15,7 +15,8 @@ static void one_value_everywhere(void **state) {
   (void)state;
   const double above[] = {3, 3, 3, NAN, 3}, below[] = {2, 2, 2, 2, 2};
   const size_t source[] = {0, 0, 1, 2, 3};
-  eval_sample mean = {5, above, NULL, source}, ratio = {5, above, below, source};
+  eval_sample mean = {5, above, NULL, source, false}, ratio = {5, above, below, source, false};
+  eval_sample percent = {5, above, below, source, true};
   eval_resamples resamples;
   eval_estimate e;
   assert_true(eval_resamples_make(4, 1, &resamples));
@@ -23,6 +24,8 @@ static void one_value_everywhere(void **state) {
   assert_true(e.value == 3 && e.low == 3 && e.high == 3 && e.questions == 4 && e.sources == 3);
   assert_true(eval_estimate_of(&ratio, &resamples, &e));
   assert_true(fabs(e.value - log(1.5)) < 1e-15 && fabs(e.high - log(1.5)) < 1e-15);
+  assert_true(eval_estimate_of(&percent, &resamples, &e));
+  assert_true(e.value == 150 && e.low == 150 && e.questions == 4);
   eval_resamples_free(&resamples);
 }
 
@@ -42,7 +45,7 @@ static void intervals_have_the_right_width(void **state) {
   double error = sqrt(variance / COUNT);
   eval_resamples resamples;
   eval_estimate e;
-  eval_sample sample = {COUNT, value, NULL, apart};
+  eval_sample sample = {COUNT, value, NULL, apart, false};
   assert_true(eval_resamples_make(COUNT, 2, &resamples));
   assert_true(eval_estimate_of(&sample, &resamples, &e));
   assert_true(fabs(e.value - mean) < 1e-12);
@@ -69,7 +72,7 @@ static void differences_are_paired(void **state) {
   b[5] = NAN;
   eval_resamples resamples;
   eval_difference d;
-  eval_sample first = {COUNT, a, NULL, source}, second = {COUNT, b, NULL, source};
+  eval_sample first = {COUNT, a, NULL, source, false}, second = {COUNT, b, NULL, source, false};
   assert_true(eval_resamples_make(COUNT, 3, &resamples));
   assert_true(eval_difference_of(&first, &second, &resamples, &d));
   assert_true(d.questions == COUNT - 1 && d.p < 0.01 && d.low > 1.8 && d.high < 2.2);

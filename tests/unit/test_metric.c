@@ -528,9 +528,52 @@ static void plans_of_further_scores(void **state) {
   close_subject(&s);
 }
 
+static void decoding_by_hand(void **state) {
+  (void)state;
+  subject s;
+  open_subject(&s, "llama-gqa", 21, "zero");
+  double first[LENGTH], second[LENGTH], nc[3], ns[3], dsa[3];
+  bool gold[LENGTH] = {[2] = true, [3] = true}, bait[LENGTH] = {[7] = true};
+  for (size_t i = 0; i < LENGTH; i++) {
+    first[i] = s.score[LENGTH - 1 - i];
+    second[i] = dice_fraction(&s.d);
+  }
+  s.scored.gold = gold;
+  s.scored.distractor = bait;
+  const double *scores[] = {first, second, first};
+  const int32_t targets[] = {4, 5, 4};
+  heta_scored others[3];
+  const heta_scored *list[3];
+  for (size_t g = 0; g < 3; g++) {
+    others[g] = s.scored;
+    others[g].score = scores[g];
+    others[g].target = targets[g];
+    list[g] = &others[g];
+    s.scored.score = scores[g];
+    nc[g] = *judge(&s, "soft", "soft_nc");
+    ns[g] = *judge(&s, "soft", "soft_ns");
+    dsa[g] = *judge(&s, "dsa", "dsa");
+  }
+  s.scored.score = s.score;
+  s.scored.others = list;
+  s.scored.other_count = 3;
+  assert_true(fabs(*judge(&s, "decoding", "decoding_soft_nc_change") - fabs(nc[1] - nc[0]) / 2) <
+              1e-14);
+  assert_true(fabs(*judge(&s, "decoding", "decoding_soft_ns_change") - fabs(ns[1] - ns[0]) / 2) <
+              1e-14);
+  assert_true(fabs(*judge(&s, "decoding", "decoding_dsa") - fabs(dsa[1] - dsa[0]) / 2) < 1e-14);
+  assert_true(fabs(*judge(&s, "decoding", "decoding_soft_nc_greedy") - nc[0]) < 1e-14);
+  assert_true(fabs(*judge(&s, "decoding", "decoding_dsa_greedy") - fabs(dsa[0])) < 1e-14);
+  assert_true(*judge(&s, "decoding", "decoding_same_token") == 0.5);
+  s.scored.distractor = NULL;
+  assert_true(isnan(*judge(&s, "decoding", "decoding_dsa")));
+  close_subject(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counterfactual_by_hand),
+      cmocka_unit_test(decoding_by_hand),
       cmocka_unit_test(known_answers_are_the_same),
       cmocka_unit_test(plans_of_further_scores),
       cmocka_unit_test(curves_are_those_of_whole_runs),

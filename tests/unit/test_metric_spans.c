@@ -124,6 +124,104 @@ static void equal_scores_are_the_mean_of_all_orders(void **state) {
   }
 }
 
+static heta_scored alike(const heta_scored *of, const double *score) {
+  heta_scored other = *of;
+  other.score = score;
+  other.signed_score = NULL;
+  return other;
+}
+
+static void windows_leak_by_hand(void **state) {
+  (void)state;
+  const double score[] = {4, 2, 2, 2}, whole[] = {1, 1, 1, 1}, gate[] = {3, 1, 0, 0};
+  const bool near[] = {false, true, true, false}, none[4] = {false};
+  heta_scored s = scored_of(score, 4, NULL, NULL, NULL);
+  heta_scored others[] = {alike(&s, whole), alike(&s, gate), alike(&s, whole)};
+  const heta_scored *list[] = {&others[0], &others[1], &others[2]};
+  heta_error error = {0};
+  const heta_measure *unused;
+  s.near_edge = near;
+  assert_int_equal(heta_evaluate(evaluator, "leakage", &s, &unused, &error), HETA_E_ARGUMENT);
+  s.others = list;
+  s.other_count = 3;
+  assert_true(fabs(judge(&s, "leakage", "leakage") - 2 * 0.05) < 1e-15);
+  assert_true(fabs(judge(&s, "leakage", "leakage_gate") - 0.25) < 1e-15);
+  assert_true(fabs(judge(&s, "leakage", "moved") - 0.5 * (0.15 + 3 * 0.05)) < 1e-15);
+  assert_true(fabs(judge(&s, "leakage", "moved_gate") - 0.5) < 1e-15);
+  assert_true(judge(&s, "leakage", "near_edges") == 0.5);
+  s.near_edge = none;
+  assert_true(isnan(judge(&s, "leakage", "leakage")));
+  others[1].length = 3;
+  assert_int_equal(heta_evaluate(evaluator, "leakage", &s, &unused, &error), HETA_E_ARGUMENT);
+  refusal_check("another length", error.status, HETA_E_ARGUMENT, &error, HETA_NO_OFFSET,
+                "others[1] has no scores of this context");
+}
+
+static void sensitivity_by_hand(void **state) {
+  (void)state;
+  const double same[] = {9, 2, 2}, a[] = {7, 1, 3}, b[] = {5, 3, 1}; /* the first is set apart */
+  const bool apart[] = {true, false, false};
+  heta_scored s = scored_of(same, 3, NULL, NULL, NULL);
+  s.set_apart = apart;
+  heta_scored others[] = {alike(&s, a), alike(&s, b), alike(&s, same), alike(&s, same)};
+  const heta_scored *list[] = {&others[0], &others[1], &others[2], &others[3]};
+  s.others = list;
+  s.other_count = 4;
+  double deviation = sqrt(2 * 0.25 * 0.25); /* of 1/4 and 3/4, unbiased */
+  assert_true(fabs(judge(&s, "sensitivity", "sensitivity") - deviation) < 1e-15);
+  assert_true(fabs(judge(&s, "sensitivity", "sensitivity_scaled") - 2 * deviation) < 1e-15);
+  assert_true(judge(&s, "sensitivity", "sensitivity_relative") == 0);
+  assert_true(judge(&s, "sensitivity", "sensitivity_relative_scaled") == 0);
+}
+
+static void patched_evidence_by_hand(void **state) {
+  (void)state;
+  const double own[] = {9, 0, 0, 0, 0, 0, 0, 0}, patched[] = {8, 7, 6, 5, 4, 0, 3, 0};
+  const bool gold[] = {false, false, false, false, true, true, false, false};
+  heta_scored s = scored_of(own, 8, gold, NULL, NULL), other = alike(&s, patched);
+  const heta_scored *list[] = {&other};
+  const int32_t foil[8] = {0};
+  const size_t place[8] = {0};
+  s.others = list;
+  s.other_count = 1;
+  s.foil_tokens = foil;
+  s.foil_place = place;
+  s.foil_length = 8;
+  assert_true(judge(&s, "causal-pass", "pass_at_5") == 1);
+  assert_true(judge(&s, "causal-pass", "pass_at_1") == 0);
+  assert_true(fabs(judge(&s, "causal-pass", "pass_at_1_chance") - 2 / 8.0) < 1e-15);
+  /* 1 - C(6, 5) / C(8, 5) */
+  assert_true(fabs(judge(&s, "causal-pass", "pass_at_5_chance") - (1 - 6 / 56.0)) < 1e-12);
+  const double late[] = {8, 7, 6, 5, 0, 0, 3, 0}; /* the fifth is 3, before the zeros */
+  other.score = late;
+  assert_true(judge(&s, "causal-pass", "pass_at_5") == 0);
+}
+
+static void paraphrases_by_hand(void **state) {
+  (void)state;
+  /* Words a, b, c, d: 1 + 4, 3, 2, 9 here and 2, 8, 1 + 1, 20 there: ranks 3 2 1 4 and 1.5 3 1.5 4.
+   */
+  const double own[] = {7, 1, 4, 3, 2, 9}, there[] = {8, 1, 2, 1, 20};
+  const size_t none = SIZE_MAX, unit[] = {none, 0, 0, 1, 2, 3}, other_unit[] = {1, 2, 0, 2, 3};
+  heta_scored s = scored_of(own, 6, NULL, NULL, NULL),
+              other = scored_of(there, 5, NULL, NULL, NULL);
+  const heta_scored *list[] = {&other};
+  s.others = list;
+  s.other_count = 1;
+  s.unit = unit;
+  other.unit = other_unit;
+  s.unit_count = other.unit_count = 4;
+  s.rank = 1;
+  double expected = (0.5 * -1 + -0.5 * 0.5 + -1.5 * -1 + 1.5 * 1.5) / sqrt(5 * 4.5);
+  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_correlation") - expected) < 1e-14);
+  assert_true(isnan(judge(&s, "paraphrase", "paraphrase_correlation_answered")));
+  other.rank = 1;
+  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_correlation_answered") - expected) < 1e-14);
+  assert_true(judge(&s, "paraphrase", "paraphrase_pairs") == 4);
+  s.unit_count = 3;
+  assert_true(isnan(judge(&s, "paraphrase", "paraphrase_correlation")));
+}
+
 static void nothing_known_is_chance(void **state) {
   (void)state;
   enum { ROUNDS = 4000, LENGTH = 24 };
@@ -172,6 +270,10 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(windows_leak_by_hand),
+      cmocka_unit_test(sensitivity_by_hand),
+      cmocka_unit_test(patched_evidence_by_hand),
+      cmocka_unit_test(paraphrases_by_hand),
       cmocka_unit_test(by_hand),
       cmocka_unit_test(equal_scores_are_the_mean_of_all_orders),
       cmocka_unit_test(nothing_known_is_chance),

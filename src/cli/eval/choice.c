@@ -84,8 +84,7 @@ static int read_option(eval_method *method, char *word) {
   return CLI_DONE;
 }
 
-/* "heta+gamma=0". */
-static int read_method(const char *text, size_t length, eval_method *method) {
+int eval_method_read(const char *text, size_t length, eval_method *method) {
   char message[CLI_MESSAGE];
   size_t pluses = 0;
   for (size_t i = 0; i < length; i++) pluses += text[i] == '+';
@@ -113,12 +112,20 @@ static int read_method(const char *text, size_t length, eval_method *method) {
   return method->resolved ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
 }
 
-static void free_method(eval_method *method) {
+void eval_method_free(eval_method *method) {
   free(method->label);
   free(method->options);
   free(method->words);
   free(method->resolved);
   *method = (eval_method){0};
+}
+
+const char *eval_method_value(const eval_method *method, const char *name) {
+  for (size_t i = 0; i < method->option_count; i++) {
+    if (!strcmp(method->options[i].name, name)) return method->options[i].value;
+  }
+  const heta_option_info *option = cli_method_option(method->info, name, strlen(name));
+  return option ? option->default_value : "";
 }
 
 /* Adds a method unless the same one is there already. */
@@ -129,14 +136,14 @@ static int add_method(eval_choice *choice, const char *text, size_t length) {
   choice->methods = grown;
   eval_method *method = &choice->methods[choice->method_count];
   *method = (eval_method){0};
-  int code = read_method(text, length, method);
+  int code = eval_method_read(text, length, method);
   bool twice = false;
   for (size_t i = 0; !code && i < choice->method_count; i++) {
     twice |= choice->methods[i].info == method->info &&
              strcmp(choice->methods[i].resolved, method->resolved) == 0;
   }
   if (code || twice) {
-    free_method(method);
+    eval_method_free(method);
     return code;
   }
   choice->method_count++;
@@ -171,6 +178,13 @@ static int add_methods(eval_choice *choice, const char *list) {
   return CLI_DONE;
 }
 
+/* The metrics that attribute a question many times over, by one name. */
+static const char ROBUSTNESS[] = "robustness";
+
+static bool is_robustness(const char *name) {
+  return !strcmp(name, "sensitivity") || !strcmp(name, "paraphrase") || !strcmp(name, "decoding");
+}
+
 static int add_metric(eval_choice *choice, const heta_metric_info *metric) {
   for (size_t i = 0; i < choice->metric_count; i++) {
     if (choice->metrics[i] == metric) return CLI_DONE;
@@ -198,10 +212,13 @@ static int add_metrics(eval_choice *choice, const char *list) {
   for (const char *at = list; *at;) {
     size_t length = strcspn(at, ",");
     bool all = length == 3 && memcmp(at, "all", 3) == 0, found = !length;
+    bool robust = length == strlen(ROBUSTNESS) && memcmp(at, ROBUSTNESS, length) == 0;
     for (size_t i = 0; i < heta_metric_count(); i++) {
       const heta_metric_info *metric = heta_metric_at(i);
       bool same = strlen(metric->name) == length && memcmp(at, metric->name, length) == 0;
-      if (!all && !same) continue;
+      same |= all && !eval_attributes_again(metric);
+      same |= robust && is_robustness(metric->name);
+      if (!same) continue;
       found = true;
       add_metric(choice, metric);
     }
@@ -222,7 +239,7 @@ int eval_choice_read(const char *methods, const char *metrics, eval_choice *choi
 }
 
 void eval_choice_free(eval_choice *choice) {
-  for (size_t i = 0; i < choice->method_count; i++) free_method(&choice->methods[i]);
+  for (size_t i = 0; i < choice->method_count; i++) eval_method_free(&choice->methods[i]);
   free(choice->methods);
   free(choice->metrics);
   *choice = (eval_choice){0};

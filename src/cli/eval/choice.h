@@ -21,6 +21,16 @@ typedef struct eval_choice {
   size_t metric_count;
 } eval_choice;
 
+/* Reads "heta+gamma=0", `length` bytes. Returns CLI_DONE or an exit code after saying why not; in
+ * both cases the caller releases with eval_method_free. */
+int eval_method_read(const char *text, size_t length, eval_method *method);
+void eval_method_free(eval_method *method);
+/* The value of an option, given or not; "" when there is no such option. */
+const char *eval_method_value(const eval_method *method, const char *name);
+
+/* Whether the metric takes attributions of its own. */
+bool eval_attributes_again(const heta_metric_info *metric);
+
 /* methods, metrics: comma-separated. Returns CLI_DONE or an exit code after saying why not. */
 int eval_choice_read(const char *methods, const char *metrics, eval_choice *choice);
 void eval_choice_free(eval_choice *choice);

@@ -17,21 +17,14 @@ static bool is_free(const char *name) {
   return false;
 }
 
-static const char *value_of(const eval_method *method, const char *name) {
-  for (size_t i = 0; i < method->option_count; i++) {
-    if (!strcmp(method->options[i].name, name)) return method->options[i].value;
-  }
-  const heta_option_info *option = cli_method_option(method->info, name, strlen(name));
-  return option ? option->default_value : "";
-}
-
 bool eval_derivable(const eval_method *from, const eval_method *to) {
   if (from->info != to->info || strcmp(from->info->name, "heta") != 0) return false;
   for (size_t i = 0; i < from->info->option_count; i++) {
     const char *name = from->info->options[i].name;
-    if (!is_free(name) && strcmp(value_of(from, name), value_of(to, name)) != 0) return false;
+    if (!is_free(name) && strcmp(eval_method_value(from, name), eval_method_value(to, name)) != 0)
+      return false;
   }
-  return !strcmp(value_of(from, "gate"), "flow");
+  return !strcmp(eval_method_value(from, "gate"), "flow");
 }
 
 /* A part's values, or with `errors` their standard errors; NULL when there are none. */
@@ -58,8 +51,9 @@ int eval_derive(const heta_attribution *a, const eval_method *to, const eval_sco
   const double *gate = part(a, "gate", false), *curvature = part(a, "curvature", false);
   const double *information = part(a, "information", false);
   const double *error = from->score_se ? part(a, "curvature", true) : NULL;
-  const char *scale = value_of(to, "scale"), *kind = value_of(to, "gate");
-  double beta = strtod(value_of(to, "beta"), NULL), gamma = strtod(value_of(to, "gamma"), NULL);
+  const char *scale = eval_method_value(to, "scale"), *kind = eval_method_value(to, "gate");
+  double beta = strtod(eval_method_value(to, "beta"), NULL),
+         gamma = strtod(eval_method_value(to, "gamma"), NULL);
   size_t n = from->length;
   *out = *from;
   out->id = 0;

@@ -12,7 +12,7 @@ typedef struct eval_arguments {
   cli_parsed parsed; /* must be first */
   const char *model, *methods, *metrics, *db, *mask, *data;
   cli_list suites;
-  uint64_t limit, passes, seed, threads, max_memory, draws, subsets;
+  uint64_t limit, passes, seed, threads, max_memory, draws, subsets, repeats;
   double max_seconds;
   int backend, precision;
   bool plan_only, quiet, no_progress;
@@ -30,7 +30,7 @@ enum { QUICK_COUNT = sizeof QUICK / sizeof *QUICK };
 /* All but the curves, which take half of all passes: AOPC stands for them. */
 static const char QUICK_METRICS[] = "alignment,span,dsa,aopc,comprehensiveness,soft,soft-package,"
                                     "faithfulness-error,patching,counterfactual";
-enum { QUICK_ITEMS = 5, QUICK_DRAWS = 2, QUICK_SUBSETS = 16 };
+enum { REPEATS = 10, QUICK_ITEMS = 5, QUICK_DRAWS = 2, QUICK_SUBSETS = 16 };
 
 /* The suites asked for by name, `quick` spelled out. The caller frees the list. */
 static const char **suite_names(const eval_arguments *arguments, size_t *count, bool *quick) {
@@ -90,6 +90,7 @@ static int evaluate(const eval_arguments *arguments, const heta_model *model,
                           .choice = choice,
                           .metric_options = &metrics,
                           .seed = arguments->seed,
+                          .repeats = arguments->repeats ? (size_t)arguments->repeats : REPEATS,
                           .threads = (int)arguments->threads,
                           .backend = (heta_backend)arguments->backend,
                           .precision = (heta_precision)arguments->precision,
@@ -163,8 +164,9 @@ static const cli_option options[] = {
      "(the default; what takes thousands of passes gets +passes=200), quick (64, and four probes), "
      "controls, ablations, sweep"},
     {0, "metrics", NULL, CLI_TEXT, FIELD(metrics), "LIST", 0, 0, 0, NULL,
-     "metrics, comma-separated; all (the default; with quick, all but the curves); heta metrics "
-     "lists them"},
+     "metrics, comma-separated; all (the default; with quick, all but the curves) is what judges "
+     "scores that are there; robustness is sensitivity, paraphrase and decoding, which "
+     "attribute again, as causal-pass and leakage do; heta metrics lists them"},
     {0, "db", NULL, CLI_TEXT, FIELD(db), "FILE", 0, 0, 0, NULL,
      "the SQLite file that keeps every result"},
     {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, INT64_MAX, 0, NULL,
@@ -175,6 +177,8 @@ static const cli_option options[] = {
      "of soft masks and random orders; default 10, with quick 2"},
     {0, "subsets", NULL, CLI_COUNT, FIELD(subsets), "N", 1, 100000, 0, NULL,
      "of the faithfulness error; default 64, with quick 16"},
+    {0, "repeats", NULL, CLI_COUNT, FIELD(repeats), "N", 2, 1000, 0, NULL,
+     "of sensitivity: draws of each noise, each an attribution; default 10"},
     {0, "limit", NULL, CLI_COUNT, FIELD(limit), "N", 1, 1000000000, 0, "Limits",
      "the first N items of each suite"},
     {0, "passes", NULL, CLI_COUNT, FIELD(passes), "N", 1, UINT64_MAX, 0, NULL,

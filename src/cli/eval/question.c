@@ -112,7 +112,7 @@ int eval_question_job(const eval_request *request, const eval_item *item, const 
   options.method = method->info->name;
   options.method_options = method->options;
   options.method_option_count = method->option_count;
-  options.target = HETA_TARGET_TEXT;
+  options.target = tokens->target_text ? HETA_TARGET_TEXT : HETA_TARGET_NEXT;
   options.target_text = tokens->target_text;
   options.seed = request->seed;
   options.threads = request->threads;
@@ -160,6 +160,7 @@ int eval_question_score(heta_job *job, const eval_tokens *tokens, eval_score *sc
   score->score_se = copy(row->score_se, row->length);
   score->logprob = a->targets[0].logprob;
   score->rank = a->targets[0].rank;
+  score->target = a->targets[0].id;
   bool room = score->score && (!row->signed_score || score->signed_score) &&
               (!row->score_se || score->score_se);
   return room ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
@@ -198,15 +199,17 @@ static size_t covering(const eval_tokens *tokens, size_t byte) {
 }
 
 int eval_question_foil(const heta_model *model, const eval_item *item, const eval_tokens *own,
-                       eval_tokens *tokens, size_t **place, char problem[CLI_MESSAGE]) {
+                       char **made, eval_tokens *tokens, size_t **place,
+                       char problem[CLI_MESSAGE]) {
   size_t start, end;
+  *made = NULL;
   *place = NULL;
   *tokens = (eval_tokens){0};
   problem[0] = 0;
   if (!eval_item_answer(item, &start, &end)) return CLI_DONE;
   const char *foil = item->foil + strspn(item->foil, " \t\n");
   size_t size = strlen(foil), old = end - start;
-  char *text = replaced(item->text, start, end, foil, size);
+  char *text = *made = replaced(item->text, start, end, foil, size);
   if (!text) return cli_fail(CLI_FAILED, "out of memory");
   eval_item other = {.suite = item->suite, .name = item->name, .text = text, .target = item->foil};
   int code = eval_question_tokens(model, &other, tokens, problem);
@@ -224,6 +227,5 @@ int eval_question_foil(const heta_model *model, const eval_item *item, const eva
     map = NULL;
   }
   *place = map;
-  free(text);
   return code;
 }

@@ -8,7 +8,8 @@
  * is too long, its target no whole character) goes to `problem`, and the exit code is CLI_DONE. */
 int eval_question_tokens(const heta_model *model, const eval_item *item, eval_tokens *tokens,
                          char problem[CLI_MESSAGE]);
-/* The job that scores an item's tokens; *job stays NULL with a problem. */
+/* The job that scores an item's tokens, for their target or, without a text of it, for what the
+ * model writes; *job stays NULL with a problem. */
 int eval_question_job(const eval_request *request, const eval_item *item, const eval_tokens *tokens,
                       const eval_method *method, const heta_attribute_options *base, heta_job **job,
                       char problem[CLI_MESSAGE]);
@@ -18,10 +19,22 @@ int eval_question_score(heta_job *job, const eval_tokens *tokens, eval_score *sc
 int eval_question_mask(const eval_item *item, const eval_tokens *tokens, const char *role,
                        bool **mask);
 
-/* The item with its foil in the answer's place (eval_item_answer), and for each of its tokens the
- * one of the item that stands there. With a problem, place stays NULL. The caller frees both. */
+/* The item with its foil in the answer's place (eval_item_answer): its text, its tokens, and for
+ * each of these the one of the item that stands there. With a problem, or without a foil, place
+ * stays NULL. The caller frees all. */
 int eval_question_foil(const heta_model *model, const eval_item *item, const eval_tokens *own,
-                       eval_tokens *tokens, size_t **place, char problem[CLI_MESSAGE]);
+                       char **text, eval_tokens *tokens, size_t **place, char problem[CLI_MESSAGE]);
+
+/* pairs.c: words that a text and its paraphrase have in common. */
+typedef struct eval_pairs {
+  size_t *own, *other; /* for each token of the text, and of the paraphrase: its pair's number, or
+                          SIZE_MAX */
+  size_t count;
+} eval_pairs;
+
+int eval_pairs_find(const char *text, const eval_tokens *tokens, const char *other_text,
+                    const eval_tokens *other_tokens, eval_pairs *out);
+void eval_pairs_free(eval_pairs *pairs);
 
 /* derive.c */
 /* Whether scores of `to` follow from the parts of a result of `from`. */

@@ -2,7 +2,7 @@
  * then every metric of them, each record written as soon as it is there. */
 #include "cli/eval/run.h"
 
-#include "cli/eval/question.h"
+#include "cli/eval/runner.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
@@ -11,44 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { SETTINGS = 160 };
-
-/* One item's standing. */
-typedef struct entry {
-  const eval_item *item;
-  sqlite3_int64 id;
-  size_t length; /* context tokens; 0: it has a problem */
-} entry;
-
-typedef struct todo {
-  uint64_t attributions, metrics; /* records to make */
-  uint64_t kept, kept_metrics;    /* records there are */
-  uint64_t forwards, reverses, hvps;
-  double seconds; /* as expected beforehand */
-} todo;
-
-typedef struct runner {
-  const eval_request *request;
-  eval_store *store;
-  heta_evaluator *evaluator;
-  entry *entries;
-  size_t entry_count, problems;
-  char engine[96], settings[SETTINGS];
-  todo left;
-  double rate;          /* floating-point operations a second, as a plan expects them */
-  double done, started; /* expected seconds of what is finished; when work began */
-  double now;           /* expected seconds of what is being done */
-  uint64_t passes;      /* done */
-  char phase[48];       /* what is being done */
-} runner;
-
 static double seconds_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static eval_key key_of(const runner *r, const eval_method *method) {
+eval_key eval_runner_key(const eval_runner *r, const eval_method *method) {
   return (eval_key){.method = method->info->name,
                     .label = method->label,
                     .options = method->resolved,
@@ -56,9 +25,12 @@ static eval_key key_of(const runner *r, const eval_method *method) {
                     .engine = r->engine};
 }
 
-/* Whether a metric can be asked of an item. */
-static bool applies(const heta_metric_info *metric, const eval_item *item) {
+/* Whether a metric can be asked of a method's scores of an item. */
+static bool applies(const heta_metric_info *metric, const eval_item *item,
+                    const eval_method *method) {
   size_t start, end;
+  if (!eval_again_applies(metric, method)) return false;
+  if ((metric->needs & HETA_METRIC_NEEDS_PARAPHRASE) && !item->paraphrase) return false;
   if ((metric->needs & HETA_METRIC_NEEDS_GOLD) && !eval_item_has(item, "gold")) return false;
   if ((metric->needs & HETA_METRIC_NEEDS_FOIL) && !eval_item_answer(item, &start, &end)) {
     return false;
@@ -66,7 +38,8 @@ static bool applies(const heta_metric_info *metric, const eval_item *item) {
   return !(metric->needs & HETA_METRIC_NEEDS_DISTRACTOR) || eval_item_has(item, "distractor");
 }
 
-static const char *settings_of(const runner *r, const heta_metric_info *metric) {
+static const char *settings_of(const eval_runner *r, const heta_metric_info *metric) {
+  if (metric->needs & HETA_METRIC_NEEDS_NOISE) return r->repeats;
   return metric->needs & HETA_METRIC_NEEDS_MODEL ? r->settings : "";
 }
 
@@ -74,7 +47,7 @@ static const char *settings_of(const runner *r, const heta_metric_info *metric) 
 
 /* Expected times are those of an idle machine: what is left is scaled by how long the finished part
  * really took. */
-static void show(runner *r, double part) {
+static void show(eval_runner *r, double part) {
   double elapsed = seconds_now() - r->started, done = r->done + part * r->now;
   heta_progress progress = {.phase = r->phase,
                             .done = r->left.seconds > 0 ? done / r->left.seconds : 0,
@@ -86,28 +59,28 @@ static void show(runner *r, double part) {
   if (!r->request->no_progress) cli_progress_show(&progress);
 }
 
-static bool over(const runner *r) {
+static bool over(const eval_runner *r) {
   return r->request->max_seconds && seconds_now() - r->started > r->request->max_seconds;
 }
 
 static bool on_progress(void *context, const heta_progress *progress) {
-  runner *r = context;
+  eval_runner *r = context;
   show(r, progress->done);
   return !cli_interrupt_signal() && !over(r);
 }
 
 static bool on_stop(void *context) {
-  runner *r = context;
+  eval_runner *r = context;
   return cli_interrupt_signal() || over(r);
 }
 
 /* ---- The plan ------------------------------------------------------------------------------- */
 
-static int enter_item(runner *r, const eval_item *item) {
+static int enter_item(eval_runner *r, const eval_item *item) {
   eval_tokens tokens = {0};
   char problem[CLI_MESSAGE] = "";
   bool found = false;
-  entry *e = &r->entries[r->entry_count++];
+  eval_entry *e = &r->entries[r->entry_count++];
   e->item = item;
   int code = eval_store_item(r->store, item, &e->id);
   if (!code) code = eval_store_get_tokens(r->store, e->id, &tokens, &found);
@@ -125,7 +98,9 @@ static int enter_item(runner *r, const eval_item *item) {
 /* What one method costs for contexts of about a length: asked of the library once each, since each
  * question makes it measure the machine. */
 typedef struct price {
-  size_t method, length;
+  const heta_method_info *method;
+  char *options;
+  size_t length;
   heta_plan plan; /* only its numbers are used */
   char problem[CLI_MESSAGE];
 } price;
@@ -135,12 +110,20 @@ typedef struct prices {
   size_t count;
 } prices;
 
-static int price_of(runner *r, const entry *e, size_t method, prices *known, const price **out) {
+static void free_prices(prices *known) {
+  for (size_t i = 0; i < known->count; i++) free(known->list[i].options);
+  free(known->list);
+}
+
+/* *out is borrowed until the next call. */
+static int price_of(eval_runner *r, const eval_entry *e, const eval_method *method, prices *known,
+                    const price **out) {
   for (size_t i = 0; i < known->count; i++) {
-    size_t length = known->list[i].length;
-    size_t off = length > e->length ? length - e->length : e->length - length;
-    if (known->list[i].method == method && off <= e->length / 8) {
-      *out = &known->list[i];
+    const price *p = &known->list[i];
+    size_t off = p->length > e->length ? p->length - e->length : e->length - p->length;
+    if (p->method == method->info && !strcmp(p->options, method->resolved) &&
+        off <= e->length / 8) {
+      *out = p;
       return CLI_DONE;
     }
   }
@@ -148,15 +131,15 @@ static int price_of(runner *r, const entry *e, size_t method, prices *known, con
   if (!grown) return cli_fail(CLI_FAILED, "out of memory");
   known->list = grown;
   price *p = &known->list[known->count++];
-  *p = (price){.method = method, .length = e->length};
+  *p = (price){method->info, strdup(method->resolved), e->length, {0}, ""};
+  if (!p->options) return cli_fail(CLI_FAILED, "out of memory");
   heta_attribute_options base = heta_attribute_options_default();
   eval_tokens tokens = {0};
   heta_job *job = NULL;
   bool found;
   int code = eval_store_get_tokens(r->store, e->id, &tokens, &found);
   if (!code) {
-    code = eval_question_job(r->request, e->item, &tokens, &r->request->choice->methods[method],
-                             &base, &job, p->problem);
+    code = eval_question_job(r->request, e->item, &tokens, method, &base, &job, p->problem);
   }
   if (job) {
     p->plan = *heta_job_get_plan(job);
@@ -169,11 +152,11 @@ static int price_of(runner *r, const entry *e, size_t method, prices *known, con
 }
 
 /* Whether a method's scores will come with those of an earlier one that are missing too. */
-static int follows(runner *r, const entry *e, size_t m, bool *so) {
+static int follows(eval_runner *r, const eval_entry *e, size_t m, bool *so) {
   const eval_method *methods = r->request->choice->methods;
   *so = false;
   for (size_t i = 0; i < m && !*so; i++) {
-    eval_key key = key_of(r, &methods[i]);
+    eval_key key = eval_runner_key(r, &methods[i]);
     eval_score score;
     if (!eval_derivable(&methods[i], &methods[m])) continue;
     int code = eval_store_get_score(r->store, e->id, &key, &score);
@@ -185,8 +168,8 @@ static int follows(runner *r, const entry *e, size_t m, bool *so) {
 }
 
 /* Passes and expected seconds of a metric; `again`: it was asked of the same item before. */
-static int metric_price(const runner *r, const heta_metric_info *metric, size_t length, bool again,
-                        uint64_t *forwards, double *seconds) {
+static int metric_price(const eval_runner *r, const heta_metric_info *metric, size_t length,
+                        bool again, uint64_t *forwards, double *seconds) {
   heta_error error = {0};
   double flop = 0;
   heta_status status =
@@ -196,10 +179,72 @@ static int metric_price(const runner *r, const heta_metric_info *metric, size_t 
   return status ? cli_fail(cli_exit_code(status), "%s", error.message) : CLI_DONE;
 }
 
+static void add_passes(eval_todo *left, const heta_plan *plan) {
+  left->forwards += plan->forwards;
+  left->reverses += plan->reverses;
+  left->hvps += plan->hvps;
+  left->seconds += plan->seconds;
+}
+
+/* Attributions after changes that are counted already, of one item. */
+typedef struct counted {
+  char **names;
+  size_t count;
+} counted;
+
+static void forget_counted(counted *c) {
+  for (size_t i = 0; i < c->count; i++) free(c->names[i]);
+  free(c->names);
+  *c = (counted){0};
+}
+
+/* Notes a change; *before: it was noted before. */
+static int note_change(counted *c, const eval_change *change, bool *before) {
+  size_t room = strlen(change->method.resolved) + strlen(change->name) + 64;
+  char **grown = realloc(c->names, (c->count + 1) * sizeof *grown), *name = malloc(room);
+  if (grown) c->names = grown;
+  if (!grown || !name) {
+    free(name);
+    return cli_fail(CLI_FAILED, "out of memory");
+  }
+  snprintf(name, room, "%s %s %s", change->method.info->name, change->method.resolved,
+           change->name);
+  *before = false;
+  for (size_t i = 0; i < c->count; i++) *before |= !strcmp(c->names[i], name);
+  c->names[c->count++] = name;
+  return CLI_DONE;
+}
+
+/* Adds the attributions that one metric lacks of one item by one method. */
+static int count_changes(eval_runner *r, const eval_entry *e, const heta_metric_info *metric,
+                         const eval_method *method, prices *known, counted *noted) {
+  eval_changes changes;
+  int code = eval_changes_of(r, metric, method, &changes);
+  for (size_t i = 0; !code && i < changes.count; i++) {
+    const eval_change *change = &changes.list[i];
+    eval_score score;
+    const price *p;
+    bool before = false;
+    code = eval_again_get(r, e, change, &score);
+    bool found = score.id || eval_again_chosen(r, change);
+    eval_score_free(&score);
+    if (!code && !found) code = note_change(noted, change, &before);
+    if (code || found || before) continue;
+    code = price_of(r, e, &change->method, known, &p);
+    if (code) break;
+    r->left.again++;
+    add_passes(&r->left, &p->plan);
+  }
+  eval_changes_free(&changes);
+  return code;
+}
+
 /* Adds what one item lacks of one method. asked: which metrics other methods lack of it too. */
-static int count_missing(runner *r, const entry *e, size_t m, prices *known, bool *asked) {
+static int count_missing(eval_runner *r, const eval_entry *e, size_t m, prices *known, bool *asked,
+                         counted *noted) {
   const eval_choice *choice = r->request->choice;
-  eval_key key = key_of(r, &choice->methods[m]);
+  const eval_method *method = &choice->methods[m];
+  eval_key key = eval_runner_key(r, method);
   eval_score score;
   const price *p;
   bool free_of_cost;
@@ -207,31 +252,27 @@ static int count_missing(runner *r, const entry *e, size_t m, prices *known, boo
   if (!code) code = follows(r, e, m, &free_of_cost);
   if (code) return code;
   if (!score.id) {
-    code = price_of(r, e, m, known, &p);
+    code = price_of(r, e, method, known, &p);
     if (code) return code;
     r->left.attributions++;
   } else {
     r->left.kept++;
   }
-  if (!score.id && !free_of_cost) {
-    r->left.forwards += p->plan.forwards;
-    r->left.reverses += p->plan.reverses;
-    r->left.hvps += p->plan.hvps;
-    r->left.seconds += p->plan.seconds;
-  }
+  if (!score.id && !free_of_cost) add_passes(&r->left, &p->plan);
   for (size_t k = 0; !code && !score.problem && k < choice->metric_count; k++) {
     const heta_metric_info *metric = choice->metrics[k];
     uint64_t forwards = 0;
     double seconds = 0;
     bool found = false;
-    if (!applies(metric, e->item)) continue;
+    if (!applies(metric, e->item, method)) continue;
     if (score.id) {
       code =
           eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
     }
     r->left.kept_metrics += found;
     if (found || code) continue;
-    code = metric_price(r, metric, e->length, asked[k], &forwards, &seconds);
+    code = count_changes(r, e, metric, method, known, noted);
+    if (!code) code = metric_price(r, metric, e->length, asked[k], &forwards, &seconds);
     asked[k] = true;
     r->left.metrics++;
     r->left.forwards += forwards;
@@ -242,7 +283,7 @@ static int count_missing(runner *r, const entry *e, size_t m, prices *known, boo
 }
 
 /* Options that a method refuses are wrong for every item: say so before anything runs. */
-static int check_methods(const runner *r) {
+static int check_methods(const eval_runner *r) {
   static const char text[] = "The cat sat on the mat. The dog ate. It rained.";
   eval_item item = {.text = text, .target = " The"};
   eval_tokens tokens = {.target_text = (char *)" The"};
@@ -260,9 +301,10 @@ static int check_methods(const runner *r) {
   return CLI_DONE;
 }
 
-static int plan(runner *r) {
+static int plan(eval_runner *r) {
   const eval_request *request = r->request;
   prices known = {0};
+  counted noted = {0};
   size_t items = 0, metrics = request->choice->metric_count;
   for (size_t s = 0; s < request->suite_count; s++) items += request->suites[s].count;
   r->entries = calloc(items + 1, sizeof *r->entries);
@@ -283,34 +325,39 @@ static int plan(runner *r) {
     const price *unused;
     for (size_t m = 0; !code && i == 0 && r->entries[0].length && m < request->choice->method_count;
          m++) {
-      code = price_of(r, &r->entries[0], m, &known, &unused);
+      code = price_of(r, &r->entries[0], &request->choice->methods[m], &known, &unused);
     }
     memset(asked, 0, metrics * sizeof *asked);
     for (size_t m = 0; !code && r->entries[i].length && m < request->choice->method_count; m++) {
-      code = count_missing(r, &r->entries[i], m, &known, asked);
+      code = count_missing(r, &r->entries[i], m, &known, asked, &noted);
     }
+    forget_counted(&noted);
   }
   free(asked);
-  free(known.list);
+  free_prices(&known);
   return code;
 }
 
-static void print_plan(const runner *r) {
-  const todo *t = &r->left;
+static void print_plan(const eval_runner *r) {
+  const eval_todo *t = &r->left;
   char time[CLI_SHORT];
   cli_say("%zu items, %zu methods, %zu metrics; in the database already: %llu score vectors, %llu "
           "metrics of them",
           r->entry_count - r->problems, r->request->choice->method_count,
           r->request->choice->metric_count, (unsigned long long)t->kept,
           (unsigned long long)t->kept_metrics);
-  if (!t->attributions && !t->metrics) {
+  if (!t->attributions && !t->metrics) { /* changes are made for metrics */
     cli_say("nothing is left to do");
     return;
   }
+  char again[80] = "";
+  if (t->again) {
+    snprintf(again, sizeof again, " and %llu after changes", (unsigned long long)t->again);
+  }
   cli_say(
-      "to do: %llu score vectors, %llu metrics; %llu forward, %llu reverse, %llu Hessian passes; "
+      "to do: %llu score vectors%s, %llu metrics; %llu forward, %llu reverse, %llu Hessian passes; "
       "about %s if nothing else runs here",
-      (unsigned long long)t->attributions, (unsigned long long)t->metrics,
+      (unsigned long long)t->attributions, again, (unsigned long long)t->metrics,
       (unsigned long long)t->forwards, (unsigned long long)t->reverses, (unsigned long long)t->hvps,
       cli_duration_text(t->seconds, time));
 }
@@ -318,7 +365,7 @@ static void print_plan(const runner *r) {
 /* ---- The work ------------------------------------------------------------------------------- */
 
 /* Why work ends early, or CLI_DONE. */
-static int stopped(const runner *r) {
+int eval_runner_stopped(const eval_runner *r) {
   int number = cli_interrupt_signal();
   const char *again = "the same command continues";
   if (number) {
@@ -337,7 +384,7 @@ static int stopped(const runner *r) {
 }
 
 /* Records of the other chosen methods that follow from a job's parts, where there are none yet. */
-static int derive(runner *r, const entry *e, const eval_method *method, heta_job *job,
+static int derive(eval_runner *r, const eval_entry *e, const eval_method *method, heta_job *job,
                   const eval_score *from) {
   const eval_choice *choice = r->request->choice;
   const heta_attribution *a;
@@ -346,7 +393,7 @@ static int derive(runner *r, const entry *e, const eval_method *method, heta_job
   if (from->problem || heta_job_get_result(job, &a, &error)) return CLI_DONE;
   for (size_t m = 0; !code && m < choice->method_count; m++) {
     const eval_method *to = &choice->methods[m];
-    eval_key key = key_of(r, to);
+    eval_key key = eval_runner_key(r, to);
     eval_score score;
     if (to == method || !eval_derivable(method, to)) continue;
     code = eval_store_get_score(r->store, e->id, &key, &score);
@@ -360,86 +407,99 @@ static int derive(runner *r, const entry *e, const eval_method *method, heta_job
   return code;
 }
 
-/* Scores one item by one method and writes the record. */
-static int attribute(runner *r, const entry *e, const eval_tokens *tokens,
-                     const eval_method *method, eval_score *score) {
-  heta_attribute_options base = heta_attribute_options_default();
-  base.keep_weights = true;
-  char problem[CLI_MESSAGE];
+int eval_runner_job(eval_runner *r, heta_job *job, const eval_tokens *tokens, eval_score *score,
+                    char problem[CLI_MESSAGE]) {
   heta_error error = {0};
-  eval_key key = key_of(r, method);
-  heta_job *job;
-  base.progress = on_progress;
-  base.context = r;
-  int code = eval_question_job(r->request, e->item, tokens, method, &base, &job, problem);
-  if (code) return code;
-  if (job) {
-    const heta_plan *p = heta_job_get_plan(job);
-    r->now = p->seconds;
-    heta_status status = heta_job_run(job, &error);
-    if (status == HETA_E_CANCELLED || status == HETA_E_BUDGET) {
-      code = stopped(r);
-      if (!code) code = cli_fail(cli_exit_code(status), "%s", error.message);
-    } else if (status == HETA_E_NONFINITE || status == HETA_E_ARGUMENT) {
-      snprintf(problem, sizeof problem, "%s", error.message);
-    } else if (status) {
-      code = cli_fail(cli_exit_code(status), "%s", error.message);
-    } else {
-      code = eval_question_score(job, tokens, score);
-      r->passes += score->forwards + score->reverses + score->hvps;
-    }
+  r->now = heta_job_get_plan(job)->seconds;
+  heta_status status = heta_job_run(job, &error);
+  int code = CLI_DONE;
+  if (status == HETA_E_CANCELLED || status == HETA_E_BUDGET) {
+    code = eval_runner_stopped(r);
+    if (!code) code = cli_fail(cli_exit_code(status), "%s", error.message);
+  } else if (status == HETA_E_NONFINITE || status == HETA_E_ARGUMENT) {
+    snprintf(problem, CLI_MESSAGE, "%s", error.message);
+  } else if (status) {
+    code = cli_fail(cli_exit_code(status), "%s", error.message);
+  } else {
+    code = eval_question_score(job, tokens, score);
+    r->passes += score->forwards + score->reverses + score->hvps;
   }
+  r->done += r->now;
+  r->now = 0;
+  return code;
+}
+
+void eval_runner_watch(eval_runner *r, heta_attribute_options *base) {
+  base->keep_weights = true;
+  base->progress = on_progress;
+  base->context = r;
+}
+
+int eval_runner_attribute(eval_runner *r, const eval_entry *e, const eval_tokens *tokens,
+                          const eval_method *method, eval_score *score) {
+  heta_attribute_options base = heta_attribute_options_default();
+  char problem[CLI_MESSAGE];
+  eval_key key = eval_runner_key(r, method);
+  heta_job *job;
+  eval_runner_watch(r, &base);
+  int code = eval_question_job(r->request, e->item, tokens, method, &base, &job, problem);
+  if (!code && job) code = eval_runner_job(r, job, tokens, score, problem);
   if (!code && problem[0]) {
     *score = (eval_score){.problem = strdup(problem)};
     cli_say("%s, item %s: %s: %s", e->item->suite, e->item->name, method->label, problem);
   }
   if (!code) code = eval_store_put_score(r->store, e->id, &key, score);
   if (!code && job) code = derive(r, e, method, job, score);
-  r->done += r->now;
-  r->now = 0;
   heta_job_free(job);
   return code;
 }
 
-/* One item with everything metrics ask of it. */
-typedef struct subject {
-  const entry *entry;
-  eval_tokens tokens;
-  bool *gold, *distractor, *support;
-  eval_tokens foil; /* with the foil in the answer's place, and what stands there in the item */
-  size_t *foil_place;
-  char foil_problem[CLI_MESSAGE];
-  bool *asked; /* [metrics] of this item in this run */
-} subject;
+static int open_reworded(eval_runner *r, eval_subject *s) {
+  eval_item other = *s->entry->item;
+  other.text = other.paraphrase;
+  int code = eval_question_tokens(r->request->model, &other, &s->reworded, s->reworded_problem);
+  if (code || s->reworded_problem[0]) return code;
+  if (s->reworded.target != s->tokens.target) {
+    snprintf(s->reworded_problem, sizeof s->reworded_problem,
+             "behind the paraphrase the target begins with another token");
+  }
+  return eval_pairs_find(s->entry->item->text, &s->tokens, other.text, &s->reworded, &s->pairs);
+}
 
-static int open_subject(runner *r, const entry *e, subject *s) {
+static int open_subject(eval_runner *r, const eval_entry *e, eval_subject *s) {
   bool found;
-  *s = (subject){.entry = e,
-                 .asked = calloc(r->request->choice->metric_count + 1, sizeof *s->asked)};
+  *s = (eval_subject){.entry = e,
+                      .asked = calloc(r->request->choice->metric_count + 1, sizeof *s->asked)};
   if (!s->asked) return cli_fail(CLI_FAILED, "out of memory");
   int code = eval_store_get_tokens(r->store, e->id, &s->tokens, &found);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "gold", &s->gold);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "distractor", &s->distractor);
   if (!code) code = eval_question_mask(e->item, &s->tokens, "support", &s->support);
   if (!code) {
-    code = eval_question_foil(r->request->model, e->item, &s->tokens, &s->foil, &s->foil_place,
-                              s->foil_problem);
+    code = eval_question_foil(r->request->model, e->item, &s->tokens, &s->foil_text, &s->foil,
+                              &s->foil_place, s->foil_problem);
   }
+  if (!code && e->item->paraphrase) code = open_reworded(r, s);
   return code;
 }
 
-static void close_subject(subject *s) {
+static void close_subject(eval_subject *s) {
   eval_tokens_free(&s->tokens);
   free(s->gold);
   free(s->distractor);
   free(s->support);
+  free(s->foil_text);
   free(s->foil_place);
   eval_tokens_free(&s->foil);
+  eval_tokens_free(&s->reworded);
+  eval_pairs_free(&s->pairs);
   free(s->asked);
 }
 
-static int judge(runner *r, const subject *s, size_t k, const eval_score *score) {
+static int judge(eval_runner *r, const eval_subject *s, const eval_method *method, size_t k,
+                 const eval_score *score) {
   const heta_metric_info *metric = r->request->choice->metrics[k];
+  eval_companions others = {0};
   heta_scored scored = {.struct_size = sizeof scored,
                         .tokens = s->tokens.ids,
                         .length = s->tokens.length,
@@ -453,62 +513,77 @@ static int judge(runner *r, const subject *s, size_t k, const eval_score *score)
                         .foil_tokens = s->foil.ids,
                         .foil_length = s->foil.length,
                         .foil_target = s->foil.target,
-                        .foil_place = s->foil_place};
+                        .foil_place = s->foil_place,
+                        .rank = score->rank,
+                        .unit = s->pairs.own,
+                        .unit_count = s->pairs.count};
   const heta_measure *measures = NULL;
   heta_error error = {0};
   uint64_t forwards = 0;
-  double began = seconds_now();
-  int code = metric_price(r, metric, s->tokens.length, s->asked[k], &forwards, &r->now);
-  if (code) return code;
-  s->asked[k] = true;
+  int code = CLI_DONE;
+  const char *problem = NULL; /* of the item */
   bool foil = metric->needs & HETA_METRIC_NEEDS_FOIL;
-  heta_status status = foil && !s->foil_place
-                           ? HETA_E_ARGUMENT
-                           : heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
-  if (foil && !s->foil_place)
-    snprintf(error.message, sizeof error.message, "%.400s", s->foil_problem);
+  if (foil && !s->foil_place) problem = s->foil_problem;
+  bool reworded = metric->needs & HETA_METRIC_NEEDS_PARAPHRASE;
+  if (reworded && s->reworded_problem[0]) problem = s->reworded_problem;
+  if (!problem && eval_attributes_again(metric)) {
+    code = eval_companions_open(r, s, metric, method, &scored, &others);
+    if (others.problem[0]) problem = others.problem;
+  }
+  double began = seconds_now();
+  if (!code) code = metric_price(r, metric, s->tokens.length, s->asked[k], &forwards, &r->now);
+  if (code) goto done;
+  s->asked[k] = true;
+  heta_status status =
+      problem ? HETA_OK : heta_evaluate(r->evaluator, metric->name, &scored, &measures, &error);
   if (status == HETA_E_CANCELLED) {
-    code = stopped(r);
-    return code ? code : cli_fail(CLI_FAILED, "%s", error.message);
+    code = eval_runner_stopped(r);
+    if (!code) code = cli_fail(CLI_FAILED, "%s", error.message);
+    goto done;
   }
   bool own = status == HETA_E_ARGUMENT || status == HETA_E_NONFINITE;
-  if (status && !own) return cli_fail(cli_exit_code(status), "%s", error.message);
+  if (own) problem = error.message;
+  if (status && !own) {
+    code = cli_fail(cli_exit_code(status), "%s", error.message);
+    goto done;
+  }
   code = eval_store_put_metric(r->store, score->id, metric->name, settings_of(r, metric), measures,
-                               metric->measure_count, seconds_now() - began,
-                               status ? error.message : NULL);
+                               metric->measure_count, seconds_now() - began, problem);
   r->passes += forwards;
   r->done += r->now;
   r->now = 0;
+done:
+  eval_companions_close(&others);
   return code;
 }
 
 /* All that one item lacks of one method. */
-static int work(runner *r, const subject *s, const eval_method *method) {
+static int work(eval_runner *r, const eval_subject *s, const eval_method *method) {
   const eval_choice *choice = r->request->choice;
-  eval_key key = key_of(r, method);
+  eval_key key = eval_runner_key(r, method);
   eval_score score;
   snprintf(r->phase, sizeof r->phase, "%.40s", method->label);
   int code = eval_store_get_score(r->store, s->entry->id, &key, &score);
-  if (!code && !score.id) code = attribute(r, s->entry, &s->tokens, method, &score);
+  if (!code && !score.id) code = eval_runner_attribute(r, s->entry, &s->tokens, method, &score);
   for (size_t k = 0; !code && !score.problem && k < choice->metric_count; k++) {
     const heta_metric_info *metric = choice->metrics[k];
     bool found = false;
-    if (!applies(metric, s->entry->item)) continue;
+    if (!applies(metric, s->entry->item, method)) continue;
     code = eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
-    if (!code && !found) code = stopped(r);
-    if (!code && !found) code = judge(r, s, k, &score);
+    if (!code && !found) code = eval_runner_stopped(r);
+    if (!code && !found) code = judge(r, s, method, k, &score);
   }
   eval_score_free(&score);
   show(r, 0);
-  return code ? code : stopped(r);
+  return code ? code : eval_runner_stopped(r);
 }
 
-static int work_all(runner *r) {
+static int work_all(eval_runner *r) {
   int code = CLI_DONE;
   r->started = seconds_now();
   if (!r->request->no_progress) cli_progress_start();
   for (size_t i = 0; !code && i < r->entry_count; i++) {
-    subject s;
+    eval_subject s;
     if (!r->entries[i].length) continue;
     code = open_subject(r, &r->entries[i], &s);
     for (size_t m = 0; !code && m < r->request->choice->method_count; m++) {
@@ -520,23 +595,37 @@ static int work_all(runner *r) {
   return code;
 }
 
+/* What noise is measured in, if it is asked for: it takes a look at the whole table. */
+static int measure_embeddings(eval_runner *r) {
+  const eval_choice *choice = r->request->choice;
+  heta_error error = {0};
+  bool needed = false;
+  for (size_t k = 0; k < choice->metric_count; k++)
+    needed |= (choice->metrics[k]->needs & HETA_METRIC_NEEDS_NOISE) > 0;
+  if (!needed || !heta_embedding_deviation(r->request->model, &r->deviation, &error))
+    return CLI_DONE;
+  return cli_fail(CLI_FAILED, "%s", error.message);
+}
+
 int eval_run(const eval_request *request, eval_store *store) {
   static const char *const BACKENDS[] = {"cpu", "reference"}, *const PRECISIONS[] = {"f32", "f64"};
   heta_metric_options metric_options = *request->metric_options;
-  runner r = {.request = request, .store = store};
+  eval_runner r = {.request = request, .store = store};
   heta_error error = {0};
   snprintf(r.engine, sizeof r.engine, "heta %s %s %s", heta_version(), BACKENDS[request->backend],
            PRECISIONS[request->precision]);
   snprintf(r.settings, sizeof r.settings, "mask=%s draws=%zu subsets=%zu seed=%llu",
            metric_options.mask, metric_options.draws, metric_options.subsets,
            (unsigned long long)metric_options.seed);
+  snprintf(r.repeats, sizeof r.repeats, "repeats=%zu", request->repeats);
   metric_options.stop = on_stop;
   metric_options.context = &r;
   if (heta_evaluator_open(request->model, &metric_options, &r.evaluator, &error)) {
     return cli_fail(CLI_USAGE, "%s", error.message);
   }
   cli_interrupt_note();
-  int code = plan(&r);
+  int code = measure_embeddings(&r);
+  if (!code) code = plan(&r);
   if (!code && !request->quiet) print_plan(&r);
   if (!code && !request->plan_only) code = work_all(&r);
   heta_evaluator_close(r.evaluator);

@@ -15,6 +15,7 @@ typedef struct eval_request {
   int threads;
   heta_backend backend;
   heta_precision precision;
+  size_t repeats; /* draws of noise of a metric */
   uint64_t max_memory;
   uint64_t passes;    /* stop before more passes than this; 0: no limit */
   double max_seconds; /* stop after this; 0: no limit */

@@ -60,7 +60,8 @@ static void add(const eval_sample *sample, size_t i, sums *s) {
 }
 
 /* The statistic of weighted sources; times NULL: each once. */
-static double statistic(const sums *s, size_t sources, const uint32_t *times, bool ratio) {
+static double statistic(const sums *s, size_t sources, const uint32_t *times,
+                        const eval_sample *sample) {
   double above = 0, below = 0;
   for (size_t i = 0; i < sources; i++) {
     double weight = times ? times[i] : 1;
@@ -68,7 +69,7 @@ static double statistic(const sums *s, size_t sources, const uint32_t *times, bo
     below += weight * s->below[i];
   }
   double value = below > 0 ? above / below : NAN;
-  return ratio ? log(value) : value;
+  return !sample->below ? value : sample->percent ? 100 * value : log(value);
 }
 
 /* The 95 % interval of resampled values; those not defined are left out. */
@@ -89,7 +90,7 @@ bool eval_estimate_of(const eval_sample *sample, const eval_resamples *resamples
   size_t sources = resamples->sources;
   sums s = {0};
   double *values = calloc(EVAL_RESAMPLES, sizeof *values);
-  bool ratio = sample->below != NULL, fine = open_sums(sources, &s) && values;
+  bool fine = open_sums(sources, &s) && values;
   *out = (eval_estimate){.value = NAN, .low = NAN, .high = NAN};
   if (fine) {
     for (size_t i = 0; i < sample->count; i++) {
@@ -99,9 +100,9 @@ bool eval_estimate_of(const eval_sample *sample, const eval_resamples *resamples
       out->questions += s.questions[i];
       out->sources += s.questions[i] > 0;
     }
-    out->value = statistic(&s, sources, NULL, ratio);
+    out->value = statistic(&s, sources, NULL, sample);
     for (size_t r = 0; r < EVAL_RESAMPLES; r++) {
-      values[r] = statistic(&s, sources, resamples->times + r * sources, ratio);
+      values[r] = statistic(&s, sources, resamples->times + r * sources, sample);
     }
     if (out->sources > 1) interval(values, EVAL_RESAMPLES, &out->low, &out->high);
   }
@@ -115,7 +116,6 @@ bool eval_difference_of(const eval_sample *a, const eval_sample *b, const eval_r
   size_t sources = resamples->sources, more = 0, less = 0, defined = 0, used = 0;
   sums s = {0}, t = {0};
   double *values = calloc(EVAL_RESAMPLES, sizeof *values);
-  bool ratio = a->below != NULL;
   bool fine = open_sums(sources, &s) && values;
   fine = open_sums(sources, &t) && fine;
   *out = (eval_difference){.value = NAN, .low = NAN, .high = NAN, .p = NAN};
@@ -127,10 +127,10 @@ bool eval_difference_of(const eval_sample *a, const eval_sample *b, const eval_r
       out->questions++;
     }
     for (size_t i = 0; i < sources; i++) used += s.questions[i] > 0;
-    out->value = statistic(&s, sources, NULL, ratio) - statistic(&t, sources, NULL, ratio);
+    out->value = statistic(&s, sources, NULL, a) - statistic(&t, sources, NULL, b);
     for (size_t r = 0; r < EVAL_RESAMPLES; r++) {
       const uint32_t *times = resamples->times + r * sources;
-      values[r] = statistic(&s, sources, times, ratio) - statistic(&t, sources, times, ratio);
+      values[r] = statistic(&s, sources, times, a) - statistic(&t, sources, times, b);
       defined += isfinite(values[r]);
       more += values[r] > 0;
       less += values[r] < 0;

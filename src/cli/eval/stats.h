@@ -27,6 +27,7 @@ typedef struct eval_sample {
   const double *above;  /* [count] */
   const double *below;  /* [count]: the measure it is divided by; NULL: the mean is meant */
   const size_t *source; /* [count] */
+  bool percent;         /* the quotient times 100, not its logarithm */
 } eval_sample;
 
 typedef struct eval_estimate {
@@ -40,7 +41,7 @@ typedef struct eval_difference {
   size_t questions;
 } eval_difference;
 
-/* The mean, or ln(sum above / sum below). False without memory. */
+/* The mean, or ln(sum above / sum below), or 100 times that quotient. False without memory. */
 bool eval_estimate_of(const eval_sample *sample, const eval_resamples *resamples,
                       eval_estimate *out);
 /* a minus b over the questions that both have. */

@@ -11,6 +11,17 @@
 #define FORMAT "heta.eval/1"
 enum { APPLICATION = 0x68657461 }; /* "heta", in the file's header */
 
+/* Scores that metrics compare with, in a table of their own: no report takes them for a method's.
+ * It came later than the others, and is made when a file without it is opened for writing. */
+static const char AGAIN[] =
+    "CREATE TABLE IF NOT EXISTS again(id INTEGER PRIMARY KEY, item INTEGER NOT NULL REFERENCES"
+    " item, method TEXT NOT NULL, change TEXT NOT NULL, options TEXT NOT NULL, seed INTEGER NOT"
+    " NULL, engine TEXT NOT NULL, label TEXT NOT NULL, target INTEGER, score BLOB, signed_score"
+    " BLOB, score_se BLOB, logprob REAL, rank INTEGER, seconds REAL NOT NULL, forwards INTEGER NOT"
+    " NULL, reverses INTEGER NOT NULL, hvps INTEGER NOT NULL, flop REAL NOT NULL, problem TEXT,"
+    " made TEXT NOT NULL DEFAULT (datetime('now')), UNIQUE(item, method, options, seed, engine,"
+    " change));";
+
 static const char SCHEMA[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE item(id INTEGER PRIMARY KEY, suite TEXT NOT NULL, name TEXT NOT NULL,"
@@ -197,6 +208,7 @@ int eval_store_open(const char *path, const heta_model_info *model, eval_store *
   if (!code) code = is_empty(store, &empty);
   if (!code) code = empty ? make(store, model) : check_format(store);
   if (!code) code = check_model(store, model);
+  if (!code) code = execute(store, AGAIN);
   if (code) eval_store_close(store);
   return code;
 }
@@ -353,20 +365,27 @@ static void bind_key(sqlite3_stmt *s, sqlite3_int64 item, const eval_key *key) {
   bind(s, 3, key->options);
   sqlite3_bind_int64(s, 4, (sqlite3_int64)key->seed);
   bind(s, 5, key->engine);
+  if (key->change) bind(s, 6, key->change);
 }
 
 int eval_store_get_score(eval_store *store, sqlite3_int64 item, const eval_key *key,
                          eval_score *score) {
   *score = (eval_score){0};
   sqlite3_stmt *s = eval_store_prepare(
-      store, "SELECT id, score, signed_score, problem FROM score WHERE item = ? AND method = ?"
-             " AND options = ? AND seed = ? AND engine = ?");
+      store,
+      key->change
+          ? "SELECT id, score, signed_score, problem, rank, target FROM again WHERE item = ? AND"
+            " method = ? AND options = ? AND seed = ? AND engine = ? AND change = ?"
+          : "SELECT id, score, signed_score, problem, rank FROM score WHERE item = ? AND"
+            " method = ? AND options = ? AND seed = ? AND engine = ?");
   if (!s) return CLI_FAILED;
   bind_key(s, item, key);
   int got = eval_store_step(store, s), code = CLI_DONE;
   if (got == SQLITE_ROW) {
     score->id = sqlite3_column_int64(s, 0);
     const char *problem = (const char *)sqlite3_column_text(s, 3);
+    score->rank = (uint64_t)sqlite3_column_int64(s, 4);
+    if (key->change) score->target = sqlite3_column_int(s, 5);
     size_t n = score->length = (size_t)sqlite3_column_bytes(s, 1) / sizeof(double);
     score->problem = problem ? strdup(problem) : NULL;
     score->score = blob(s, 1, n, sizeof(double));
@@ -382,24 +401,31 @@ int eval_store_get_score(eval_store *store, sqlite3_int64 item, const eval_key *
 int eval_store_put_score(eval_store *store, sqlite3_int64 item, const eval_key *key,
                          eval_score *score) {
   sqlite3_stmt *s = eval_store_prepare(
-      store, "INSERT INTO score(item, method, options, seed, engine, label, score, signed_score,"
-             " score_se, logprob, rank, seconds, forwards, reverses, hvps, flop, problem)"
-             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      store,
+      key->change
+          ? "INSERT INTO again(item, method, options, seed, engine, change, label, score,"
+            " signed_score, score_se, logprob, rank, seconds, forwards, reverses, hvps, flop,"
+            " problem, target) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          : "INSERT INTO score(item, method, options, seed, engine, label, score,"
+            " signed_score, score_se, logprob, rank, seconds, forwards, reverses, hvps, flop,"
+            " problem) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!s) return CLI_FAILED;
   size_t bytes = score->length * sizeof(double);
+  int at = key->change ? 7 : 6;
   bind_key(s, item, key);
-  bind(s, 6, key->label);
-  bind_blob(s, 7, score->score, bytes);
-  bind_blob(s, 8, score->signed_score, bytes);
-  bind_blob(s, 9, score->score_se, bytes);
-  sqlite3_bind_double(s, 10, score->logprob);
-  sqlite3_bind_int64(s, 11, (sqlite3_int64)score->rank);
-  sqlite3_bind_double(s, 12, score->seconds);
-  sqlite3_bind_int64(s, 13, (sqlite3_int64)score->forwards);
-  sqlite3_bind_int64(s, 14, (sqlite3_int64)score->reverses);
-  sqlite3_bind_int64(s, 15, (sqlite3_int64)score->hvps);
-  sqlite3_bind_double(s, 16, score->flop);
-  bind(s, 17, score->problem);
+  bind(s, at++, key->label);
+  bind_blob(s, at++, score->score, bytes);
+  bind_blob(s, at++, score->signed_score, bytes);
+  bind_blob(s, at++, score->score_se, bytes);
+  sqlite3_bind_double(s, at++, score->logprob);
+  sqlite3_bind_int64(s, at++, (sqlite3_int64)score->rank);
+  sqlite3_bind_double(s, at++, score->seconds);
+  sqlite3_bind_int64(s, at++, (sqlite3_int64)score->forwards);
+  sqlite3_bind_int64(s, at++, (sqlite3_int64)score->reverses);
+  sqlite3_bind_int64(s, at++, (sqlite3_int64)score->hvps);
+  sqlite3_bind_double(s, at++, score->flop);
+  bind(s, at++, score->problem);
+  if (key->change) sqlite3_bind_int(s, at, score->target);
   int code = finish(store, s);
   score->id = sqlite3_last_insert_rowid(store->db);
   return code;

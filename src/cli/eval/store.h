@@ -34,6 +34,7 @@ typedef struct eval_score {
   double *score, *signed_score, *score_se; /* the latter two: NULL where there is none */
   double logprob;
   uint64_t rank;
+  int32_t target; /* the token that was explained; known of changes only */
   double seconds, flop;
   uint64_t forwards, reverses, hvps;
   char *problem; /* why there is none; else NULL */
@@ -46,6 +47,8 @@ typedef struct eval_key {
   const char *options; /* all of them, resolved */
   uint64_t seed;
   const char *engine; /* version, backend, precision */
+  const char *change; /* NULL: a method's scores. Else they were made for a metric to compare with:
+                         of other options ("") or after a change */
 } eval_key;
 
 /* Each returns CLI_DONE or an exit code after saying what went wrong. */

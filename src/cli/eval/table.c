@@ -299,6 +299,7 @@ static eval_sample sample_of(const eval_results *r, const eval_column *above,
     if (below) room[s->count + i] = below->values[at];
   }
   if (below) sample.below = room + s->count;
+  sample.percent = above->metric->percent;
   return sample;
 }
 

@@ -207,7 +207,7 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
   if (!code && count) {
     heading(out, w->form, 3, "%s", measure->name);
     snprintf(remarks, sizeof remarks, "%s%s; %s is better%s%s%s%s.", measure->text,
-             measure->over ? ", as ln of a ratio of sums" : "",
+             measure->over && !column->metric->percent ? ", as ln of a ratio of sums" : "",
              measure->better > 0   ? "higher"
              : measure->better < 0 ? "lower"
                                    : "neither",

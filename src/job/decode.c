@@ -1,0 +1,69 @@
+/* decode.c: the token that the model writes next: the most probable one, or one that is drawn. */
+#include "base/random.h"
+#include "job/job.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+bool heta_i_draws(const heta_job *job) { return job->options.temperature > 0; }
+
+heta_status heta_i_decoding_check(const heta_job *job, heta_error *error) {
+  const heta_attribute_options *o = &job->options;
+  if (!(o->temperature >= 0) || !isfinite(o->temperature))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "temperature is %g; it takes 0 (the most probable token) or more",
+                       o->temperature);
+  if (!(o->top_p >= 0 && o->top_p <= 1))
+    return heta_i_fail(error, HETA_E_ARGUMENT, "top_p is %g; it takes 0 to 1", o->top_p);
+  if (o->top_p > 0 && !heta_i_draws(job))
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "top_p is of tokens that are drawn: it needs a temperature above 0");
+  if (heta_i_draws(job) && o->target != HETA_TARGET_NEXT && o->target != HETA_TARGET_GENERATE)
+    return heta_i_fail(error, HETA_E_ARGUMENT,
+                       "a temperature is of tokens that the model writes, and the target is given");
+  return HETA_OK;
+}
+
+typedef struct choice {
+  double weight;
+  int32_t id;
+} choice;
+
+/* More probable ones first, the lower id of equal ones. */
+static int by_weight(const void *a, const void *b) {
+  const choice *x = a, *y = b;
+  if (x->weight != y->weight) return x->weight > y->weight ? -1 : 1;
+  return (x->id > y->id) - (x->id < y->id);
+}
+
+static int32_t most_probable(const double *logits, size_t count) {
+  size_t best = 0;
+  for (size_t i = 1; i < count; i++)
+    if (logits[i] > logits[best]) best = i;
+  return (int32_t)best;
+}
+
+heta_status heta_i_next_token(const heta_job *job, const double *logits, size_t position,
+                              int32_t *out, heta_error *error) {
+  size_t count = job->model->hyper.vocabulary, kept = 0;
+  double all = 0, some = 0, u;
+  *out = most_probable(logits, count);
+  if (!heta_i_draws(job)) return HETA_OK;
+  choice *choices = heta_i_allocate(count, sizeof *choices);
+  if (!choices) return heta_i_no_memory(error, "probabilities", count * sizeof *choices);
+  for (size_t i = 0; i < count; i++) {
+    double weight = exp((logits[i] - logits[*out]) / job->options.temperature);
+    choices[i] = (choice){weight, (int32_t)i};
+    all += weight;
+  }
+  qsort(choices, count, sizeof *choices, by_weight);
+  double enough = job->options.top_p > 0 ? job->options.top_p * all : all;
+  while (kept < count && (!kept || some < enough)) some += choices[kept++].weight;
+  heta_i_uniform(job->options.seed, HETA_STREAM_DECODING, (uint32_t)position, 0, 1, &u);
+  double left = u * some;
+  size_t at = 0;
+  while (at + 1 < kept && left >= choices[at].weight) left -= choices[at++].weight;
+  *out = choices[at].id;
+  heta_i_free(choices);
+  return HETA_OK;
+}
