@@ -437,7 +437,7 @@ typedef struct heta_attribute_options {
   size_t patch_length;
   const size_t *patch_rows;
   size_t patch_row_count, patch_block;
-  /* Tokens that the model writes are drawn, by the seed: temperature divides the logits, and top_p
+  /* Tokens that the model writes are drawn, by seed and text: temperature divides the logits, top_p
    * (0: all) leaves the most probable tokens that together hold so much. 0: no drawing. */
   double temperature, top_p;
 } heta_attribute_options;

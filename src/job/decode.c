@@ -36,6 +36,14 @@ static int by_weight(const void *a, const void *b) {
   return (x->id > y->id) - (x->id < y->id);
 }
 
+/* Of the tokens so far, so that texts of one length do not share their draws. */
+static uint32_t hash_of(const heta_i_input *input) {
+  uint32_t hash = 2166136261u; /* FNV-1a, by whole ids */
+  for (size_t i = 0; i < input->count; i++)
+    hash = (hash ^ (uint32_t)input->tokens[i].id) * 16777619u;
+  return hash;
+}
+
 static int32_t most_probable(const double *logits, size_t count) {
   size_t best = 0;
   for (size_t i = 1; i < count; i++)
@@ -59,7 +67,8 @@ heta_status heta_i_next_token(const heta_job *job, const double *logits, size_t 
   qsort(choices, count, sizeof *choices, by_weight);
   double enough = job->options.top_p > 0 ? job->options.top_p * all : all;
   while (kept < count && (!kept || some < enough)) some += choices[kept++].weight;
-  heta_i_uniform(job->options.seed, HETA_STREAM_DECODING, (uint32_t)position, 0, 1, &u);
+  heta_i_uniform(job->options.seed, HETA_STREAM_DECODING, (uint32_t)position, hash_of(&job->input),
+                 1, &u);
   double left = u * some;
   size_t at = 0;
   while (at + 1 < kept && left >= choices[at].weight) left -= choices[at++].weight;

@@ -5,12 +5,20 @@
 
 enum { LEAST_PAIRS = 4 };
 
-/* Sums of the scores over units. */
-static void sum_units(const heta_scored *s, size_t units, double *out) {
+enum { SUM, MEAN, TOKENS, WAYS };
+
+/* Of each unit: the sum of its tokens' scores, their mean, and how many they are; [WAYS × units].
+ */
+static void read_units(const heta_scored *s, size_t units, double *out) {
   const double *by = s->signed_score ? s->signed_score : s->score;
-  for (size_t u = 0; u < units; u++) out[u] = 0;
-  for (size_t i = 0; i < s->length; i++)
-    if (s->unit[i] < units) out[s->unit[i]] += by[i];
+  for (size_t u = 0; u < WAYS * units; u++) out[u] = 0;
+  for (size_t i = 0; i < s->length; i++) {
+    if (s->unit[i] >= units) continue;
+    out[SUM * units + s->unit[i]] += by[i];
+    out[TOKENS * units + s->unit[i]]++;
+  }
+  for (size_t u = 0; u < units; u++)
+    out[MEAN * units + u] = out[SUM * units + u] / out[TOKENS * units + u];
 }
 
 static heta_status run(heta_i_judging *j, double *const *values, heta_error *error) {
@@ -20,16 +28,21 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "metric 'paraphrase' needs to know which words of "
                        "the two texts belong together");
-  double *sums = heta_i_judging_take(j, 4 * units, sizeof *sums);
-  if (!sums) return heta_i_no_memory(error, "words", 4 * units * sizeof *sums);
-  sum_units(s, units, sums);
-  sum_units(other, units, sums + units);
-  *values[2] = (double)units;
-  *values[3] = s->rank == 1 && other->rank == 1;
-  *values[4] = 0;
+  double *own = heta_i_judging_take(j, WAYS * units, sizeof *own),
+         *there = heta_i_judging_take(j, WAYS * units, sizeof *there),
+         *scratch = heta_i_judging_take(j, 2 * units, sizeof *scratch);
+  if (!own || !there || !scratch)
+    return heta_i_no_memory(error, "words", 2 * (WAYS + 1) * units * sizeof *own);
+  read_units(s, units, own);
+  read_units(other, units, there);
+  *values[4] = (double)units;
+  *values[5] = s->rank == 1 && other->rank == 1;
+  *values[6] = 0;
   if (units < LEAST_PAIRS) return HETA_OK;
-  *values[0] = heta_i_spearman(sums, sums + units, units, sums + 2 * units);
-  if (*values[3] == 1) *values[1] = *values[0];
+  *values[0] = heta_i_spearman(own + SUM * units, there + SUM * units, units, scratch);
+  *values[1] = heta_i_spearman(own + TOKENS * units, there + TOKENS * units, units, scratch);
+  *values[2] = heta_i_spearman(own + MEAN * units, there + MEAN * units, units, scratch);
+  if (*values[5] == 1) *values[3] = *values[2];
   return HETA_OK;
 }
 
@@ -42,8 +55,12 @@ static const heta_i_others OTHERS = {1, false, "the scores of the paraphrase"};
 
 static const heta_measure_info MEASURES[] = {
     {"paraphrase_correlation", "rank correlation of words' scores in the text and in other words",
-     1, 1, NULL, "paraphrase_chance"},
-    {"paraphrase_correlation_answered", "the same where the target is the first choice in both", 1,
+     1, 1, NULL, "paraphrase_equal"},
+    {"paraphrase_equal", "what equal scores give: words of many tokens have many in both", 0, 1,
+     NULL, NULL},
+    {"paraphrase_mean_correlation", "the same of the mean over a word's tokens", 1, 1, NULL,
+     "paraphrase_chance"},
+    {"paraphrase_mean_correlation_answered", "that where the target is the first choice in both", 1,
      1, NULL, "paraphrase_chance"},
     {"paraphrase_pairs", "how many words are compared", 0, 1, NULL, NULL},
     {"paraphrase_answered", "whether the target is the first choice in both", 0, 1, NULL, NULL},
@@ -64,7 +81,12 @@ const heta_i_metric heta_i_metric_paraphrase = {
              "stands exactly once in each text before their common end, so that nothing has to be "
              "guessed, and words that "
              "one text lacks (was, by, another form of the verb) have none. A word's score is the "
-             "sum over its tokens. Fewer than four pairs, and scores that are all alike, have no "
+             "sum over its tokens; since a word has as many of them in both texts, equal scores "
+             "have a "
+             "high correlation, too: that stands beside it, and the same with the mean over a "
+             "word's "
+             "tokens, where knowing nothing gives 0. Fewer than four pairs, and scores that are "
+             "all alike, have no "
              "correlation. Beside it: the same over questions whose target is the model's first "
              "choice behind both texts. The paper leaves words, pairs and targets open.",
          .source = "HETA (alignment not specified)",

@@ -214,9 +214,12 @@ static void paraphrases_by_hand(void **state) {
   s.rank = 1;
   double expected = (0.5 * -1 + -0.5 * 0.5 + -1.5 * -1 + 1.5 * 1.5) / sqrt(5 * 4.5);
   assert_true(fabs(judge(&s, "paraphrase", "paraphrase_correlation") - expected) < 1e-14);
-  assert_true(isnan(judge(&s, "paraphrase", "paraphrase_correlation_answered")));
+  assert_true(isnan(judge(&s, "paraphrase", "paraphrase_mean_correlation_answered")));
   other.rank = 1;
-  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_correlation_answered") - expected) < 1e-14);
+  /* Means 2.5, 3, 2, 9 and 2, 8, 1, 20: ranks 2 3 1 4 in both. Tokens 2 1 1 1 and 1 1 2 1. */
+  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_mean_correlation") - 1) < 1e-14);
+  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_mean_correlation_answered") - 1) < 1e-14);
+  assert_true(fabs(judge(&s, "paraphrase", "paraphrase_equal") + 1 / 3.0) < 1e-14);
   assert_true(judge(&s, "paraphrase", "paraphrase_pairs") == 4);
   s.unit_count = 3;
   assert_true(isnan(judge(&s, "paraphrase", "paraphrase_correlation")));
