@@ -484,6 +484,25 @@ typedef struct heta_rates {
   double forward, reverse;
 } heta_rates;
 HETA_API heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *error);
+
+/* How fast this machine computes with a model, in floating-point operations per second: bare matrix
+ * products forward and reverse, as heta_rates, and attention. Plans turn work into time by it. */
+typedef struct heta_speed {
+  size_t struct_size; /* sizeof(heta_speed), set by the caller */
+  heta_backend backend;
+  heta_precision precision;
+  int threads; /* 0: one per core */
+  double forward, reverse, attention;
+} heta_speed;
+/* Measures it once, with the backend, precision and threads given; takes 0.05 to 1 s. The best of
+ * several says what the machine can do. Errors: HETA_E_ARGUMENT, HETA_E_MEMORY. */
+HETA_API heta_status heta_speed_measure(const heta_model *model, heta_speed *speed,
+                                        heta_error *error);
+/* What jobs created from now on plan with, where backend, precision and threads are theirs; without
+ * it the first such job measures, and others of the model take over what it found. Changes no
+ * number but times. May be called from any thread. Errors: HETA_E_ARGUMENT. */
+HETA_API heta_status heta_model_set_speed(const heta_model *model, const heta_speed *speed,
+                                          heta_error *error);
 /* Runs what is not done yet. HETA_E_CANCELLED after heta_job_cancel: the partial result is
  * available and a second call continues. */
 HETA_API heta_status heta_job_run(heta_job *job, heta_error *error);
@@ -631,7 +650,7 @@ typedef struct heta_rollup {
 typedef struct heta_phase {
   const char *name;
   double seconds;
-  double flop; /* counted in matrix products with weights; 0 in a result that was read */
+  double flop; /* counted in matrix products; 0 in a result that was read */
 } heta_phase;
 
 typedef struct heta_attribution {

@@ -207,6 +207,7 @@ static int run(void *arguments) {
   question = (cli_question){0};
   code = cli_calibration_apply(request, model);
   if (!code) code = cli_question_read(request, model, &question);
+  if (!code) cli_request_speed(request, model);
   if (!code) code = explain(model, &question, request);
   cli_question_free(&question);
   heta_model_close(model);

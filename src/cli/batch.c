@@ -414,6 +414,7 @@ static int run_batch(batch *b, cli_text *answer) {
   if (!code) code = cli_open_model(request->model, &b->model);
   if (!code) code = cli_calibration_apply(request, b->model);
   if (code) return code;
+  cli_request_speed(request, b->model);
   cli_interrupt_note();
   code = cli_journal_open(request->output.files.items[0], request->output.overwrite, &b->output);
   if (code) return code;

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/numbers.h"
 #include "cli/progress.h"
+#include "cli/speed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,7 @@ static int measure(const heta_model *model, const cli_text *text,
   options.seed = arguments->seed;
   options.threads = (int)arguments->threads;
   options.progress = on_progress;
+  cli_speed_apply(model, HETA_BACKEND_CPU, HETA_PRECISION_F32, arguments->threads);
   int code = CLI_DONE;
   for (size_t i = 0; i < arguments->repeats && !code; i++)
     code = repeat(model, text, &options, i, bench, s);

@@ -236,6 +236,7 @@ static int run(void *untyped) {
   if (!code && strlen(text.bytes) != text.size) {
     code = cli_fail(CLI_USAGE, "the text has a NUL byte at offset %zu", strlen(text.bytes));
   }
+  if (!code) cli_request_speed(request, model);
   if (!code) code = compare(arguments, model, &text);
   free(text.bytes);
   heta_model_close(model);
@@ -271,9 +272,8 @@ const cli_command cli_compare = {
     .arguments_size = sizeof(compare_arguments),
     .set_defaults = set_defaults,
     .run = run,
-    .notes =
-        "For each method: the text coloured by its shares, the target's probability as the "
-        "strongest tokens are taken out (deletion: low is good) and put back (insertion: high "
-        "is good), and how its ranks agree with the others'. Every method runs by itself, with "
-        "a clean pass of its own: docs/methods.md.",
+    .notes = "For each method: the text coloured by its shares, the target's probability as the "
+             "strongest tokens are taken out (deletion: low is good) and put back (insertion: high "
+             "is good), and how its ranks agree with the others'. The clean run is made "
+             "once, for all: docs/methods.md.",
 };

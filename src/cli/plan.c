@@ -115,8 +115,8 @@ static int show(const plan_arguments *arguments, const heta_model *model,
     heta_job *job = job_of(arguments, &WAYS[i], model, question, &error);
     const heta_plan *plan = job ? heta_job_get_plan(job) : NULL;
     if (!planned && plan && !list) {
-      printf("%zu context tokens, %zu target%s; times as measured now: a busy machine shows longer "
-             "ones\n",
+      printf("%zu context tokens, %zu target%s; times by what this "
+             "machine reaches when idle\n",
              plan->context_tokens, plan->target_tokens, plan->target_tokens == 1 ? "" : "s");
     }
     planned += plan != NULL;
@@ -146,6 +146,7 @@ static int run(void *untyped) {
   int code = cli_open_model(request->model, &model);
   if (code) return code;
   code = cli_question_read(request, model, &question);
+  if (!code) cli_request_speed(request, model);
   if (!code) code = show(arguments, model, &question);
   cli_question_free(&question);
   heta_model_close(model);

@@ -1,6 +1,8 @@
 /* request.c: the options of `heta attribute`, and what they mean to the library. */
 #include "cli/request.h"
 
+#include "cli/speed.h"
+
 #include "cli/assertion.h"
 
 #include <stdlib.h>
@@ -105,6 +107,10 @@ heta_attribute_options cli_request_options(const cli_request *request) {
     options.parts = request->part.parts;
   }
   return options;
+}
+
+void cli_request_speed(const cli_request *request, const heta_model *model) {
+  cli_speed_apply(model, request->backend, request->precision, request->threads);
 }
 
 /* What the assistant answered at the end of a chat is explained, unless something else is. */

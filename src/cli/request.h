@@ -105,5 +105,7 @@ bool cli_request_check_method(const cli_request *request, char message[CLI_MESSA
 void cli_unknown_method(const char *name, char message[CLI_MESSAGE]);
 /* As the library takes it; borrows everything from the request. No callbacks. */
 heta_attribute_options cli_request_options(const cli_request *request);
+/* Makes plans on the model count with this machine's speed for the request. */
+void cli_request_speed(const cli_request *request, const heta_model *model);
 
 #endif

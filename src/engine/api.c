@@ -42,11 +42,17 @@ static void find_kept(const heta_model *model, uint32_t *values, uint32_t *adjoi
   }
 }
 
+static void drop_spares(X(engine) *engine) {
+  X(tape_spare)(engine, &engine->spare_values, NULL);
+  X(tape_spare)(engine, &engine->spare_adjoints, NULL);
+}
+
 static void engine_close(heta_i_engine *base) {
   X(engine) *engine = (X(engine) *)base;
   if (!engine) return;
   X(tape_close)(engine, engine->work);
   X(tape_close)(engine, engine->tangents);
+  drop_spares(engine);
   engine->batch.count = engine->batch.padded = engine->settings.lane_rows;
   X(batch_close)(engine, &engine->batch);
   X(weights_close)(engine);
@@ -157,6 +163,16 @@ static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load 
     bytes += X(tape_bytes)(model, s->lane_rows, layers, s->recompute ? 0 : values, layers + 1);
   uint32_t kept = (s->recompute ? 0 : values) | X(lane_sites)(model);
   bytes += (1 + load->runs) * X(tape_bytes)(model, rows, layers, kept, layers + 1);
+  if (load->stacked) { /* and its gradient */
+    size_t stacked = heta_i_pad_rows(load->stacked);
+    bytes += X(tape_bytes)(model, stacked, layers, kept, layers + 1) +
+             X(tape_bytes)(model, stacked, layers, 0, 2);
+    size_t contexts = load->stacked / load->length, outputs = contexts * load->targets;
+    size_t capped = hyper->logit_cap > 0 ? hyper->vocabulary : 0;
+    bytes += outputs * (3 * width + hyper->vocabulary + capped + 4) * sizeof(real);
+    bytes += contexts * (sizeof(X(placed)) + sizeof(X(attention_lane)));
+    bytes += (stacked + outputs) * sizeof(size_t);
+  }
   if (load->inner) bytes += X(tape_bytes)(model, differentiated, layers, kept, layers + 1);
   bytes += load->adjoints * X(tape_bytes)(model, differentiated, layers, adjoints, 2);
   if (load->late) bytes += X(tape_bytes)(model, differentiated, load->late, kept, load->late + 1);
@@ -168,6 +184,7 @@ static void engine_serve(heta_i_engine *base, bool (*stop)(void *context), void 
   heta_i_engine_settings *settings = &((X(engine) *)base)->settings;
   settings->stop = stop;
   settings->context = context;
+  drop_spares((X(engine) *)base); /* no plan but the last one's counted them */
 }
 
 static size_t engine_peak(const heta_i_engine *base) { return ((const X(engine) *)base)->peak; }
@@ -242,6 +259,7 @@ static const heta_i_engine_api API = {.open = engine_open,
                                       .embed = engine_embed,
                                       .soften = engine_soften,
                                       .run = X(engine_run),
+                                      .stack = X(engine_stack),
                                       .run_free = X(run_free),
                                       .inspect = X(engine_inspect),
                                       .attend = X(engine_attend),

@@ -127,9 +127,10 @@ typedef struct heta_i_load {
   size_t length;  /* rows of the run */
   size_t targets; /* target rows of the run */
   size_t adjoints;
-  bool probes; /* whether there are any */
-  size_t runs; /* whole runs beside that one, with one target row each */
-  size_t late; /* blocks of a second run, of the last ones alone; 0: none */
+  bool probes;    /* whether there are any */
+  size_t runs;    /* whole runs beside that one, with one target row each */
+  size_t stacked; /* rows of a stack of contexts like it, with as many target rows each; 0: none */
+  size_t late;    /* blocks of a second run, of the last ones alone; 0: none */
   size_t late_adjoints;
   /* Above 0: rows of one more run, with one target, which adjoints and late blocks are of. */
   size_t inner;
@@ -146,6 +147,10 @@ typedef struct heta_i_soft_tokens {
   const bool *has_values; /* [count] */
   size_t block;           /* whose values */
 } heta_i_soft_tokens;
+
+/* Bare matrix products of a batch's rows with one block's weights, x Wᵀ or (reverse) y W, a panel
+ * of each; attention of a context of up to 256 rows. */
+typedef enum heta_i_rate { HETA_RATE_FORWARD, HETA_RATE_REVERSE, HETA_RATE_ATTENTION } heta_i_rate;
 
 typedef struct heta_i_engine_api {
   heta_status (*open)(const heta_i_engine_settings *settings, heta_i_engine **out,
@@ -168,6 +173,12 @@ typedef struct heta_i_engine_api {
   heta_status (*run)(heta_i_engine *engine, const heta_i_lane *lane, size_t begin,
                      const size_t *target_rows, size_t target_count, heta_i_run **out,
                      heta_error *error);
+  /* One run over contexts of equal length, from block 0 on: row r of context c is row c · length +
+   * r, of the targets too. No lane is changed or observed, and all rows fit a batch. Such a run has
+   * a gradient, and neither lanes nor products. A context's numbers are those it has alone. */
+  heta_status (*stack)(heta_i_engine *engine, const heta_i_lane *lanes, size_t count,
+                       const size_t *target_rows, size_t target_count, heta_i_run **out,
+                       heta_error *error);
   void (*run_free)(heta_i_run *run);
   /* Runs one block of a finished run again, as far as needed, and reads its sites. */
   heta_status (*inspect)(heta_i_engine *engine, heta_i_run *run, size_t block,
@@ -176,10 +187,9 @@ typedef struct heta_i_engine_api {
    * probabilities of every head in turn. */
   heta_status (*attend)(heta_i_engine *engine, heta_i_run *run, size_t block, heta_i_take_head take,
                         void *context, heta_error *error);
-  /* Floating-point operations per second of bare matrix products of a batch's rows with one block's
-   * weights, x Wᵀ or (reverse) y W, a panel of each: one measurement, made now. 0 when there is no
-   * memory for it. */
-  double (*rate)(const heta_i_engine_settings *settings, bool reverse);
+  /* Floating-point operations per second: one measurement, made now. 0 when there is no memory for
+   * it. */
+  double (*rate)(const heta_i_engine_settings *settings, heta_i_rate of);
   /* Logits of target row number `index`: [vocabulary]. */
   void (*logits)(const heta_i_run *run, size_t index, double *out);
   /* Log-probabilities of target row number `index`: [vocabulary]. */
@@ -230,5 +240,8 @@ bool heta_i_expand_once(const heta_model *model, size_t element);
  */
 double heta_i_block_flop(const heta_model *model);
 double heta_i_head_flop(const heta_model *model);
+/* Operations of one of attention's products, for one row over all layers, when it sees `keys` keys:
+ * a forward pass has two of them, scores and mix. */
+double heta_i_attention_flop(const heta_model *model, double keys);
 
 #endif

@@ -393,43 +393,76 @@ static heta_status copy_lane(X(run) *run, const heta_i_lane *lane, heta_error *e
   return HETA_OK;
 }
 
-/* The root lane at a block, for the attention kernels. */
 X(attention_lane) X(run_attention)(const X(run) *run, size_t block) {
-  return (X(attention_lane)){.rows = run->length,
+  return (X(attention_lane)){.rows = run->length / run->stacked,
                              .hidden = run->lane.hidden_key,
                              .position = run->batch.position,
                              .edits = run->edits[block],
                              .edit_count = run->edit_counts[block]};
 }
 
-static heta_status run_lane(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
-                            const size_t *target_rows, size_t target_count, heta_i_run **out,
-                            heta_error *error) {
+void X(load_roots)(X(run) *run, size_t block) {
+  size_t rows = run->length / run->stacked;
+  for (size_t l = 0; l < run->stacked; l++) {
+    X(attention_lane) *root = &run->batch.attention[l];
+    *root = X(run_attention)(run, block);
+    root->offset = l * rows;
+    root->position += l * rows;
+  }
+}
+
+static heta_status check_run(const X(engine) *engine, const heta_i_lane *lanes, size_t count,
+                             size_t begin, const size_t *target_rows, size_t target_count,
+                             heta_error *error) {
+  size_t length = lanes[0].length;
+  for (size_t l = 0; l < count; l++) {
+    const heta_i_lane *lane = &lanes[l];
+    HETA_TRY(check_lane(engine, lane, begin, error));
+    if (lane->parent || begin >= engine->base.model->hyper.layers)
+      return heta_i_fail(error, HETA_E_INTERNAL, "a run has no parent and at least one block");
+    if (count > 1 && (lane->length != length || lane->override_count || lane->capture_count ||
+                      lane->hidden_key != SIZE_MAX))
+      return heta_i_fail(error, HETA_E_INTERNAL,
+                         "contexts of one run have the same length, and nothing changed or read");
+  }
+  for (size_t i = 0; i < target_count; i++)
+    if (target_rows[i] >= count * length || (i && target_rows[i] <= target_rows[i - 1]))
+      return heta_i_fail(error, HETA_E_INTERNAL, "target rows must be sorted and inside the run");
+  if (count > 1 && count * length > engine->settings.lane_rows)
+    return heta_i_fail(error, HETA_E_INTERNAL, "%zu contexts of %zu rows are more than a batch",
+                       count, length);
+  return HETA_OK;
+}
+
+static heta_status open_run(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
+                            size_t begin, const size_t *target_rows, size_t target_count,
+                            heta_i_run **out, heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   const heta_model *model = base->model;
   heta_status status = HETA_OK;
-  HETA_TRY(check_lane(engine, lane, begin, error));
-  for (size_t i = 0; i < target_count; i++)
-    if (target_rows[i] >= lane->length || (i && target_rows[i] <= target_rows[i - 1]))
-      return heta_i_fail(error, HETA_E_INTERNAL, "target rows must be sorted and inside the run");
-  if (lane->parent || begin >= model->hyper.layers)
-    return heta_i_fail(error, HETA_E_INTERNAL, "a run has no parent and at least one block");
+  HETA_TRY(check_run(engine, lanes, count, begin, target_rows, target_count, error));
   X(run) *run = heta_i_allocate(1, sizeof *run);
   if (!run) return heta_i_no_memory(error, "a run", sizeof *run);
+  size_t each = lanes[0].length;
   run->engine = engine;
-  run->length = lane->length;
+  run->length = count * each;
+  run->stacked = count;
   run->begin = begin;
   run->target_count = target_count;
-  size_t vocabulary = model->hyper.vocabulary, padded = heta_i_pad_rows(lane->length);
-  HETA_GO(copy_lane(run, lane, error));
-  HETA_GO(X(batch_open)(engine, padded, 1, &run->batch, error));
-  run->batch.rows = lane->length;
-  run->batch.placed[0] = (X(placed)){lane, 0, 0, lane->length};
+  size_t vocabulary = model->hyper.vocabulary, padded = heta_i_pad_rows(run->length);
+  HETA_GO(copy_lane(run, &lanes[0], error));
+  HETA_GO(X(batch_open)(engine, padded, count, &run->batch, error));
+  run->batch.rows = run->length;
+  for (size_t l = 0; l < count; l++)
+    run->batch.placed[l] = (X(placed)){&lanes[l], l * each, 0, each};
   load_positions(&run->batch);
   HETA_GO(open_probabilities(&run->batch, error));
   uint32_t keep = engine->settings.recompute ? X(lane_sites)(model) : engine->keep_values;
-  HETA_GO(X(tape_open)(engine, padded, begin, keep | X(lane_sites)(model),
-                       model->hyper.layers - begin + 1, &run->tape, error));
+  keep |= X(lane_sites)(model);
+  size_t residuals = model->hyper.layers - begin + 1;
+  HETA_GO(count > 1 ? X(tape_again)(engine, &engine->spare_values, padded, begin, keep, residuals,
+                                    &run->tape, error)
+                    : X(tape_open)(engine, padded, begin, keep, residuals, &run->tape, error));
   run->target_rows = X(take)(engine, target_count, sizeof *run->target_rows);
   run->final = X(take)(engine, target_count * model->hyper.width, sizeof(real));
   run->logits = X(take)(engine, target_count * vocabulary, sizeof(real));
@@ -441,16 +474,19 @@ static heta_status run_lane(heta_i_engine *base, const heta_i_lane *lane, size_t
   }
   if (target_count) memcpy(run->target_rows, target_rows, target_count * sizeof *target_rows);
   X(frame) frame = X(tape_frame)(engine, run->tape, begin);
-  load_input(engine, &run->batch, &run->batch.placed[0], begin, frame.b[HETA_SITE_RESIDUAL_BEFORE]);
+  for (size_t l = 0; l < count; l++)
+    load_input(engine, &run->batch, &run->batch.placed[l], begin,
+               frame.b[HETA_SITE_RESIDUAL_BEFORE]);
   for (size_t block = begin; block < model->hyper.layers; block++) {
     HETA_GO(X(check_stop)(engine, error));
     frame = X(tape_frame)(engine, run->tape, block);
-    run->batch.attention[0] = X(run_attention)(run, block);
+    X(load_roots)(run, block);
     X(forward_block)(engine, block, &run->batch, &frame, false, SIZE_MAX);
   }
   close_probabilities(&run->batch);
   finish_targets(engine, run, frame.b[HETA_SITE_RESIDUAL_AFTER]);
   HETA_GO(X(check_kernels)(engine, error));
+  for (size_t l = 1; l < count; l++) run->batch.placed[l].lane = NULL;
   run->batch.placed[0].lane = &run->lane; /* captures are done; overrides stay */
   for (size_t i = 0; i < target_count; i++)
     if (!isfinite(run->log_sum[i])) {
@@ -473,12 +509,21 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
   X(engine) *engine = (X(engine) *)base;
   heta_i_lane soft;
   if (!has_soft_values(engine, begin))
-    return run_lane(base, lane, begin, target_rows, target_count, out, error);
+    return open_run(base, lane, 1, begin, target_rows, target_count, out, error);
   HETA_TRY(check_lane(engine, lane, begin, error));
   HETA_TRY(soften_lane(engine, lane, begin, &soft, error));
-  heta_status status = run_lane(base, &soft, begin, target_rows, target_count, out, error);
+  heta_status status = open_run(base, &soft, 1, begin, target_rows, target_count, out, error);
   heta_i_free((void *)soft.overrides);
   return status;
+}
+
+heta_status X(engine_stack)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
+                            const size_t *target_rows, size_t target_count, heta_i_run **out,
+                            heta_error *error) {
+  if (count == 1) return X(engine_run)(base, lanes, 0, target_rows, target_count, out, error);
+  if (has_soft_values((X(engine) *)base, 0))
+    return heta_i_fail(error, HETA_E_INTERNAL, "contexts with values of their own run alone");
+  return open_run(base, lanes, count, 0, target_rows, target_count, out, error);
 }
 
 void X(run_free)(heta_i_run *base) {
@@ -492,7 +537,10 @@ void X(run_free)(heta_i_run *base) {
     X(give)(engine, run->logits, run->target_count * model->hyper.vocabulary, sizeof(real));
     X(give)(engine, run->log_sum, run->target_count, sizeof(double));
   }
-  X(tape_close)(engine, run->tape);
+  if (run->stacked > 1)
+    X(tape_spare)(engine, &engine->spare_values, run->tape);
+  else
+    X(tape_close)(engine, run->tape);
   if (run->batch.placed) {
     run->batch.padded = heta_i_pad_rows(run->length);
     X(batch_close)(engine, &run->batch);
@@ -517,7 +565,7 @@ X(frame) X(run_frame)(X(run) *run, size_t block) {
    */
   X(frame) again = frame;
   again.b[HETA_SITE_RESIDUAL_AFTER] = engine->recomputed;
-  run->batch.attention[0] = X(run_attention)(run, block);
+  X(load_roots)(run, block);
   X(forward_block)(engine, block, &run->batch, &again, true, SIZE_MAX);
   return frame;
 }
@@ -532,7 +580,7 @@ heta_status X(open_again)(X(engine) *engine, X(run) *run, size_t block, X(frame)
   *out = X(tape_frame)(engine, engine->work, block);
   memcpy(out->b[HETA_SITE_RESIDUAL_BEFORE], kept.b[HETA_SITE_RESIDUAL_BEFORE],
          run->tape->rows * model->hyper.width * sizeof(real));
-  run->batch.attention[0] = X(run_attention)(run, block);
+  X(load_roots)(run, block);
   return HETA_OK;
 }
 

@@ -72,10 +72,11 @@ typedef struct X(engine) {
   real *panel;          /* PANEL_ELEMENTS (at least one row), unless all is expanded */
   float *panel_f32;     /* the same, for expansion to float before double */
   real *attention_scratch;
-  uint32_t keep_values, keep_adjoints; /* buffers the derivative maps read, bit per site */
-  X(tape) *work;                       /* [lane_rows]: forward lanes, tangents of adjoints */
-  X(tape) *tangents;                   /* [lane_rows] */
-  real *head;                          /* scratch of the head: see head.c */
+  uint32_t keep_values, keep_adjoints;    /* buffers the derivative maps read, bit per site */
+  X(tape) *work;                          /* [lane_rows]: forward lanes, tangents of adjoints */
+  X(tape) *tangents;                      /* [lane_rows] */
+  X(tape) *spare_values, *spare_adjoints; /* of stacked runs, for the next of them */
+  real *head;                             /* scratch of the head: see head.c */
   real *gathered;   /* [2 × HEAD_ROWS × width]: rows on their way to the head and back */
   real *recomputed; /* [rows × width]: where a recomputed block leaves its last residual */
   X(batch) batch;   /* [lane_rows] rows and lanes */
@@ -87,9 +88,10 @@ typedef struct X(engine) {
 
 typedef struct X(run) {
   X(engine) *engine;
-  size_t length, begin;
+  size_t length, begin; /* length: rows, of all contexts */
+  size_t stacked;       /* contexts, of equal length; most runs have one */
   X(tape) *tape;
-  X(batch) batch;              /* its one lane */
+  X(batch) batch;              /* a lane for each context */
   heta_i_lane lane;            /* own copies of overrides; no captures */
   double *added;               /* the numbers that its overrides add */
   X(probability_edit) **edits; /* [layers], NULL where there are none */
@@ -155,6 +157,11 @@ size_t X(tape_bytes)(const heta_model *model, size_t rows, size_t blocks, uint32
 heta_status X(tape_open)(X(engine) *engine, size_t rows, size_t begin, uint32_t keep,
                          size_t residual_slots, X(tape) **out, heta_error *error);
 void X(tape_close)(X(engine) *engine, X(tape) *tape);
+/* The same for tapes of one kind after another: what tape_spare put by is taken again if it fits,
+ * with the numbers it has, since new memory costs the kernel a page at a time. */
+heta_status X(tape_again)(X(engine) *engine, X(tape) **spare, size_t rows, size_t begin,
+                          uint32_t keep, size_t residual_slots, X(tape) **out, heta_error *error);
+void X(tape_spare)(X(engine) *engine, X(tape) **spare, X(tape) *tape);
 X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t block);
 heta_status X(batch_open)(X(engine) *engine, size_t rows, size_t lanes, X(batch) *batch,
                           heta_error *error);
@@ -183,12 +190,17 @@ void X(forward_block)(X(engine) *engine, size_t block, const X(batch) *batch, co
                       bool again, size_t ops);
 /* The root lane of a run at a block, for the attention kernels. */
 X(attention_lane) X(run_attention)(const X(run) *run, size_t block);
+/* That of each context of a stacked run, into the run's batch. */
+void X(load_roots)(X(run) *run, size_t block);
 /* The root's values of a block, recomputed when they are not kept. */
 X(frame) X(run_frame)(X(run) *run, size_t block);
 bool X(accumulates)(const heta_i_op *ops, size_t count, size_t op, size_t input);
 heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t begin,
                           const size_t *target_rows, size_t target_count, heta_i_run **out,
                           heta_error *error);
+heta_status X(engine_stack)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
+                            const size_t *target_rows, size_t target_count, heta_i_run **out,
+                            heta_error *error);
 void X(run_free)(heta_i_run *run);
 heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_t count,
                             const heta_i_readout *readout, heta_error *error);
@@ -220,7 +232,7 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoin
                              bool gauss_newton, heta_error *error);
 
 /* rate.c */
-double X(engine_rate)(const heta_i_engine_settings *settings, bool reverse);
+double X(engine_rate)(const heta_i_engine_settings *settings, heta_i_rate of);
 
 /* head.c: the final norm and the output projection, HEAD_ROWS rows at a time. */
 size_t X(head_elements)(const heta_model *model);

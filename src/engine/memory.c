@@ -76,6 +76,24 @@ void X(tape_close)(X(engine) *engine, X(tape) *tape) {
   heta_i_free(tape);
 }
 
+heta_status X(tape_again)(X(engine) *engine, X(tape) **spare, size_t rows, size_t begin,
+                          uint32_t keep, size_t residual_slots, X(tape) **out, heta_error *error) {
+  X(tape) *tape = *spare;
+  *spare = NULL;
+  if (tape && tape->rows == rows && tape->begin == begin && tape->keep == keep &&
+      tape->residual_slots == residual_slots) {
+    *out = tape;
+    return HETA_OK;
+  }
+  X(tape_close)(engine, tape);
+  return X(tape_open)(engine, rows, begin, keep, residual_slots, out, error);
+}
+
+void X(tape_spare)(X(engine) *engine, X(tape) **spare, X(tape) *tape) {
+  X(tape_close)(engine, *spare);
+  *spare = tape;
+}
+
 X(frame) X(tape_frame)(const X(engine) *engine, const X(tape) *tape, size_t block) {
   const heta_model *model = engine->base.model;
   size_t index = block - tape->begin, residual = tape->rows * model->hyper.width;

@@ -129,15 +129,34 @@ void X(attend_heads)(const X(call) *c, size_t first, size_t count, real *probabi
   c->engine->backend->attention_forward(&a);
 }
 
+/* Of one context of a stacked run. */
+static void vjp_context(const X(call) *c, const X(attention_lane) *root) {
+  const heta_i_hyper *hyper = &c->engine->base.model->hyper;
+  size_t q = root->offset * hyper->heads * hyper->head_width;
+  size_t kv = root->offset * hyper->kv_heads * hyper->head_width;
+  X(attention_lane) own = *root; /* its arrays begin at its own first row */
+  own.offset = 0;
+  X(attention) a = attention_of(c);
+  a.root = &own;
+  a.q += q;
+  a.k += kv;
+  a.v += kv;
+  if (a.gy) a.gy += q;
+  a.gq = c->adjoints->b[c->op->in[0]] + q;
+  a.gk = c->adjoints->b[c->op->in[1]] + kv;
+  a.gv = c->adjoints->b[c->op->in[2]] + kv;
+  c->engine->backend->attention_vjp(&a);
+}
+
 static void vjp_attention(const X(call) *c) {
+  if (!c->reference) {
+    for (size_t l = 0; l < c->batch->count; l++) vjp_context(c, &c->root[l]);
+    return;
+  }
   X(attention) a = attention_of(c);
   a.gq = c->adjoints->b[c->op->in[0]];
   a.gk = c->adjoints->b[c->op->in[1]];
   a.gv = c->adjoints->b[c->op->in[2]];
-  if (!c->reference) {
-    c->engine->backend->attention_vjp(&a);
-    return;
-  }
   a.q0 = c->reference->b[c->op->in[0]];
   a.k0 = c->reference->b[c->op->in[1]];
   a.v0 = c->reference->b[c->op->in[2]];

@@ -37,3 +37,13 @@ double heta_i_head_flop(const heta_model *model) {
     flop += 2.0 * (double)model->head_weights[i].rows * (double)model->head_weights[i].cols;
   return flop;
 }
+
+double heta_i_attention_flop(const heta_model *model, double keys) {
+  const heta_i_hyper *hyper = &model->hyper;
+  double seen = 0;
+  for (size_t l = 0; l < hyper->layers; l++) {
+    double window = (double)hyper->layer[l].window;
+    seen += window > 0 && window < keys ? window : keys;
+  }
+  return 2.0 * (double)(hyper->heads * hyper->head_width) * seen;
+}

@@ -1,5 +1,5 @@
-/* rate.c: how fast bare matrix products are on this machine, in the shapes of the passes: what
- * every sweep is measured against. */
+/* rate.c: how fast bare matrix products and attention are on this machine, in the shapes of the
+ * passes: what every sweep is measured against, and what plans count with. */
 #include <string.h>
 #include <time.h>
 
@@ -34,14 +34,68 @@ static void fill(real *x, size_t count) {
   }
 }
 
-double X(engine_rate)(const heta_i_engine_settings *settings, bool reverse) {
-  const X(backend) *backend = X(backend_reference)();
-  size_t rows = settings->lane_rows;
+static const X(backend) *backend_of(const heta_i_engine_settings *settings) {
 #if HETA_REAL_BITS == 32
-  if (settings->backend == HETA_BACKEND_CPU) backend = X(backend_cpu)();
+  if (settings->backend == HETA_BACKEND_CPU) return X(backend_cpu)();
 #endif
-  if (backend == X(backend_reference)()) rows = HETA_ROW_PAD; /* slow: a small product will do */
-  if (backend->prepare && backend->prepare()) return 0;
+  (void)settings;
+  return X(backend_reference)();
+}
+
+/* The reference backend is slow: a small product will do. */
+static size_t rows_of(const X(backend) *backend, size_t rows) {
+  return backend == X(backend_reference)() ? HETA_ROW_PAD : rows;
+}
+
+/* Two lanes of a whole context, as many operations as heta_i_attention_flop counts. */
+static double attention_rate(const heta_i_engine_settings *settings) {
+  const X(backend) *backend = backend_of(settings);
+  const heta_i_hyper *hyper = &settings->model->hyper;
+  size_t rows = rows_of(backend, settings->positions < 256 ? settings->positions : 256);
+  size_t qw = hyper->heads * hyper->head_width, kw = hyper->kv_heads * hyper->head_width;
+  real *q = heta_i_allocate(2 * rows * qw, sizeof *q);
+  real *kv = heta_i_allocate(4 * rows * kw, sizeof *kv);
+  real *y = heta_i_allocate(2 * rows * qw, sizeof *y);
+  real *scratch =
+      heta_i_allocate(backend->attention_scratch(hyper->heads, hyper->kv_heads, hyper->head_width,
+                                                 rows, 2 * rows, false, settings->threads),
+                      sizeof *scratch);
+  double rate = 0;
+  if (q && kv && y && scratch) {
+    X(attention_lane) lanes[2];
+    for (size_t l = 0; l < 2; l++)
+      lanes[l] = (X(attention_lane)){.offset = l * rows, .rows = rows, .hidden = SIZE_MAX};
+    X(attention)
+    a = {.heads = hyper->heads,
+         .head_count = hyper->heads,
+         .kv_heads = hyper->kv_heads,
+         .head_width = hyper->head_width,
+         .scale = (real)hyper->attention_scale,
+         .threads = settings->threads,
+         .lanes = lanes,
+         .lane_count = 2,
+         .q = q,
+         .k = kv,
+         .v = kv + 2 * rows * kw,
+         .y = y,
+         .scratch = scratch};
+    fill(q, 2 * rows * qw);
+    fill(kv, 4 * rows * kw);
+    memset(y, 0, 2 * rows * qw * sizeof *y);
+    double start = now();
+    backend->attention_forward(&a);
+    rate = 2 * 2 * 2.0 * (double)(qw * rows) * (double)(rows + 1) / 2 / (now() - start + 1e-9);
+  }
+  heta_i_free(q);
+  heta_i_free(kv);
+  heta_i_free(y);
+  heta_i_free(scratch);
+  return rate;
+}
+
+static double product_rate(const heta_i_engine_settings *settings, bool reverse) {
+  const X(backend) *backend = backend_of(settings);
+  size_t rows = rows_of(backend, settings->lane_rows);
   shape shapes[HETA_MAX_OPS];
   size_t count = block_shapes(settings->model, shapes), widest = 1, weights = 1;
   double flop = 0;
@@ -75,4 +129,11 @@ double X(engine_rate)(const heta_i_engine_settings *settings, bool reverse) {
   heta_i_free(out);
   heta_i_free(w);
   return rate;
+}
+
+double X(engine_rate)(const heta_i_engine_settings *settings, heta_i_rate of) {
+  const X(backend) *backend = backend_of(settings);
+  if (backend->prepare && backend->prepare()) return 0;
+  return of == HETA_RATE_ATTENTION ? attention_rate(settings)
+                                   : product_rate(settings, of == HETA_RATE_REVERSE);
 }

@@ -26,7 +26,8 @@ static heta_status check_seeds(const X(run) *run, const heta_i_seed *seeds, size
   return HETA_OK;
 }
 
-static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t count,
+/* kept: for Hessian-vector products; else a gradient is all that is wanted. */
+static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t count, bool kept,
                                 X(adjoint) **out, heta_error *error) {
   X(engine) *engine = run->engine;
   const heta_model *model = engine->base.model;
@@ -42,9 +43,13 @@ static heta_status adjoint_open(X(run) *run, const heta_i_seed *seeds, size_t co
     adjoint->logits = X(take)(engine, run->target_count * model->hyper.vocabulary, sizeof(real));
   bool taken = adjoint->seeds && adjoint->rows && adjoint->norm && (!capped || adjoint->logits);
   heta_status status = taken ? HETA_OK : heta_i_no_memory(error, "a reverse pass", count);
+  size_t padded = heta_i_pad_rows(run->length);
+  uint32_t keep = kept ? engine->keep_adjoints : 0;
   if (!status)
-    status = X(tape_open)(engine, heta_i_pad_rows(run->length), run->begin, engine->keep_adjoints,
-                          2, &adjoint->tape, error);
+    status = run->stacked > 1
+                 ? X(tape_again)(engine, &engine->spare_adjoints, padded, run->begin, keep, 2,
+                                 &adjoint->tape, error)
+                 : X(tape_open)(engine, padded, run->begin, keep, 2, &adjoint->tape, error);
   if (status) {
     X(adjoint_free)((heta_i_adjoint *)adjoint);
     return status;
@@ -67,7 +72,10 @@ void X(adjoint_free)(heta_i_adjoint *base) {
   const heta_i_hyper *hyper = &run->engine->base.model->hyper;
   X(give)(run->engine, adjoint->norm, run->target_count * hyper->width, sizeof(real));
   X(give)(run->engine, adjoint->logits, run->target_count * hyper->vocabulary, sizeof(real));
-  X(tape_close)(run->engine, adjoint->tape);
+  if (run->stacked > 1)
+    X(tape_spare)(run->engine, &run->engine->spare_adjoints, adjoint->tape);
+  else
+    X(tape_close)(run->engine, adjoint->tape);
   heta_i_free(adjoint->seeds);
   heta_i_free(adjoint->rows);
   heta_i_free(adjoint);
@@ -116,8 +124,10 @@ static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
   heta_status status = HETA_OK;
   X(adjoint) *adjoint = NULL;
   double *scratch = NULL;
+  if (out && run->stacked > 1)
+    return heta_i_fail(error, HETA_E_INTERNAL, "products are of runs of one context");
   HETA_TRY(check_seeds(run, seeds, seed_count, out, error));
-  HETA_TRY(adjoint_open(run, seeds, seed_count, &adjoint, error));
+  HETA_TRY(adjoint_open(run, seeds, seed_count, out, &adjoint, error));
   size_t last = model->hyper.layers - 1, width = model->hyper.width;
   double scale = X(input_scale)(engine, run->begin);
   X(frame) adjoints = X(tape_frame)(engine, adjoint->tape, last);
@@ -136,7 +146,7 @@ static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
     X(frame) values = X(run_frame)(run, block), other = {{NULL}};
     if (reference) other = X(run_frame)(reference, block);
     adjoints = X(tape_frame)(engine, adjoint->tape, block);
-    X(attention_lane) root = X(run_attention)(run, block);
+    X(load_roots)(run, block);
     for (size_t i = model->block_ops; i-- > 0;) {
       const heta_i_op *op = &model->architecture->block[i];
       X(scale_overrides)
@@ -151,7 +161,7 @@ static heta_status pull_back(X(engine) *engine, X(run) *run, X(run) *reference,
               .adjoints = &adjoints,
               .reference = reference ? &other : NULL,
               .rescale_scratch = scratch,
-              .root = &root};
+              .root = run->batch.attention};
       for (size_t k = 0; k < 3; k++)
         call.accumulate[k] =
             op->in[k] && X(accumulates)(model->architecture->block, model->block_ops, i, k);

@@ -119,7 +119,8 @@ const heta_plan *heta_job_get_plan(const heta_job *job) { return &job->plan; }
 
 heta_status heta_job_rates(const heta_job *job, heta_rates *out, heta_error *error) {
   const heta_i_engine_api *api = heta_i_engine_api_of(job->options.precision);
-  heta_rates rates = {api->rate(&job->settings, false), api->rate(&job->settings, true)};
+  heta_rates rates = {api->rate(&job->settings, HETA_RATE_FORWARD),
+                      api->rate(&job->settings, HETA_RATE_REVERSE)};
   if (!(rates.forward > 0) || !(rates.reverse > 0))
     return heta_i_no_memory(error, "a calibration", 1 << 20);
   *out = rates;

@@ -117,6 +117,10 @@ heta_status heta_i_decoding_check(const heta_job *job, heta_error *error);
 heta_status heta_i_next_token(const heta_job *job, const double *logits, size_t position,
                               int32_t *out, heta_error *error);
 
+/* speed.c: what is known of the machine for these settings, or measured now and kept. */
+heta_status heta_i_speed_of(const heta_i_engine_settings *settings, heta_precision precision,
+                            heta_speed *out, heta_error *error);
+
 /* cheaper.c: changes the options to the next cheaper curvature that the method has and the input
  * allows; false when there is none, or the job may not. */
 bool heta_i_cheaper(heta_job *job);

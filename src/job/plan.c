@@ -35,9 +35,10 @@ void heta_i_session_input(heta_job *job) {
 heta_status heta_i_plan_work(heta_job *job, heta_error *error) {
   heta_i_session *session = &job->session;
   session->item_count = session->series_count = 0;
-  session->bytes = session->layers = session->windows = 0;
+  session->bytes = session->layers = session->windows = session->stacked = 0;
   session->least_probes = MINIMUM_PROBES;
   session->lane_rows = job->settings.lane_rows;
+  session->alone = heta_i_is_soft(job);
   return session->method->plan(session, error);
 }
 
@@ -52,6 +53,7 @@ static uint64_t bytes_of(const heta_job *job) {
   heta_i_load load = {.length = session->length,
                       .targets = session->target_count,
                       .runs = session->runs,
+                      .stacked = session->stacked,
                       .adjoints = session->layers ? 1 : group,
                       .late = session->layers,
                       .late_adjoints = session->layers ? group : 0,
@@ -128,11 +130,21 @@ static heta_status fit_memory(heta_job *job, heta_error *error) {
   return HETA_OK;
 }
 
-static double seconds_of(const heta_job *job, double flop, double rate) {
-  /* Opening: every weight is read, checked and expanded once; the passes reach about 70 % of the
-   * rate of bare matrix products. */
-  return (double)job->model->info.parameters / (4e8 * job->settings.threads) + flop / (0.7 * rate) +
-         0.1;
+/* Of the rate of bare matrix products, passes reach so much: beside products they spend on
+ * activations, norms and reading tapes (docs/performance.md). */
+static const double FORWARD_SHARE = 0.75, PROBE_SHARE = 0.68;
+
+/* Seconds of work; probes: half of its products are reverse, and attention has more of them. */
+static double seconds_of(const heta_job *job, double flop, bool probes, const heta_speed *speed) {
+  double attention = heta_i_attention_share(&job->session, probes);
+  double products = probes ? PROBE_SHARE * 2 / (1 / speed->forward + 1 / speed->reverse)
+                           : FORWARD_SHARE * speed->forward;
+  return flop * ((1 - attention) / products + attention / speed->attention);
+}
+
+/* Opening: every weight is read, checked and expanded once. */
+static double opening_of(const heta_job *job) {
+  return (double)job->model->info.parameters / (4e8 * job->settings.threads) + 0.1;
 }
 
 /* A part's share of a number of things; the shares add up to it. */
@@ -140,15 +152,24 @@ static uint64_t part_of(uint64_t count, size_t part, size_t parts) {
   return count * (part + 1) / parts - count * part / parts;
 }
 
-static void count(heta_job *job) {
+/* Operations of the plan's items, those of probes apart. */
+typedef struct work {
+  double passes, probes;
+} work;
+
+static double seconds_of_work(const heta_job *job, const work *w, const heta_speed *speed) {
+  return opening_of(job) + seconds_of(job, w->passes, false, speed) +
+         seconds_of(job, w->probes, true, speed);
+}
+
+static work count(heta_job *job) {
   heta_plan *plan = &job->plan;
   const heta_i_session *session = &job->session;
   double rows = (double)(session->length + job->input.open), heads = (double)session->target_count;
+  work w = {heta_i_flop(session, rows, heads + (double)job->input.open), 0};
   plan->forwards = 1 + job->input.open;
   plan->reverses = plan->hvps = 0;
   plan->at_most = job->input.open && heta_i_span_asked(&job->options);
-  plan->flop = rows * heta_i_block_flop(job->model) +
-               (heads + (double)job->input.open) * heta_i_head_flop(job->model);
   size_t parts = job->options.parts > 1 ? job->options.parts : 1;
   for (size_t i = 0; i < session->item_count; i++) {
     const heta_i_item *item = &session->items[i];
@@ -158,8 +179,10 @@ static void count(heta_job *job) {
     plan->forwards += part_of(item->forwards, share == 1 ? 0 : job->options.part, share);
     plan->reverses += item->reverses;
     plan->hvps += part_of(item->hvps, share == 1 ? 0 : job->options.part, share);
-    plan->flop += item->flop / (double)share;
+    *(item->hvps ? &w.probes : &w.passes) += item->flop / (double)share;
   }
+  plan->flop = w.passes + w.probes;
+  return w;
 }
 
 /* The option that says how many probes a token gets, or may get; NULL: the method has none. */
@@ -172,22 +195,17 @@ static heta_i_value *probes_of(const heta_job *job) {
 }
 
 /* Takes as many probes as the time allows. */
-static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
+static heta_status fit_time(heta_job *job, const heta_speed *speed, heta_error *error) {
   double limit = job->options.max_seconds;
   heta_i_value *probes = probes_of(job);
-  count(job);
+  work w = count(job);
   size_t least = job->session.least_probes;
-  if (!limit || seconds_of(job, job->plan.flop, rate) <= limit) return HETA_OK;
-  double all = job->plan.flop;
+  double all = job->plan.seconds = seconds_of_work(job, &w, speed);
+  if (!limit || all <= limit) return HETA_OK;
   if (probes && job->plan.hvps) {
     size_t asked = (size_t)probes->number;
-    double curvature = 0;
-    for (size_t i = 0; i < job->session.item_count; i++)
-      if (job->session.items[i].hvps) curvature += job->session.items[i].flop;
-    size_t parts = job->options.parts > 1 ? job->options.parts : 1;
-    curvature /= (double)parts;
-    double fixed = seconds_of(job, all - curvature, rate);
-    double each = curvature / (double)asked / (0.7 * rate);
+    double each = seconds_of(job, w.probes, true, speed) / (double)asked;
+    double fixed = all - each * (double)asked;
     size_t fewer = limit > fixed ? (size_t)((limit - fixed) / each) : 0;
     if (fewer > asked) fewer = asked;
     if (fewer >= least) {
@@ -196,17 +214,18 @@ static heta_status fit_time(heta_job *job, double rate, heta_error *error) {
       probes->text = text;
       probes->number = (double)fewer;
       HETA_TRY(heta_i_plan_work(job, error));
-      count(job);
+      w = count(job);
+      job->plan.seconds = seconds_of_work(job, &w, speed);
       return heta_i_note(job, error, "--max-time %g s allows %s%zu probes per token instead of %zu",
                          limit, job->plan.at_most ? "at most " : "", fewer, asked);
     }
-    all = all - curvature + (double)least * each * 0.7 * rate;
+    all = fixed + (double)least * each;
   }
   return heta_i_fail(
       error, HETA_E_BUDGET,
       "this job does not fit --max-time %g s; the smallest budget that works here is about "
       "%.0f s",
-      limit, ceil(seconds_of(job, all, rate) * 1.05));
+      limit, ceil(all * 1.05));
 }
 
 /* The tokens that options.only_tokens asks for, as flags. */
@@ -245,16 +264,7 @@ static void start(heta_job *job) {
   s->recompute = false;
 }
 
-/* Operations per second of bare matrix products, measured once for a job. */
-static heta_status calibrate(heta_job *job, double *rate, heta_error *error) {
-  heta_rates rates;
-  if (*rate > 0) return HETA_OK;
-  HETA_TRY(heta_job_rates(job, &rates, error));
-  *rate = rates.forward > rates.reverse ? rates.forward : rates.reverse;
-  return HETA_OK;
-}
-
-static void describe(heta_job *job, double rate) {
+static void describe(heta_job *job) {
   const heta_i_engine_settings *s = &job->settings;
   heta_plan *plan = &job->plan;
   if (job->options.patch_tokens) plan->forwards++; /* of the context that values come from */
@@ -262,7 +272,6 @@ static void describe(heta_job *job, double rate) {
   plan->target_tokens = job->session.target_count;
   const heta_i_value *probes = probes_of(job);
   plan->probes = probes && plan->hvps ? (size_t)probes->number : 0;
-  plan->seconds = seconds_of(job, plan->flop, rate);
   plan->lane_rows = s->lane_rows;
   plan->expand_weights = s->expand;
   plan->recompute = s->recompute;
@@ -299,12 +308,12 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
   const heta_i_value *curvature = heta_i_option(session, "curvature");
   const char *asked = curvature ? curvature->text : NULL;
   heta_status status;
-  double rate = 0;
+  heta_speed speed;
   do {
     start(job);
     status = fit_memory(job, error);
-    if (!status) status = calibrate(job, &rate, error);
-    if (!status) status = fit_time(job, rate, error);
+    if (!status) status = heta_i_speed_of(&job->settings, job->options.precision, &speed, error);
+    if (!status) status = fit_time(job, &speed, error);
   } while (status == HETA_E_BUDGET && heta_i_cheaper(job));
   if (status) return status;
   if (asked && strcmp(asked, curvature->text))
@@ -313,6 +322,6 @@ heta_status heta_i_plan(heta_job *job, heta_error *error) {
                     "the budget does not allow --curvature %s: this is --curvature %s, another "
                     "quantity",
                     asked, curvature->text));
-  describe(job, rate);
+  describe(job);
   return HETA_OK;
 }

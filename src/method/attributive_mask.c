@@ -69,7 +69,9 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                                            .flop = heta_i_flop(session, rows, 6 * (double)steps)},
                              error));
   }
-  session->bytes += 8 * (uint64_t)session->length * (5 * session->model->hyper.width + 8) +
+  if (!session->alone && 2 * session->length <= session->lane_rows)
+    session->stacked = 2 * session->length;
+  session->bytes += 8 * (uint64_t)session->length * (7 * session->model->hyper.width + 8) +
                     64 * (uint64_t)session->model->hyper.vocabulary;
   return HETA_OK;
 }
@@ -79,35 +81,38 @@ typedef struct work {
   size_t target, length, width, vocabulary;
   bool *player;             /* [length] */
   double *clean, *other;    /* [length × width]: e and r */
-  double *input, *gradient; /* the same */
+  double *input, *gradient; /* the same, of the blended text and of its complement */
   double *theta, *slope;    /* [length] */
   double *first, *second;   /* [length]: Adam's moments */
   double *logprobs;         /* [vocabulary] of the clean run */
-  heta_i_seed *keep;        /* [vocabulary]: Σ p log q */
+  heta_i_seed *seeds;       /* [vocabulary + 2]: the loss of the text, and of its complement */
 } work;
 
 static void close_work(work *w) {
   void *blocks[] = {w->player, w->clean, w->other,  w->input,    w->gradient, w->theta,
-                    w->slope,  w->first, w->second, w->logprobs, w->keep};
+                    w->slope,  w->first, w->second, w->logprobs, w->seeds};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) heta_i_free(blocks[i]);
 }
 
 static heta_status open_work(work *w, heta_error *error) {
   heta_i_session *session = w->session;
   size_t size = w->length * w->width, n = w->length;
+  double preserve = heta_i_option_number(session, "preserve");
+  double destroy = heta_i_option_number(session, "destroy");
+  int32_t id = session->targets[w->target].id;
   w->player = heta_i_allocate(n, sizeof *w->player);
   w->clean = heta_i_allocate(size, sizeof *w->clean);
   w->other = heta_i_allocate(size, sizeof *w->other);
-  w->input = heta_i_allocate(size, sizeof *w->input);
-  w->gradient = heta_i_allocate(size, sizeof *w->gradient);
+  w->input = heta_i_allocate(2 * size, sizeof *w->input);
+  w->gradient = heta_i_allocate(2 * size, sizeof *w->gradient);
   w->theta = heta_i_allocate(n, sizeof *w->theta);
   w->slope = heta_i_allocate(n, sizeof *w->slope);
   w->first = heta_i_allocate(n, sizeof *w->first);
   w->second = heta_i_allocate(n, sizeof *w->second);
   w->logprobs = heta_i_allocate(w->vocabulary, sizeof *w->logprobs);
-  w->keep = heta_i_allocate(w->vocabulary, sizeof *w->keep);
+  w->seeds = heta_i_allocate(w->vocabulary + 2, sizeof *w->seeds);
   if (!w->player || !w->clean || !w->other || !w->input || !w->gradient || !w->theta || !w->slope ||
-      !w->first || !w->second || !w->logprobs || !w->keep)
+      !w->first || !w->second || !w->logprobs || !w->seeds)
     return heta_i_no_memory(error, "a mask", size * sizeof *w->clean);
   session->engine->api->embed(session->engine, session->tokens, n, w->clean);
   for (size_t i = 0; i < n; i++) {
@@ -116,51 +121,61 @@ static heta_status open_work(work *w, heta_error *error) {
   }
   session->engine->api->logprobs(session->run, w->target, w->logprobs);
   for (size_t v = 0; v < w->vocabulary; v++)
-    w->keep[v] = (heta_i_seed){n - 1, (int32_t)v, exp(w->logprobs[v]), HETA_SEED_LOGPROB};
+    w->seeds[v] =
+        (heta_i_seed){n - 1, (int32_t)v, -preserve * exp(w->logprobs[v]), HETA_SEED_LOGPROB};
+  /* -log(1 - p) = (log p - log(1 - p)) - log p */
+  w->seeds[w->vocabulary] = (heta_i_seed){n - 1, id, destroy, HETA_SEED_LOGIT_PROB};
+  w->seeds[w->vocabulary + 1] = (heta_i_seed){n - 1, id, -destroy, HETA_SEED_LOGPROB};
   return HETA_OK;
 }
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-/* Value of Σ seeds on the text blended with (or, for the complement, by) the mask; its derivative
- * in each m, times `factor`, is added to the slope. */
-static heta_status blend(work *w, bool complement, const heta_i_seed *seeds, size_t count,
-                         double factor, double *value, heta_error *error) {
-  heta_i_session *session = w->session;
-  const heta_i_engine_api *api = session->engine->api;
-  size_t row = w->length - 1;
+/* What the text, or its complement, is blended into. */
+static void blend(work *w, bool complement) {
+  double *input = w->input + (complement ? w->length * w->width : 0);
   for (size_t i = 0; i < w->length; i++) {
     double m = w->player[i] ? sigmoid(complement ? -w->theta[i] : w->theta[i]) : 1;
     for (size_t e = i * w->width; e < (i + 1) * w->width; e++)
-      w->input[e] = m * w->clean[e] + (1 - m) * w->other[e];
+      input[e] = m * w->clean[e] + (1 - m) * w->other[e];
   }
-  heta_i_lane lane = heta_i_lane_of(NULL, w->length);
-  lane.input = w->input;
+}
+
+/* Loss and gradients of contexts [first, first + count): the text is number 0. */
+static heta_status pull(work *w, size_t first, size_t count, double *loss, heta_error *error) {
+  const heta_i_engine_api *api = w->session->engine->api;
+  heta_i_engine *engine = w->session->engine;
+  size_t n = w->length, rows[2] = {n - 1, 2 * n - 1};
+  heta_i_lane lanes[2];
   heta_i_run *run = NULL;
-  HETA_TRY(api->run(session->engine, &lane, 0, &row, 1, &run, error));
-  heta_status status =
-      api->reverse(session->engine, run, seeds, count, value, w->gradient, NULL, error);
+  double value;
+  for (size_t c = 0; c < count; c++) {
+    lanes[c] = heta_i_lane_of(NULL, n);
+    lanes[c].input = w->input + (first + c) * n * w->width;
+  }
+  size_t from = first ? w->vocabulary : 0,
+         end = first + count > 1 ? w->vocabulary + 2 : w->vocabulary;
+  for (size_t s = w->vocabulary; s < end; s++) w->seeds[s].row = rows[count - 1];
+  HETA_TRY(api->stack(engine, lanes, count, rows, count, &run, error));
+  heta_status status = api->reverse(engine, run, w->seeds + from, end - from, &value,
+                                    w->gradient + first * n * w->width, NULL, error);
   api->run_free(run);
-  for (size_t i = 0; i < w->length && !status; i++)
-    for (size_t e = i * w->width; e < (i + 1) * w->width; e++)
-      w->slope[i] += (complement ? -factor : factor) * w->gradient[e] * (w->clean[e] - w->other[e]);
+  if (!status) *loss += value;
   return status;
 }
 
 /* The loss, and its derivatives in θ in the slope. */
 static heta_status evaluate(work *w, double *loss, heta_error *error) {
   heta_i_session *session = w->session;
-  double kept, destroyed, sparse = heta_i_option_number(session, "sparse"), players = 0;
-  double preserve = heta_i_option_number(session, "preserve");
-  double destroy = heta_i_option_number(session, "destroy");
-  int32_t id = session->targets[w->target].id;
-  /* -log(1 - p) = (log p - log(1 - p)) - log p */
-  const heta_i_seed fall[2] = {{w->length - 1, id, 1, HETA_SEED_LOGIT_PROB},
-                               {w->length - 1, id, -1, HETA_SEED_LOGPROB}};
+  double sparse = heta_i_option_number(session, "sparse"), players = 0;
+  size_t size = w->length * w->width, at_once = session->stacked ? 2 : 1;
+  *loss = 0;
+  for (int c = 0; c < 2; c++) blend(w, c);
+  for (size_t c = 0; c < 2; c += at_once) HETA_TRY(pull(w, c, at_once, loss, error));
   memset(w->slope, 0, w->length * sizeof *w->slope);
-  HETA_TRY(blend(w, false, w->keep, w->vocabulary, -preserve, &kept, error));
-  HETA_TRY(blend(w, true, fall, 2, destroy, &destroyed, error));
-  *loss = -preserve * kept + destroy * destroyed;
+  for (size_t e = 0; e < size; e++)
+    w->slope[e / w->width] +=
+        (w->gradient[e] - w->gradient[size + e]) * (w->clean[e] - w->other[e]);
   for (size_t i = 0; i < w->length; i++) players += w->player[i];
   for (size_t i = 0; i < w->length; i++) {
     double m = sigmoid(w->theta[i]);

@@ -75,11 +75,12 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t n = session->length, steps = steps_of(session), pieces = pieces_of(session);
   size_t targets = session->row_count, width = session->model->hyper.width;
-  size_t near = nearest_of(session);
+  size_t near = nearest_of(session), stacks = heta_i_stacks(session);
   HETA_TRY(heta_i_add_table(session, "anchor", n, steps, error));
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
-  session->bytes = 8 * (uint64_t)width * (4 * n + near + 256) + (uint64_t)n * near * 24;
+  session->bytes =
+      8 * (uint64_t)width * (3 * stacks * n + n + near + 256) + (uint64_t)n * near * 24;
   for (size_t k = 0; k < steps; k++) {
     heta_i_item walk = {.phase = PHASE_WALK,
                         .name = "walk",
@@ -102,19 +103,20 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                       .forwards = 1,
                       .flop = heta_i_flop(session, (double)n, (double)session->target_count)};
   HETA_TRY(heta_i_add_item(session, ends, error));
-  for (size_t k = 0; k < pieces; k++) {
+  for (size_t k = 0, end; k < pieces; k = end) {
+    end = k + stacks < pieces ? k + stacks : pieces;
     heta_i_item piece = {.phase = PHASE_PIECE,
                          .name = "path",
                          .target_end = targets,
                          .token_end = session->row_length,
                          .sample = k,
-                         .sample_end = k + 1,
+                         .sample_end = end,
                          .fills = 1u << CONTRIBUTION,
                          .whole = true,
-                         .forwards = 1,
-                         .reverses = targets};
-    piece.flop =
-        heta_i_flop(session, (double)(n * (1 + targets)), 2 * (double)session->target_count);
+                         .forwards = end - k,
+                         .reverses = (end - k) * targets};
+    piece.flop = (double)(end - k) * heta_i_flop(session, (double)(n * (1 + targets)),
+                                                 2 * (double)session->target_count);
     HETA_TRY(heta_i_add_item(session, piece, error));
   }
   return HETA_OK;
@@ -267,38 +269,43 @@ static void point(heta_i_session *session, size_t i, size_t k, const double *b, 
 }
 
 typedef struct path {
-  double *input, *way, *gradient; /* [length × width] */
-  double *b, *next;               /* [width] */
+  heta_i_session *session;
+  double *inputs, *ways, *gradients; /* [stacks × length × width] */
+  double *b, *next;                  /* [width] */
+  size_t first;                      /* the piece whose input is the first */
 } path;
 
 static void path_free(path *p) {
-  heta_i_free(p->input);
-  heta_i_free(p->way);
-  heta_i_free(p->gradient);
+  heta_i_free(p->inputs);
+  heta_i_free(p->ways);
+  heta_i_free(p->gradients);
   heta_i_free(p->b);
   heta_i_free(p->next);
 }
 
 static heta_status path_open(heta_i_session *session, path *p, heta_error *error) {
-  size_t width = session->model->hyper.width, size = session->length * width;
+  size_t width = session->model->hyper.width;
+  size_t size = heta_i_stack_size(session, heta_i_stacks(session));
   int32_t baseline = baseline_of(session);
-  p->input = heta_i_allocate(size, sizeof(double));
-  p->way = heta_i_allocate(size, sizeof(double));
-  p->gradient = heta_i_allocate(size, sizeof(double));
+  *p = (path){.session = session};
+  p->inputs = heta_i_allocate(size, sizeof(double));
+  p->ways = heta_i_allocate(size, sizeof(double));
+  p->gradients = heta_i_allocate(size, sizeof(double));
   p->b = heta_i_allocate(width, sizeof(double));
   p->next = heta_i_allocate(width, sizeof(double));
-  if (!p->input || !p->way || !p->gradient || !p->b || !p->next)
+  if (!p->inputs || !p->ways || !p->gradients || !p->b || !p->next)
     return heta_i_no_memory(error, "a path of inputs", 3 * size * sizeof(double));
   session->engine->api->embed(session->engine, &baseline, 1, p->b);
   return HETA_OK;
 }
 
-/* Where piece `k` begins, and what it adds. */
-static void lay(heta_i_session *session, path *p, size_t k) {
+/* Where piece `k` begins, and what it adds: [length × width]. */
+static void lay(path *p, size_t k, double *inputs, double *ways) {
+  heta_i_session *session = p->session;
   size_t width = session->model->hyper.width, parts = parts_of(session);
   size_t from = steps_of(session) + 1 - k / parts; /* c_from → c_(from - 1) */
   for (size_t i = 0; i < session->length; i++) {
-    double *at = p->input + i * width, *way = p->way + i * width;
+    double *at = inputs + i * width, *way = ways + i * width;
     point(session, i, from, p->b, p->next, at);
     point(session, i, from - 1, p->b, p->next, way);
     for (size_t c = 0; c < width; c++) {
@@ -308,28 +315,31 @@ static void lay(heta_i_session *session, path *p, size_t k) {
   }
 }
 
-static heta_status run_ends(heta_i_session *session, path *p, heta_error *error) {
+static heta_status run_ends(path *p, heta_error *error) {
+  heta_i_session *session = p->session;
   for (size_t i = 0; i < session->length; i++)
     point(session, i, steps_of(session) + 1, p->b, p->next,
-          p->input + i * session->model->hyper.width);
-  return heta_i_path_ends(session, p->input, OBJECTIVE, error);
+          p->inputs + i * session->model->hyper.width);
+  return heta_i_path_ends(session, p->inputs, OBJECTIVE, error);
 }
 
-static heta_status run_piece(heta_i_session *session, path *p, size_t k, heta_error *error) {
+static void take_piece(void *context, size_t index, size_t t, const double *gradient) {
+  const path *p = context;
+  heta_i_session *session = p->session;
   size_t width = session->model->hyper.width;
-  heta_i_run *run = NULL;
-  lay(session, p, k);
-  heta_status status = heta_i_run_at(session, p->input, 0, &run, error);
-  for (size_t t = 0; t < session->row_count && !status; t++) {
-    status = heta_i_gradient_at(session, run, t, p->gradient, error);
-    for (size_t i = 0; i < session->row_length && !status; i++) {
-      double sum = 0;
-      for (size_t e = i * width; e < (i + 1) * width; e++) sum += p->gradient[e] * p->way[e];
-      heta_i_series_at(session, CONTRIBUTION, t, i)[k] = sum;
-    }
+  const double *way = p->ways + heta_i_stack_size(session, index);
+  for (size_t i = 0; i < session->row_length; i++) {
+    double sum = 0;
+    for (size_t e = i * width; e < (i + 1) * width; e++) sum += gradient[e] * way[e];
+    heta_i_series_at(session, CONTRIBUTION, t, i)[p->first + index] = sum;
   }
-  session->engine->api->run_free(run);
-  return status;
+}
+
+static heta_status run_pieces(path *p, const heta_i_item *item, heta_error *error) {
+  size_t size = heta_i_stack_size(p->session, 1), count = item->sample_end - item->sample;
+  p->first = item->sample;
+  for (size_t c = 0; c < count; c++) lay(p, p->first + c, p->inputs + c * size, p->ways + c * size);
+  return heta_i_gradients(p->session, p->inputs, count, p->gradients, take_piece, p, error);
 }
 
 static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
@@ -338,8 +348,7 @@ static heta_status run(heta_i_session *session, const heta_i_item *item, heta_er
   if (item->phase == PHASE_WALK) return need_walk(session, item->sample_end, error);
   if (item->phase == PHASE_PIECE) HETA_TRY(need_walk(session, steps_of(session), error));
   HETA_GO(path_open(session, &p, error));
-  status = item->phase == PHASE_ENDS ? run_ends(session, &p, error)
-                                     : run_piece(session, &p, item->sample, error);
+  status = item->phase == PHASE_ENDS ? run_ends(&p, error) : run_pieces(&p, item, error);
 done:
   path_free(&p);
   return status;

@@ -83,12 +83,12 @@ static heta_status prepare(heta_i_session *session, heta_error *error) {
 /* A norm is of the whole path's vector: its steps are one item. */
 static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t steps = steps_of(session), pieces = norms(session) ? 1 : steps;
-  size_t targets = session->row_count;
-  double n = (double)session->length, each = (double)(steps / pieces);
+  size_t targets = session->row_count, stacks = heta_i_stacks(session);
+  double n = (double)session->length;
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
-  session->bytes = 4 * sizeof(double) * session->length * session->model->hyper.width;
-  if (norms(session)) session->bytes *= 1 + targets;
+  session->bytes = sizeof(double) * heta_i_stack_size(session, 2 + 2 * stacks);
+  if (norms(session)) session->bytes += sizeof(double) * heta_i_stack_size(session, targets);
   heta_i_item ends = {.phase = PHASE_ENDS,
                       .name = "baseline",
                       .target_end = targets,
@@ -99,47 +99,54 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                       .forwards = 1,
                       .flop = heta_i_flop(session, n, (double)session->target_count)};
   HETA_TRY(heta_i_add_item(session, ends, error));
-  for (size_t k = 0; k < pieces; k++) {
+  for (size_t k = 0, end; k < pieces; k = end) {
+    end = k + stacks < pieces ? k + stacks : pieces;
+    size_t each = norms(session) ? steps : end - k;
     heta_i_item step = {.phase = PHASE_STEP,
                         .name = "path",
                         .target_end = targets,
                         .token_end = session->row_length,
                         .sample = k,
-                        .sample_end = k + 1,
+                        .sample_end = end,
                         .fills = 1u << CONTRIBUTION,
                         .whole = true,
-                        .forwards = steps / pieces,
-                        .reverses = steps / pieces * targets};
-    step.flop =
-        each * heta_i_flop(session, n * (double)(1 + targets), 2 * (double)session->target_count);
+                        .forwards = each,
+                        .reverses = each * targets};
+    step.flop = (double)each *
+                heta_i_flop(session, n * (double)(1 + targets), 2 * (double)session->target_count);
     HETA_TRY(heta_i_add_item(session, step, error));
   }
   return HETA_OK;
 }
 
-/* The path and what is found on it; arrays are [length × width]. */
+/* The path and what is found on it. */
 typedef struct path {
-  double *from, *way, *input, *gradient;
-  double *sums; /* [targets × length × width], for norms */
+  heta_i_session *session;
+  double *from, *way;          /* [length × width] */
+  double *inputs, *gradients;  /* [stacks × length × width] */
+  double *sums;                /* [targets × length × width], for norms */
+  size_t first, stacks, width; /* the step whose input is the first; at most so many */
 } path;
 
 static void path_free(path *p) {
   heta_i_free(p->from);
   heta_i_free(p->way);
-  heta_i_free(p->input);
-  heta_i_free(p->gradient);
+  heta_i_free(p->inputs);
+  heta_i_free(p->gradients);
   heta_i_free(p->sums);
 }
 
 static heta_status path_open(heta_i_session *session, path *p, heta_error *error) {
-  size_t size = session->length * session->model->hyper.width;
+  size_t size = heta_i_stack_size(session, 1);
+  *p = (path){
+      .session = session, .stacks = heta_i_stacks(session), .width = session->model->hyper.width};
   p->from = heta_i_allocate(size, sizeof(double));
   p->way = heta_i_allocate(size, sizeof(double));
-  p->input = heta_i_allocate(size, sizeof(double));
-  p->gradient = heta_i_allocate(size, sizeof(double));
+  p->inputs = heta_i_allocate(p->stacks * size, sizeof(double));
+  p->gradients = heta_i_allocate(p->stacks * size, sizeof(double));
   if (norms(session)) p->sums = heta_i_allocate(session->row_count * size, sizeof(double));
-  if (!p->from || !p->way || !p->input || !p->gradient || (norms(session) && !p->sums))
-    return heta_i_no_memory(error, "a path of inputs", 4 * size * sizeof(double));
+  if (!p->from || !p->way || !p->inputs || !p->gradients || (norms(session) && !p->sums))
+    return heta_i_no_memory(error, "a path of inputs", (2 + 2 * p->stacks) * size * sizeof(double));
   HETA_TRY(heta_i_baselines(session, p->from, error));
   heta_i_embeddings(session, p->way);
   for (size_t e = 0; e < size; e++) p->way[e] -= p->from[e];
@@ -148,27 +155,33 @@ static heta_status path_open(heta_i_session *session, path *p, heta_error *error
 
 /* One gradient on the path: its weighted product with the way goes into the series, or by element
  * into `sums`. */
-static heta_status run_step(heta_i_session *session, path *p, size_t k, heta_error *error) {
-  size_t width = session->model->hyper.width, size = session->length * width;
+static void take_step(void *context, size_t index, size_t t, const double *gradient) {
+  path *p = context;
+  heta_i_session *session = p->session;
+  size_t size = heta_i_stack_size(session, 1), k = p->first + index;
   double at = 0, weight = 0;
-  heta_i_run *run = NULL;
-  heta_status status = HETA_OK;
   point(session, k, &at, &weight);
-  for (size_t e = 0; e < size; e++) p->input[e] = p->from[e] + at * p->way[e];
-  HETA_GO(heta_i_run_at(session, p->input, 0, &run, error));
-  for (size_t t = 0; t < session->row_count; t++) {
-    HETA_GO(heta_i_gradient_at(session, run, t, p->gradient, error));
-    for (size_t e = 0; p->sums && e < size; e++)
-      p->sums[t * size + e] += weight * p->gradient[e] * p->way[e];
-    for (size_t i = 0; !p->sums && i < session->row_length; i++) {
-      double sum = 0;
-      for (size_t e = i * width; e < (i + 1) * width; e++) sum += p->gradient[e] * p->way[e];
-      heta_i_series_at(session, CONTRIBUTION, t, i)[k] = weight * sum;
-    }
+  for (size_t e = 0; p->sums && e < size; e++)
+    p->sums[t * size + e] += weight * gradient[e] * p->way[e];
+  for (size_t i = 0; !p->sums && i < session->row_length; i++) {
+    double sum = 0;
+    for (size_t e = i * p->width; e < (i + 1) * p->width; e++) sum += gradient[e] * p->way[e];
+    heta_i_series_at(session, CONTRIBUTION, t, i)[k] = weight * sum;
   }
-done:
-  session->engine->api->run_free(run);
-  return status;
+}
+
+static heta_status run_steps(path *p, size_t first, size_t end, heta_error *error) {
+  size_t size = heta_i_stack_size(p->session, 1);
+  double at = 0, weight = 0;
+  for (p->first = first; p->first < end; p->first += p->stacks) {
+    size_t count = end - p->first < p->stacks ? end - p->first : p->stacks;
+    for (size_t c = 0; c < count; c++) {
+      point(p->session, p->first + c, &at, &weight);
+      for (size_t e = 0; e < size; e++) p->inputs[c * size + e] = p->from[e] + at * p->way[e];
+    }
+    HETA_TRY(heta_i_gradients(p->session, p->inputs, count, p->gradients, take_step, p, error));
+  }
+  return HETA_OK;
 }
 
 static void take_norms(heta_i_session *session, const path *p) {
@@ -183,16 +196,16 @@ static void take_norms(heta_i_session *session, const path *p) {
 }
 
 static heta_status run(heta_i_session *session, const heta_i_item *item, heta_error *error) {
-  path p = {0};
+  path p;
   heta_status status;
   HETA_GO(path_open(session, &p, error));
   if (item->phase == PHASE_ENDS) {
     status = heta_i_path_ends(session, p.from, OBJECTIVE, error);
   } else if (norms(session)) {
-    for (size_t k = 0; k < steps_of(session); k++) HETA_GO(run_step(session, &p, k, error));
+    HETA_GO(run_steps(&p, 0, steps_of(session), error));
     take_norms(session, &p);
   } else {
-    status = run_step(session, &p, item->sample, error);
+    status = run_steps(&p, item->sample, item->sample_end, error);
   }
 done:
   path_free(&p);

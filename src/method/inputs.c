@@ -119,6 +119,93 @@ heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t 
   return status;
 }
 
+/* Rows of a stack: with twice as many a product is hardly faster, and the tapes grow. */
+enum { STACK_ROWS = 8 * HETA_ROW_PAD };
+
+size_t heta_i_stacks(heta_i_session *session) {
+  size_t rows = STACK_ROWS < session->lane_rows ? STACK_ROWS : session->lane_rows;
+  size_t fit = session->alone ? 1 : rows / session->length, wanted = STACK_ROWS / session->length;
+  session->stacked = fit > 1 ? fit * session->length : 0;
+  return wanted > 1 ? wanted : 1;
+}
+
+size_t heta_i_stack_size(const heta_i_session *session, size_t inputs) {
+  return inputs * session->length * session->model->hyper.width;
+}
+
+/* What a stack of `count` contexts takes beside their inputs. */
+typedef struct stack {
+  heta_i_lane *lanes;
+  size_t *rows;
+  heta_i_seed *seeds;
+  heta_i_run *run;
+} stack;
+
+static void stack_close(heta_i_session *session, stack *s) {
+  session->engine->api->run_free(s->run);
+  heta_i_free(s->lanes);
+  heta_i_free(s->rows);
+  heta_i_free(s->seeds);
+}
+
+static heta_status stack_open(heta_i_session *session, const double *inputs, size_t count, stack *s,
+                              heta_error *error) {
+  size_t n = session->length, targets = session->target_count;
+  s->lanes = heta_i_allocate(count, sizeof *s->lanes);
+  s->rows = heta_i_allocate(count * targets, sizeof *s->rows);
+  s->seeds = heta_i_allocate(count * (targets + 1), sizeof *s->seeds);
+  if (!s->lanes || !s->rows || !s->seeds)
+    return heta_i_no_memory(error, "a stack of contexts", count * (targets + 1) * sizeof *s->seeds);
+  for (size_t c = 0; c < count; c++) {
+    s->lanes[c] = heta_i_lane_of(session->tokens, n);
+    s->lanes[c].input = inputs + heta_i_stack_size(session, c);
+    for (size_t t = 0; t < targets; t++)
+      s->rows[c * targets + t] = c * n + session->targets[t].position - 1;
+  }
+  return session->engine->api->stack(session->engine, s->lanes, count, s->rows, count * targets,
+                                     &s->run, error);
+}
+
+/* A row's objective, of every context. */
+static size_t stack_objective(const heta_i_session *session, size_t row, size_t count,
+                              heta_i_seed *seeds) {
+  size_t each = heta_i_objective(session, row, seeds);
+  for (size_t i = each; i < count * each; i++) {
+    seeds[i] = seeds[i - each];
+    seeds[i].row += session->length;
+  }
+  return count * each;
+}
+
+static heta_status pull_stack(heta_i_session *session, const double *inputs, size_t first,
+                              size_t count, double *gradients, heta_i_take_gradient *take,
+                              void *context, heta_error *error) {
+  stack s = {0};
+  heta_status status;
+  HETA_GO(stack_open(session, inputs + heta_i_stack_size(session, first), count, &s, error));
+  for (size_t t = 0; t < session->row_count; t++) {
+    size_t seeds = stack_objective(session, t, count, s.seeds);
+    HETA_GO(session->engine->api->reverse(session->engine, s.run, s.seeds, seeds, NULL, gradients,
+                                          NULL, error));
+    for (size_t c = 0; c < count; c++)
+      take(context, first + c, t, gradients + heta_i_stack_size(session, c));
+  }
+done:
+  stack_close(session, &s);
+  return status;
+}
+
+heta_status heta_i_gradients(heta_i_session *session, const double *inputs, size_t count,
+                             double *gradients, heta_i_take_gradient *take, void *context,
+                             heta_error *error) {
+  size_t most = session->stacked ? session->stacked / session->length : 1;
+  for (size_t first = 0; first < count; first += most) {
+    size_t some = count - first < most ? count - first : most;
+    HETA_TRY(pull_stack(session, inputs, first, some, gradients, take, context, error));
+  }
+  return HETA_OK;
+}
+
 heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error) {
   size_t layers = session->model->hyper.layers;
   heta_i_capture wanted = {HETA_SITE_RESIDUAL_BEFORE, layer, out};

@@ -29,6 +29,19 @@ heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t
 /* Gradient of a row's objective in a run, with respect to the run's input: [length × width]. */
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error);
+/* Runs of the whole context at several inputs, with their gradients, share passes: so many inputs
+ * go into an item of work, whatever the memory; 1 where the context fills a batch by itself. Says
+ * in the session that the method stacks them. */
+size_t heta_i_stacks(heta_i_session *session);
+/* Numbers of all the inputs of an item: [inputs × length × width]. */
+size_t heta_i_stack_size(const heta_i_session *session, size_t inputs);
+/* What is done with the gradient of a row's objective at input number `index`: [length × width]. */
+typedef void heta_i_take_gradient(void *context, size_t index, size_t row, const double *gradient);
+/* Hands over every row's gradient at each of `count` inputs [count × length × width]. gradients: as
+ * much room as the inputs take. */
+heta_status heta_i_gradients(heta_i_session *session, const double *inputs, size_t count,
+                             double *gradients, heta_i_take_gradient *take, void *context,
+                             heta_error *error);
 /* The residual stream of the context before block `layer`, or after the last: [length × width]. */
 heta_status heta_i_states(heta_i_session *session, size_t layer, double *out, heta_error *error);
 /* Refuses an option --layer that the model does not have; it may be as much as `most`. */

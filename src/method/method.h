@@ -113,6 +113,9 @@ struct heta_i_session {
   size_t row_count, row_length;
   bool joint;
   size_t lane_rows;
+  /* Rows of the contexts that run as one for their gradients, at most (heta_i_stacks); 0: none. */
+  size_t stacked;
+  bool alone;          /* contexts have values of their own, and do not run as one */
   size_t target_group; /* adjoints kept at the same time */
   const bool *only;    /* [row_length]: the tokens whose items are this job's; NULL: all */
   size_t part, parts;  /* this job does the tokens i with i % parts == part of shared items */
@@ -228,8 +231,12 @@ bool heta_i_settled(const heta_i_session *session, const heta_i_item *item, size
                     size_t target, size_t token);
 
 /* passes.c: pieces that several methods share. */
-/* Matrix work of `rows` block rows and `heads` output distributions. */
+/* Operations of the matrix products, attention's among them, of `rows` rows' way through the blocks
+ * and of `heads` output distributions; of one of the two passes of a Hessian-vector product. */
 double heta_i_flop(const heta_i_session *session, double rows, double heads);
+double heta_i_probe_flop(const heta_i_session *session, double rows, double heads);
+/* Which share of them is attention's. */
+double heta_i_attention_share(const heta_i_session *session, bool probes);
 /* Runs with one token of the item masked at a time, those whose number in series `kl` is due, all
  * targets at once. Fills series `kl`, `change` (of the log-probability) and `prob` (the change of
  * the probability; SIZE_MAX: not wanted), with a joint objective with sums over the targets;

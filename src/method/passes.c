@@ -5,8 +5,27 @@
 #include "base/random.h"
 #include "method/method.h"
 
+/* Keys that a row meets: the mean over the rows of all lanes that begin at a token of their own. */
+static double keys_of(const heta_i_session *session) { return 2.0 / 3 * (double)session->length; }
+
 double heta_i_flop(const heta_i_session *session, double rows, double heads) {
-  return rows * heta_i_block_flop(session->model) + heads * heta_i_head_flop(session->model);
+  const heta_model *model = session->model;
+  double attention = 2 * heta_i_attention_flop(model, keys_of(session)); /* scores and mix */
+  return rows * (heta_i_block_flop(model) + attention) + heads * heta_i_head_flop(model);
+}
+
+/* Fourteen products of attention in two passes, of which nine meet the keys from the probed token
+ * on: half as many. */
+double heta_i_probe_flop(const heta_i_session *session, double rows, double heads) {
+  const heta_model *model = session->model;
+  double attention = 0.5 * (5 + 9 / 2.0) * heta_i_attention_flop(model, keys_of(session));
+  return rows * (heta_i_block_flop(model) + attention) + heads * heta_i_head_flop(model);
+}
+
+double heta_i_attention_share(const heta_i_session *session, bool probes) {
+  double blocks = heta_i_block_flop(session->model);
+  double all = probes ? heta_i_probe_flop(session, 1, 0) : heta_i_flop(session, 1, 0);
+  return all > 0 ? 1 - blocks / all : 0;
 }
 
 double heta_i_heads(const heta_i_session *session) {

@@ -91,7 +91,7 @@ static size_t blocks_of(const heta_i_session *session) {
 
 double heta_i_product_flop(const heta_i_session *session, double rows, double heads) {
   double share = (double)blocks_of(session) / (double)session->model->hyper.layers;
-  return heta_i_flop(session, share * rows, heads);
+  return heta_i_probe_flop(session, share * rows, heads);
 }
 
 /* The clean run's last blocks once more, as a run of their own. */

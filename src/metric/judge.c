@@ -333,8 +333,9 @@ heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const het
 }
 
 static double flop_of(const heta_evaluator *evaluator, uint64_t forwards, size_t length) {
-  return (double)forwards * ((double)length * heta_i_block_flop(evaluator->model) +
-                             heta_i_head_flop(evaluator->model));
+  const heta_model *model = evaluator->model;
+  double row = heta_i_block_flop(model) + 2 * heta_i_attention_flop(model, 0.5 * (double)length);
+  return (double)forwards * ((double)length * row + heta_i_head_flop(model));
 }
 
 heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *name, size_t length,

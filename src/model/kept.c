@@ -5,7 +5,13 @@
 
 heta_i_kept *heta_i_kept_open(void) {
   heta_i_kept *kept = heta_i_allocate(1, sizeof *kept);
-  if (kept && pthread_mutex_init(&kept->lock, NULL)) {
+  if (!kept) return NULL;
+  if (pthread_mutex_init(&kept->lock, NULL)) {
+    heta_i_free(kept);
+    return NULL;
+  }
+  if (pthread_mutex_init(&kept->speed_lock, NULL)) {
+    pthread_mutex_destroy(&kept->lock);
     heta_i_free(kept);
     return NULL;
   }
@@ -22,5 +28,6 @@ void heta_i_kept_close(heta_i_kept *kept) {
   if (!kept) return;
   for (int i = 0; i < HETA_KEPT_KINDS; i++) heta_i_kept_drop(&kept->slot[i]);
   pthread_mutex_destroy(&kept->lock);
+  pthread_mutex_destroy(&kept->speed_lock);
   heta_i_free(kept);
 }

@@ -1,6 +1,9 @@
-/* kept.h: what engines leave with their model for the next engine: expanded weights. */
+/* kept.h: what engines and jobs leave with their model for the next: expanded weights, and how fast
+ * this machine computes with the model. */
 #ifndef HETA_MODEL_KEPT_H
 #define HETA_MODEL_KEPT_H
+
+#include "heta/heta.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,9 +18,13 @@ typedef struct heta_i_kept_slot {
 
 enum { HETA_KEPT_F32, HETA_KEPT_F64, HETA_KEPT_KINDS };
 
+enum { HETA_KEPT_SPEEDS = 8 };
+
 /* The lock is held while weights are expanded, so that two engines do not do it at once. */
 typedef struct heta_i_kept {
-  pthread_mutex_t lock;
+  pthread_mutex_t lock, speed_lock;
+  heta_speed speeds[HETA_KEPT_SPEEDS]; /* the newest; each of other threads, backend, precision */
+  size_t speed_count;
   heta_i_kept_slot slot[HETA_KEPT_KINDS];
 } heta_i_kept;
 

@@ -2,10 +2,12 @@
 """test_real_model.py: the demo model as a person would use it: right words, equal results, budgets,
 and Ctrl-C in the middle of real work. Needs HETA_TEST_MODEL."""
 import functools
+import pathlib
 import random
 import re
 import signal
 import sys
+import tempfile
 import time
 
 from harness import (BUDGET, DONE, INTERRUPTED, ROOT, Case, main, read, real_model, run, shown,
@@ -35,6 +37,29 @@ class Real(Case):
         told = self.expect(DONE, run("model", "info", MODEL)).out
         for words in ("llama", "Q4_1", "134.5 million", "49152"):
             self.assertIn(words, told)
+
+    def test_speed_is_measured_once(self):
+        """Plans count with what is on file; on a busy machine it is measured again, and only rises."""
+        with tempfile.TemporaryDirectory() as cache:
+            ask = ["plan", "-m", MODEL, "-p", "The capital of France is", "--format", "json"]
+            file = pathlib.Path(cache) / "heta" / "speed.json"
+            seconds = []
+            for _ in range(2):
+                seconds.append(self.expect(DONE, run(*ask, XDG_CACHE_HOME=cache)).json[0]["seconds"])
+                kept = read(file)
+                self.assertEqual("heta.speed/1", kept["schema"])
+                (entry,) = kept["speeds"].values()
+                self.assertTrue(all(entry[k] > 1e8 for k in ("forward", "reverse", "attention")))
+            self.assertLessEqual(seconds[1], seconds[0] * 1.001)
+            # Slower by a thousand on file: so are plans, and what is no such file is replaced.
+            for key in ("forward", "reverse", "attention"):
+                entry[key] /= 1000
+            entry["load"] = 0
+            file.write_text(json.dumps(kept))
+            slow = self.expect(DONE, run(*ask, XDG_CACHE_HOME=cache)).json[0]["seconds"]
+            self.assertGreater(slow, 20 * seconds[1])
+            file.write_text("[1, 2")
+            self.assertLess(self.expect(DONE, run(*ask, XDG_CACHE_HOME=cache)).json[0]["seconds"], slow / 5)
 
     def test_what_the_model_would_write(self):
         for text, word in (("The capital of France is", " Paris"), ("One, two, three,", " four")):

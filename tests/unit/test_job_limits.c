@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "support/attribute.h"
+#include "support/derive.h"
 
 static const fixture_kind *const CPU = &FIXTURE_KINDS[2];
 
@@ -289,6 +290,44 @@ static heta_attribute_options with(const heta_option *option) {
   return options;
 }
 
+/* Plans count with a speed that is set, and refuse one that is none. */
+static void speeds(void **state) {
+  (void)state;
+  heta_model *model = fixture_model("llama-gqa");
+  heta_attribute_options options = usual(CPU, "probes=1000");
+  options.threads = 2;
+  heta_error error = {0};
+  heta_speed speed = {.struct_size = sizeof speed, .threads = 2};
+  derive_ok(heta_speed_measure(model, &speed, &error), &error);
+  assert_true(speed.forward > 0 && speed.reverse > 0 && speed.attention > 0);
+  double seconds[3];
+  for (int i = 0; i < 3; i++) {
+    speed.forward = speed.reverse = i ? 2e8 : 1e8;
+    speed.attention = i == 2 ? 2e8 : 1e8;
+    derive_ok(heta_model_set_speed(model, &speed, &error), &error);
+    heta_job *job = attribute_job(model, TEXT, strlen(TEXT), &options);
+    seconds[i] = heta_job_get_plan(job)->seconds;
+    heta_job_free(job);
+  }
+  assert_true(seconds[0] > seconds[1] && seconds[1] > seconds[2]);
+  /* All twice as fast: all of the work, and not the opening, takes half as long. */
+  double opening = 2 * seconds[2] - seconds[0];
+  assert_true(opening > 0.09 && opening < 0.11);
+  /* It is of two threads: one measures. */
+  options.threads = 1;
+  heta_job *one = attribute_job(model, TEXT, strlen(TEXT), &options);
+  assert_true(heta_job_get_plan(one)->seconds < seconds[0]);
+  heta_job_free(one);
+  speed.attention = 0;
+  assert_int_equal(heta_model_set_speed(model, &speed, &error), HETA_E_ARGUMENT);
+  speed.threads = -1;
+  assert_int_equal(heta_speed_measure(model, &speed, &error), HETA_E_ARGUMENT);
+  speed.struct_size = 1;
+  assert_int_equal(heta_speed_measure(model, &speed, &error), HETA_E_ARGUMENT);
+  assert_int_equal(heta_model_set_speed(NULL, NULL, &error), HETA_E_ARGUMENT);
+  heta_model_close(model);
+}
+
 static void refused_options(void **state) {
   (void)state;
   heta_model *model = fixture_model("llama-mha");
@@ -491,14 +530,11 @@ static void notes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_plan),
-                                     cmocka_unit_test(within_plan),
-                                     cmocka_unit_test(budgets),
-                                     cmocka_unit_test(cheaper_curvature),
-                                     cmocka_unit_test(time_budgets),
-                                     cmocka_unit_test(refused_options),
-                                     cmocka_unit_test(refused_requests),
-                                     cmocka_unit_test(refused_targets),
-                                     cmocka_unit_test(notes)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_plan),      cmocka_unit_test(within_plan),
+      cmocka_unit_test(budgets),         cmocka_unit_test(cheaper_curvature),
+      cmocka_unit_test(time_budgets),    cmocka_unit_test(speeds),
+      cmocka_unit_test(refused_options), cmocka_unit_test(refused_requests),
+      cmocka_unit_test(refused_targets), cmocka_unit_test(notes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

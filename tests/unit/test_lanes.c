@@ -269,6 +269,85 @@ static void probes_are_products(void **state) {
   }
 }
 
+/* ---- Stacks --------------------------------------------------------------------------------- */
+
+enum { CONTEXTS = 3 };
+
+/* Output distributions and gradients of contexts that run as one, and of each by itself. */
+static void check_stack(subject *s, const char *name, const fixture_kind *kind) {
+  const heta_i_engine_api *api = s->engine->api;
+  size_t n = s->length, size = n * s->width, rows[CONTEXTS * TARGETS];
+  double *inputs = dice_normal(&s->d, CONTEXTS * size), *logits = dice_zeros(&s->d, s->vocabulary);
+  double *alone = dice_zeros(&s->d, size), *all = dice_zeros(&s->d, CONTEXTS * size);
+  double *expected = dice_zeros(&s->d, s->vocabulary), values[2] = {0, 0}, value;
+  heta_i_lane lanes[CONTEXTS];
+  heta_i_seed seeds[CONTEXTS * TARGETS];
+  heta_i_run *stack = NULL, *run = NULL;
+  heta_error error = {0};
+  for (size_t c = 0; c < CONTEXTS; c++) {
+    lanes[c] = heta_i_lane_of(s->ids, n);
+    lanes[c].positions = s->positions;
+    if (c) lanes[c].input = inputs + c * size;
+    for (size_t t = 0; t < TARGETS; t++) {
+      rows[c * TARGETS + t] = c * n + s->rows[t];
+      seeds[c * TARGETS + t] =
+          (heta_i_seed){c * n + s->rows[t], s->token[t], c + 1.0, HETA_SEED_LOGPROB};
+    }
+  }
+  size_t all_seeds = CONTEXTS * TARGETS;
+  derive_ok(api->stack(s->engine, lanes, CONTEXTS, rows, CONTEXTS * TARGETS, &stack, &error),
+            &error);
+  derive_ok(api->reverse(s->engine, stack, seeds, all_seeds, &values[0], all, NULL, &error),
+            &error);
+  for (size_t c = 0; c < CONTEXTS; c++) {
+    heta_i_seed own[TARGETS];
+    for (size_t t = 0; t < TARGETS; t++) {
+      own[t] = seeds[c * TARGETS + t];
+      own[t].row = s->rows[t];
+    }
+    derive_ok(api->run(s->engine, &lanes[c], 0, s->rows, TARGETS, &run, &error), &error);
+    derive_ok(api->reverse(s->engine, run, own, TARGETS, &value, alone, NULL, &error), &error);
+    for (size_t t = 0; t < TARGETS; t++) {
+      api->logits(stack, c * TARGETS + t, logits);
+      api->logits(run, t, expected);
+      if (memcmp(logits, expected, s->vocabulary * sizeof *logits) != 0)
+        fail_msg("%s, %s: context %zu has other logits in a stack", name, kind->name, c);
+    }
+    if (memcmp(all + c * size, alone, size * sizeof *alone) != 0)
+      fail_msg("%s, %s: context %zu has another gradient in a stack: off by %.3g", name, kind->name,
+               c, fixture_error(all + c * size, alone, size));
+    values[1] += value;
+    api->run_free(run);
+  }
+  fixture_close("the objective of a stack", &values[0], &values[1], 1, 1e-12);
+  assert_true(largest_of(all + size, size) > 0);
+  /* Products, and contexts that differ in more than their input, are not a stack's. */
+  heta_i_adjoint *adjoint = NULL;
+  assert_int_equal(api->reverse(s->engine, stack, seeds, all_seeds, NULL, NULL, &adjoint, &error),
+                   HETA_E_INTERNAL);
+  api->run_free(stack);
+  lanes[1].hidden_key = 1;
+  assert_int_equal(api->stack(s->engine, lanes, CONTEXTS, rows, CONTEXTS * TARGETS, &stack, &error),
+                   HETA_E_INTERNAL);
+}
+
+static void stacks_are_runs(void **state) {
+  (void)state;
+  uint64_t seed = 700;
+  for (size_t m = 0; fixture_models()[m]; m++) {
+    heta_model *model = fixture_model(fixture_models()[m]);
+    for (const fixture_kind *kind = FIXTURE_KINDS; kind->name; kind++, seed++) {
+      subject s;
+      open_subject(&s, model, 9 + m % 4, seed);
+      open_engine(&s, &(settings){kind, 64, seed % 2 == 0, seed % 3 == 0, 1 + (int)(seed % 2)});
+      for (int again = 0; again < 2; again++) check_stack(&s, fixture_models()[m], kind);
+      close_engine(&s);
+      dice_free(&s.d);
+    }
+    heta_model_close(model);
+  }
+}
+
 /* ---- The same bits -------------------------------------------------------------------------- */
 
 enum { MANY = 42 };
@@ -505,9 +584,12 @@ static void refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(lanes_are_runs),      cmocka_unit_test(lanes_of_later_blocks),
-      cmocka_unit_test(probes_are_products), cmocka_unit_test(the_same_bits),
-      cmocka_unit_test(several_panels),      cmocka_unit_test(refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(lanes_are_runs),
+                                     cmocka_unit_test(lanes_of_later_blocks),
+                                     cmocka_unit_test(probes_are_products),
+                                     cmocka_unit_test(stacks_are_runs),
+                                     cmocka_unit_test(the_same_bits),
+                                     cmocka_unit_test(several_panels),
+                                     cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

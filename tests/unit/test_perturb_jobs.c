@@ -82,7 +82,8 @@ static void the_same_bytes(void **state) {
     heta_i_load load = {.length = s->length,
                         .targets = s->target_count,
                         .adjoints = s->target_group,
-                        .runs = s->runs};
+                        .runs = s->runs,
+                        .stacked = s->stacked};
     if (api->peak_bytes(s->engine) > api->bytes(&other->settings, &load))
       fail_msg("%s: more memory than planned", METHODS[m].method);
     heta_job_free(other);

@@ -51,14 +51,23 @@ size_t heta_i_cpu_prepare(void) {
   return 0;
 }
 
+/* Rows of a tile: fewer than TILE_ROWS where a small product would leave threads without work. */
+static size_t tile_rows(size_t threads, size_t rows, size_t across) {
+  size_t blocks = rows / HETA_ROW_PAD, down = (rows + TILE_ROWS - 1) / TILE_ROWS;
+  if (across * down >= 4 * threads || rows % HETA_ROW_PAD) return TILE_ROWS;
+  while (across * down % threads && blocks >= 2 * (down + 1)) down++;
+  return (blocks + down - 1) / down * HETA_ROW_PAD;
+}
+
 static void tiled(int threads, char trans_b, size_t m, size_t n, size_t k, const float *a,
                   size_t lda, const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) {
-  size_t across = (n + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (m + TILE_ROWS - 1) / TILE_ROWS;
+  size_t across = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
+  size_t tile = tile_rows((size_t)threads, m, across), down = (m + tile - 1) / tile;
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(dynamic)
   for (size_t j = 0; j < across; j++)
     for (size_t i = 0; i < down; i++) {
-      size_t row = i * TILE_ROWS, column = j * TILE_COLUMNS;
-      size_t rows = m - row < TILE_ROWS ? m - row : TILE_ROWS;
+      size_t row = i * tile, column = j * TILE_COLUMNS;
+      size_t rows = m - row < tile ? m - row : tile;
       size_t columns = n - column < TILE_COLUMNS ? n - column : TILE_COLUMNS;
       heta_i_cpu_product('N', trans_b, rows, columns, k, 1.0f, a + row * lda, lda,
                          trans_b == 'T' ? b + column * ldb : b + column, ldb, accumulate,

@@ -3,6 +3,7 @@
 #include "cli/eval/builder.h"
 #include "cli/eval/run.h"
 #include "cli/input.h"
+#include "cli/speed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,7 @@ static int evaluate(const eval_arguments *arguments, const heta_model *model,
                           .quiet = arguments->quiet,
                           .no_progress = arguments->no_progress || arguments->quiet};
   eval_store store;
+  cli_speed_apply(model, arguments->backend, arguments->precision, arguments->threads);
   int code = eval_store_open(arguments->db, heta_model_get_info(model), &store);
   if (code) return code;
   code = eval_run(&request, &store);
