@@ -277,51 +277,6 @@ static heta_status check_lane(const X(engine) *engine, const heta_i_lane *lane, 
   return check_sites(engine, lane, begin, error);
 }
 
-/* The soft token that a row of a lane over blocks [begin, layers) is fed, when it has values;
- * SIZE_MAX: none. */
-static size_t soft_of(const X(engine) *engine, const heta_i_lane *lane, size_t begin, size_t row) {
-  const heta_i_soft_tokens *soft = engine->soft;
-  if (soft->block < begin) return SIZE_MAX;
-  size_t width = engine->base.model->hyper.width, token = row;
-  if (lane->tokens) {
-    if ((size_t)lane->tokens[row] < engine->base.model->hyper.vocabulary) return SIZE_MAX;
-    token = (size_t)lane->tokens[row] - engine->base.model->hyper.vocabulary;
-  }
-  if (token >= soft->count || !soft->has_values[token]) return SIZE_MAX;
-  if (lane->edit && lane->edit_row == row) return SIZE_MAX;
-  if (begin || !lane->input) return lane->tokens ? token : SIZE_MAX;
-  const double *fed = lane->input + (row - lane->first) * width;
-  for (size_t c = 0; c < width; c++)
-    if ((real)fed[c] != (real)soft->rows[token * width + c]) return SIZE_MAX;
-  return token;
-}
-
-static bool has_soft_values(const X(engine) *engine, size_t begin) {
-  return engine->soft && engine->soft->values && engine->soft->block >= begin;
-}
-
-static heta_status soften_lane(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
-                               heta_i_lane *out, heta_error *error) {
-  size_t width = engine->base.model->widths[HETA_SITE_VALUE], count = lane->override_count;
-  size_t rows = lane->length - lane->first;
-  heta_i_override *changes = heta_i_allocate(count + rows, sizeof *changes);
-  if (!changes) return heta_i_no_memory(error, "values", (count + rows) * sizeof *changes);
-  for (size_t i = 0; i < count; i++) changes[i] = lane->overrides[i];
-  for (size_t row = lane->first; row < lane->length; row++) {
-    size_t token = soft_of(engine, lane, begin, row);
-    if (token == SIZE_MAX) continue;
-    changes[count++] = (heta_i_override){.site = HETA_SITE_VALUE,
-                                         .block = engine->soft->block,
-                                         .row = row,
-                                         .head = SIZE_MAX,
-                                         .add = engine->soft->values + token * width};
-  }
-  *out = *lane;
-  out->overrides = changes;
-  out->override_count = count;
-  return HETA_OK;
-}
-
 /* Reads the output distributions at the run's target rows. */
 static void finish_targets(X(engine) *engine, X(run) *run, const real *residual) {
   const heta_model *model = engine->base.model;
@@ -508,10 +463,10 @@ heta_status X(engine_run)(heta_i_engine *base, const heta_i_lane *lane, size_t b
                           heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   heta_i_lane soft;
-  if (!has_soft_values(engine, begin))
+  if (!X(has_soft_values)(engine, begin))
     return open_run(base, lane, 1, begin, target_rows, target_count, out, error);
   HETA_TRY(check_lane(engine, lane, begin, error));
-  HETA_TRY(soften_lane(engine, lane, begin, &soft, error));
+  HETA_TRY(X(soften_lane)(engine, lane, begin, &soft, error));
   heta_status status = open_run(base, &soft, 1, begin, target_rows, target_count, out, error);
   heta_i_free((void *)soft.overrides);
   return status;
@@ -521,7 +476,7 @@ heta_status X(engine_stack)(heta_i_engine *base, const heta_i_lane *lanes, size_
                             const size_t *target_rows, size_t target_count, heta_i_run **out,
                             heta_error *error) {
   if (count == 1) return X(engine_run)(base, lanes, 0, target_rows, target_count, out, error);
-  if (has_soft_values((X(engine) *)base, 0))
+  if (X(has_soft_values)((X(engine) *)base, 0))
     return heta_i_fail(error, HETA_E_INTERNAL, "contexts with values of their own run alone");
   return open_run(base, lanes, count, 0, target_rows, target_count, out, error);
 }
@@ -820,13 +775,13 @@ heta_status X(engine_lanes)(heta_i_engine *base, const heta_i_lane *lanes, size_
                             const heta_i_readout *readout, heta_error *error) {
   X(engine) *engine = (X(engine) *)base;
   HETA_TRY(check_lanes(engine, lanes, count, error));
-  if (!has_soft_values(engine, 0)) return run_lanes(engine, lanes, count, readout, error);
+  if (!X(has_soft_values)(engine, 0)) return run_lanes(engine, lanes, count, readout, error);
   heta_i_lane *soft = heta_i_allocate(count, sizeof *soft);
   heta_status status = soft ? HETA_OK : heta_i_no_memory(error, "lanes", count * sizeof *soft);
   size_t made = 0;
   for (; !status && made < count; made += !status) {
     size_t begin = begin_of(&lanes[made]);
-    status = soften_lane(engine, &lanes[made], begin, &soft[made], error);
+    status = X(soften_lane)(engine, &lanes[made], begin, &soft[made], error);
   }
   if (!status) status = run_lanes(engine, soft, count, readout, error);
   for (size_t i = 0; i < made; i++) heta_i_free((void *)soft[i].overrides);

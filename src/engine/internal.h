@@ -209,6 +209,13 @@ heta_status X(engine_inspect)(heta_i_engine *base, heta_i_run *run, size_t block
 /* The scratch frame in which a block of a run is run again, with the block's input. */
 heta_status X(open_again)(X(engine) *engine, X(run) *run, size_t block, X(frame) *out,
                           heta_error *error);
+
+/* soft.c: whether soft tokens (heta_i_soft_tokens) have values in some block from `begin` on. */
+bool X(has_soft_values)(const X(engine) *engine, size_t begin);
+/* The lane with overrides that put its tokens' values in place; the caller frees them. */
+heta_status X(soften_lane)(const X(engine) *engine, const heta_i_lane *lane, size_t begin,
+                           heta_i_lane *out, heta_error *error);
+
 /* attend.c */
 size_t X(heads_in_flight)(const heta_model *model, int threads);
 heta_status X(engine_attend)(heta_i_engine *base, heta_i_run *run, size_t block,
