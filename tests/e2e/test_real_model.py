@@ -2,6 +2,7 @@
 """test_real_model.py: the demo model as a person would use it: right words, equal results, budgets,
 and Ctrl-C in the middle of real work. Needs HETA_TEST_MODEL."""
 import functools
+import json
 import pathlib
 import random
 import re
