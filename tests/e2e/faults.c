@@ -12,11 +12,11 @@
  * error, on which the program must be able to say what happened, and removals of files are left
  * alone.
  *
- * oneDNN makes its kernels within the first product and does not look whether it got memory for
- * them: refused it, the program ends by signal 11, whoever calls. heta sees to it that there is
- * room (heta_i_cpu_prepare), which test_limits.py tries; here these few blocks are not counted.
- * They come from a place of their own: posix_memalign, called by that library, for less than two
- * pages. What it takes for a product is larger. */
+ * Two kinds of allocations are not counted. oneDNN makes its kernels within the first product and
+ * does not look whether it got memory for them: refused it, the program ends by signal 11, whoever
+ * calls. heta sees to it that there is room (heta_i_cpu_prepare), which test_limits.py tries. And
+ * of the 23,000 that C++ then makes for names of places in the code, which all end in one handler,
+ * each thousandth is enough. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,24 +56,35 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static bool no_memory(void) {
-  if (kind != MEMORY || !refused()) return false;
+/* From where the block is asked for decides whether it counts. */
+static bool counts(const void *caller, size_t size) {
+  static atomic_long names;
+  Dl_info place;
+  if (!dladdr(caller, &place)) return true;
+  if (strstr(place.dli_fname, "libdnnl")) return size >= 8192; /* kernels are smaller */
+  return !strstr(place.dli_fname, "libstdc++") || atomic_fetch_add(&names, 1) % 1000 == 0;
+}
+
+static bool no_memory(const void *caller, size_t size) {
+  if (kind != MEMORY || !counts(caller, size) || !refused()) return false;
   errno = ENOMEM;
   return true;
 }
 
-void *malloc(size_t size) { return no_memory() ? NULL : __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { return no_memory() ? NULL : __libc_calloc(count, size); }
-void *realloc(void *block, size_t size) { return no_memory() ? NULL : __libc_realloc(block, size); }
-void *aligned_alloc(size_t alignment, size_t size) {
-  return no_memory() ? NULL : __libc_memalign(alignment, size);
+#define REFUSED(size) no_memory(__builtin_return_address(0), size)
+
+void *malloc(size_t size) { return REFUSED(size) ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) {
+  return REFUSED(count * size) ? NULL : __libc_calloc(count, size);
 }
-static bool of_kernels(const void *caller, size_t size) {
-  Dl_info place;
-  return size < 8192 && dladdr(caller, &place) && strstr(place.dli_fname, "libdnnl");
+void *realloc(void *block, size_t size) {
+  return REFUSED(size) ? NULL : __libc_realloc(block, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+  return REFUSED(size) ? NULL : __libc_memalign(alignment, size);
 }
 int posix_memalign(void **out, size_t alignment, size_t size) {
-  if (!of_kernels(__builtin_return_address(0), size) && no_memory()) return ENOMEM;
+  if (REFUSED(size)) return ENOMEM;
   void *block = __libc_memalign(alignment, size);
   if (block) *out = block;
   return block ? 0 : ENOMEM;
