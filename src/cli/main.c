@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -147,8 +148,8 @@ static void wait_patiently(char **argv) {
 
 static void memory_ended(void) {
   static const char sentence[] =
-      "heta: out of memory: the system refused a block to the library of "
-      "matrix products; nothing was written\n";
+      "heta: out of memory: the system refused a block to a library that does not go on without; "
+      "no file is left half written\n";
   ssize_t said = write(STDERR_FILENO, sentence, sizeof sentence - 1);
   (void)said;
   cli_file_abandon();
@@ -158,11 +159,23 @@ static void memory_ended(void) {
 /* oneDNN is written in C++ and throws what no C program can catch, when it is refused memory. C++
  * asks a handler before it throws: std::set_new_handler, in the run-time library that oneDNN
  * brings. */
-static void expect_end_of_memory(void) {
+static void expect_cpp_to_end(void) {
   void (*set)(void (*)(void));
   void *found = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
   memcpy(&set, &found, sizeof set);
   if (set) set(memory_ended);
+}
+
+/* Jansson drops a character of a text, and says nothing, when it is refused the room for it. */
+static void *json_block(size_t size) {
+  void *block = malloc(size);
+  if (!block) memory_ended();
+  return block;
+}
+
+static void expect_end_of_memory(void) {
+  expect_cpp_to_end();
+  json_set_alloc_funcs(json_block, free);
 }
 
 int main(int argc, char **argv) {
