@@ -51,11 +51,12 @@ size_t heta_i_cpu_prepare(void) {
   return 0;
 }
 
-/* Rows of a tile: fewer than TILE_ROWS where a small product would leave threads without work. */
+/* Rows of a tile: at most TILE_ROWS, all tiles alike, and more of them where a small product would
+ * leave threads without work. */
 static size_t tile_rows(size_t threads, size_t rows, size_t across) {
   size_t blocks = rows / HETA_ROW_PAD, down = (rows + TILE_ROWS - 1) / TILE_ROWS;
-  if (across * down >= 4 * threads || rows % HETA_ROW_PAD) return TILE_ROWS;
-  while (across * down % threads && blocks >= 2 * (down + 1)) down++;
+  if (rows % HETA_ROW_PAD) return TILE_ROWS;
+  while (across * down < 4 * threads && across * down % threads && blocks >= 2 * (down + 1)) down++;
   return (blocks + down - 1) / down * HETA_ROW_PAD;
 }
 

@@ -443,14 +443,18 @@ int eval_runner_attribute(eval_runner *r, const eval_entry *e, const eval_tokens
   heta_job *job;
   eval_runner_watch(r, &base);
   int code = eval_question_job(r->request, e->item, tokens, method, &base, &job, problem);
-  if (!code && job) code = eval_runner_job(r, job, tokens, score, problem);
+  if (!code && job) {
+    heta_job_reuse(job, r->last);
+    heta_job_free(r->last);
+    r->last = job;
+    code = eval_runner_job(r, job, tokens, score, problem);
+  }
   if (!code && problem[0]) {
     *score = (eval_score){.problem = strdup(problem)};
     cli_say("%s, item %s: %s: %s", e->item->suite, e->item->name, method->label, problem);
   }
   if (!code) code = eval_store_put_score(r->store, e->id, &key, score);
   if (!code && job) code = derive(r, e, method, job, score);
-  heta_job_free(job);
   return code;
 }
 
@@ -590,6 +594,8 @@ static int work_all(eval_runner *r) {
       code = work(r, &s, &r->request->choice->methods[m]);
     }
     close_subject(&s);
+    heta_job_free(r->last);
+    r->last = NULL;
   }
   cli_progress_clear();
   return code;

@@ -22,6 +22,7 @@ typedef struct eval_runner {
   const eval_request *request;
   eval_store *store;
   heta_evaluator *evaluator;
+  heta_job *last; /* whose engine and clean run the next method takes over; or NULL */
   eval_entry *entries;
   size_t entry_count, problems;
   char engine[96], settings[160], repeats[32];
