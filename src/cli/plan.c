@@ -1,4 +1,5 @@
 /* plan.c: `heta plan` says what a question would cost, asked in several ways, and runs none. */
+#include "cli/calibration.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/request.h"
@@ -145,7 +146,9 @@ static int run(void *untyped) {
   if (cli_chat_lists(&request->chat)) return cli_chat_list();
   int code = cli_open_model(request->model, &model);
   if (code) return code;
-  code = cli_question_read(request, model, &question);
+  question = (cli_question){0};
+  code = cli_calibration_apply(request, model);
+  if (!code) code = cli_question_read(request, model, &question);
   if (!code) cli_request_speed(request, model);
   if (!code) code = show(arguments, model, &question);
   cli_question_free(&question);
@@ -155,6 +158,8 @@ static int run(void *untyped) {
 
 static const cli_option options[] = {
     CLI_QUESTION_OPTIONS,
+    {0, "calibration", NULL, CLI_TEXT, CLI_ASKED(calibration), "FILE", 0, 0, 0, NULL,
+     "what --beta auto means: the weights that heta calibrate -o FILE fitted"},
     CLI_LIMIT_OPTIONS,
     {0, "format", NULL, CLI_CHOICE, offsetof(plan_arguments, format), "term|json", 0, 0, 0,
      "Output", "for people or for programs"},

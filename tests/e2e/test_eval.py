@@ -387,6 +387,21 @@ class Report(Eval):
                     said=["another model"])
         self.refuse(USAGE, *other, "--beta", "auto", said=["heta calibrate"])
         self.refuse(USAGE, *other, "--calibration", weights, said=["add --beta auto"])
+        # The same in heta plan, and in the methods of an evaluation.
+        self.assertIn("from '", self.expect(DONE, run(
+            "plan", "-m", MODEL, "-p", "the cat", "--beta", "auto", "--calibration", weights)).err)
+        ask = ["eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "--metrics", "dsa",
+               "-q", "--methods"]
+        self.expect(DONE, run(*ask, "heta+beta=auto+probes=2", "--calibration", weights))
+        self.expect(DONE, run(*ask, "heta+probes=2+beta={:.9g}+gamma={:.9g}".format(
+            kept["beta"][0], kept["gamma"][0])))
+        self.assertEqual([("heta+beta=auto+probes=2", 3)], self.query(
+            "SELECT label, count(*) FROM score WHERE label LIKE '%auto%' OR label LIKE"
+            " '%gamma=%.%' GROUP BY label"))
+        self.refuse(USAGE, *ask, "heta+beta=auto", said=["heta calibrate"])
+        self.refuse(USAGE, *ask, "heta", "--calibration", weights, said=["add heta+beta=auto"])
+        self.refuse(USAGE, *ask, "heta+beta=auto+gate=none", "--calibration", weights,
+                    said=["fitted for --gate flow"])
         weights.write_text("{}")
         self.refuse(FAILED, *auto, said=["no file of heta calibrate"])
         weights.write_text("{")

@@ -1,6 +1,7 @@
 /* choice.c: reads "heta,heta+scale=sum,controls" and "deletion,dsa". */
 #include "cli/eval/choice.h"
 
+#include "cli/calibration.h"
 #include "cli/request.h"
 
 #include <stdlib.h>
@@ -236,6 +237,57 @@ int eval_choice_read(const char *methods, const char *metrics, eval_choice *choi
   if (!code && !choice->metric_count) code = cli_fail(CLI_USAGE, "--metrics names no metric");
   if (code) eval_choice_free(choice);
   return code;
+}
+
+static bool has_auto(const eval_method *method) {
+  return !strcmp(eval_method_value(method, "beta"), "auto") ||
+         !strcmp(eval_method_value(method, "gamma"), "auto");
+}
+
+/* The method with the weights of the file, under the name it was given. */
+static int calibrate(eval_method *method, const char *file, const heta_model *model) {
+  cli_request request = {.method = method->info->name, .calibration = file, .quiet = true};
+  heta_option *options = calloc(method->option_count + 2, sizeof *options);
+  eval_method made = {0};
+  size_t room = strlen(method->label) + 3 * sizeof request.weight_texts, used = 0;
+  char *text = malloc(room);
+  int code = options && text ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
+  if (!code) {
+    memcpy(options, method->options, method->option_count * sizeof *options);
+    request.parsed.method_options = options;
+    request.parsed.method_option_count = method->option_count;
+    code = cli_calibration_apply(&request, model);
+    used = (size_t)snprintf(text, room, "%s", method->info->name);
+  }
+  for (size_t i = 0; !code && i < request.parsed.method_option_count; i++) {
+    used += (size_t)snprintf(text + used, room - used, "+%s=%s", options[i].name, options[i].value);
+  }
+  if (!code) code = eval_method_read(text, used, &made);
+  if (!code) {
+    char *label = made.label;
+    made.label = method->label;
+    method->label = label;
+    eval_method_free(method);
+    *method = made;
+  } else {
+    eval_method_free(&made);
+  }
+  free(options);
+  free(text);
+  return code;
+}
+
+int eval_choice_calibrate(eval_choice *choice, const char *file, const heta_model *model) {
+  size_t found = 0;
+  int code = CLI_DONE;
+  for (size_t m = 0; !code && m < choice->method_count; m++) {
+    if (!has_auto(&choice->methods[m])) continue;
+    found++;
+    code = calibrate(&choice->methods[m], file, model);
+  }
+  if (code || found || !file) return code;
+  return cli_fail(CLI_USAGE,
+                  "--calibration FILE says what auto is: add heta+beta=auto to --methods");
 }
 
 void eval_choice_free(eval_choice *choice) {

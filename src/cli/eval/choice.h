@@ -33,6 +33,9 @@ bool eval_attributes_again(const heta_metric_info *metric);
 
 /* methods, metrics: comma-separated. Returns CLI_DONE or an exit code after saying why not. */
 int eval_choice_read(const char *methods, const char *metrics, eval_choice *choice);
+/* Puts the numbers of a file of heta calibrate in the place of `auto`; file: NULL when none is
+ * given. Returns CLI_DONE or an exit code after saying why not. */
+int eval_choice_calibrate(eval_choice *choice, const char *file, const heta_model *model);
 void eval_choice_free(eval_choice *choice);
 
 #endif

@@ -11,7 +11,7 @@
 
 typedef struct eval_arguments {
   cli_parsed parsed; /* must be first */
-  const char *model, *methods, *metrics, *db, *mask, *data;
+  const char *model, *methods, *metrics, *db, *mask, *data, *calibration;
   cli_list suites;
   uint64_t limit, passes, seed, threads, max_memory, draws, subsets, repeats;
   double max_seconds;
@@ -142,6 +142,7 @@ static int run(void *untyped) {
     }
   }
   if (!code) code = cli_open_model(arguments->model, &model);
+  if (!code) code = eval_choice_calibrate(&choice, arguments->calibration, model);
   if (!code) code = evaluate(arguments, model, suites, count, &choice, quick);
   heta_model_close(model);
   for (size_t i = 0; i < opened; i++) eval_suite_free(&suites[i]);
@@ -165,6 +166,8 @@ static const cli_option options[] = {
      "methods, comma-separated, each with options behind it: heta,heta+gamma=0+probes=20; all "
      "(the default; what takes thousands of passes gets +passes=200), quick (64, and four probes), "
      "controls, ablations, sweep"},
+    {0, "calibration", NULL, CLI_TEXT, FIELD(calibration), "FILE", 0, 0, 0, NULL,
+     "what beta=auto means in a method: the weights that heta calibrate -o FILE fitted"},
     {0, "metrics", NULL, CLI_TEXT, FIELD(metrics), "LIST", 0, 0, 0, NULL,
      "metrics, comma-separated; all (the default; with quick, all but the curves) is what judges "
      "scores that are there; robustness is sensitivity, paraphrase and decoding, which "
