@@ -23,8 +23,9 @@ enum { C_GATE, C_CURVATURE, C_INFORMATION, C_CHANGE, C_ENVELOPE, C_GRADIENT };
 
 static const heta_option_info OPTIONS[] = {
     {"config", NULL, HETA_OPTION_CHOICE, 0, 0,
-     "full|gate|curvature|information|no-gate|uniform-gate", "full",
-     "an ablation by name: the gate alone; --gamma 0; --beta 0; --gate none; --gate uniform"},
+     "full|gate|curvature|information|no-gate|uniform-gate|product", "full",
+     "an ablation by name: the gate alone; --gamma 0; --beta 0; --gate none; --gate uniform; or "
+     "our own variant: curvature times the fall of the log-probability"},
     {"beta", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the curvature"},
     {"gamma", NULL, HETA_OPTION_NUMBER, 0, 1e6, NULL, "0.5", "weight of the information"},
     HETA_SENSITIVITY_OPTIONS,
@@ -63,7 +64,7 @@ static size_t budget_of(const heta_i_session *session) {
   return (size_t)heta_i_option_number(session, "information");
 }
 
-/* What a configuration sets: one option, or with `gate` the score itself. */
+/* What a configuration sets: one option, or with `gate` and `product` the score itself. */
 static const struct {
   const char *config, *option, *value;
 } CONFIGS[] = {{"curvature", "gamma", "0"},
@@ -94,6 +95,10 @@ static heta_status check_fast(const heta_i_session *session, heta_error *error) 
 
 static bool gate_alone(const heta_i_session *session) {
   return heta_i_option_is(session, "config", "gate");
+}
+
+static bool product(const heta_i_session *session) {
+  return heta_i_option_is(session, "config", "product");
 }
 
 /* Options that a configuration decides are left to it. */
@@ -500,12 +505,8 @@ static bool finish(const heta_i_session *session, size_t target, size_t length,
     double s = beta > 0 ? beta * to->components[C_CURVATURE][i] / by_curvature : 0;
     double kept = gamma > 0 ? gamma * to->components[C_INFORMATION][i] / by_information : 0;
     double drop = to->components[C_CHANGE][i];
-    double envelope = gamma > 0 ? gamma *
-                                      (drop > 0    ? drop
-                                       : drop <= 0 ? 0
-                                                   : NAN) /
-                                      by_information
-                                : 0;
+    double fall = drop > 0 ? drop : drop <= 0 ? 0 : NAN;
+    double envelope = gamma > 0 ? gamma * fall / by_information : 0;
     to->score[i] = to->components[C_GATE][i] * (gate_alone(session) ? 1 : s + kept);
     to->components[C_ENVELOPE][i] = to->components[C_GATE][i] * (s + envelope);
     double error = beta > 0 && sampled ? to->components[C_GATE][i] * beta *
@@ -513,6 +514,9 @@ static bool finish(const heta_i_session *session, size_t target, size_t length,
                                        : 0;
     to->errors[C_ENVELOPE][i] = error;
     to->score_se[i] = gate_alone(session) ? 0 : error;
+    if (!product(session)) continue;
+    to->score[i] = fall > 0 ? to->components[C_CURVATURE][i] * fall : fall;
+    to->score_se[i] = fall > 0 && sampled ? to->errors[C_CURVATURE][i] * fall : 0;
   }
   return true;
 }
@@ -610,6 +614,8 @@ const heta_i_method heta_i_method_heta = {
              "information "
              "(beta 0), no-gate (M = 1), uniform-gate (M = 1/n); all parts are still computed and "
              "reported.\n"
+             "--config product is a variant of ours and not of the paper: S_i max(0, change), what "
+             "the model is sensitive to and needed for this answer; no gate.\n"
              "Also reported: the signed log-probability change when i is masked, the envelope "
              "M_i (beta S_i + gamma max(0, change)), and the L2 norm of the gradient. With a foil, "
              "curvature and change are those of log P(target) - log P(foil). With --joint they are "

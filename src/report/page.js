@@ -81,7 +81,7 @@ function meanRow() {
 
 /* The weights of HETA's parts can be moved, since the parts are here: gate × (β curvature + γ
  * information), with the divisors of --scale. */
-const tunable = attribution.method === "heta" && options.config !== "gate" && typeof options.beta === "number" &&
+const tunable = attribution.method === "heta" && !["gate", "product"].includes(options.config) && typeof options.beta === "number" &&
   typeof options.gamma === "number" && ["gate", "curvature", "information"].every(n => names.includes(n));
 const tuned = () => tunable && state.row !== ALL && (state.beta !== options.beta || state.gamma !== options.gamma);
 function divisor(list) {

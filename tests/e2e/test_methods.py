@@ -105,6 +105,13 @@ class Results(unittest.TestCase):
                           zip(parts["gate"], parts["curvature"], parts["information"])]
                 for a, b in zip(made["score"], wanted):
                     self.assertAlmostEqual(a, b, delta=1e-12 * abs(b))
+        options, made = row("--config", "product")
+        drops = parts["logprob_change"]
+        for got, s, drop in zip(made["score"], parts["curvature"], drops):
+            self.assertAlmostEqual(got, s * max(0, drop), delta=1e-12 * abs(got))
+        self.assertTrue(any(made["score"]) and any(drop < 0 for drop in drops))
+        for got, error, drop in zip(made["score_se"], made["se"]["curvature"], drops):
+            self.assertAlmostEqual(got, error * max(0, drop), delta=1e-12 * abs(got))
         done = run("attribute", "-m", MODEL, "-p", "x", "--config", "no-gate", "--beta", "1")
         self.assertEqual(done.code, USAGE, done)
         self.assertIn("leave --beta away", done.err)
