@@ -232,7 +232,6 @@ static int make(eval_runner *r, const eval_subject *s, const eval_change *change
   free(a.rows);
   if (!code && problem[0]) *score = (eval_score){.problem = strdup(problem)};
   if (!code) code = eval_store_put_score(r->store, s->entry->id, &key, score);
-  heta_job_free(job);
   return code;
 }
 

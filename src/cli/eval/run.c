@@ -410,6 +410,9 @@ static int derive(eval_runner *r, const eval_entry *e, const eval_method *method
 int eval_runner_job(eval_runner *r, heta_job *job, const eval_tokens *tokens, eval_score *score,
                     char problem[CLI_MESSAGE]) {
   heta_error error = {0};
+  heta_job_reuse(job, r->last);
+  heta_job_free(r->last);
+  r->last = job;
   r->now = heta_job_get_plan(job)->seconds;
   heta_status status = heta_job_run(job, &error);
   int code = CLI_DONE;
@@ -443,12 +446,7 @@ int eval_runner_attribute(eval_runner *r, const eval_entry *e, const eval_tokens
   heta_job *job;
   eval_runner_watch(r, &base);
   int code = eval_question_job(r->request, e->item, tokens, method, &base, &job, problem);
-  if (!code && job) {
-    heta_job_reuse(job, r->last);
-    heta_job_free(r->last);
-    r->last = job;
-    code = eval_runner_job(r, job, tokens, score, problem);
-  }
+  if (!code && job) code = eval_runner_job(r, job, tokens, score, problem);
   if (!code && problem[0]) {
     *score = (eval_score){.problem = strdup(problem)};
     cli_say("%s, item %s: %s: %s", e->item->suite, e->item->name, method->label, problem);

@@ -56,7 +56,8 @@ eval_key eval_runner_key(const eval_runner *r, const eval_method *method);
 int eval_runner_stopped(const eval_runner *r);
 /* Options of a job whose progress is the evaluation's. */
 void eval_runner_watch(eval_runner *r, heta_attribute_options *base);
-/* Runs a job to its record; a problem of the item goes to `problem`. */
+/* Runs a job to its record, and keeps it until the next one, which takes over what it has open; a
+ * problem of the item goes to `problem`. */
 int eval_runner_job(eval_runner *r, heta_job *job, const eval_tokens *tokens, eval_score *score,
                     char problem[CLI_MESSAGE]);
 /* Scores one item by one method and writes the record. */
