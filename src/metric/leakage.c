@@ -35,11 +35,6 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
   return HETA_OK;
 }
 
-static size_t lanes(const heta_metric_options *options, size_t n) {
-  (void)options, (void)n;
-  return 0;
-}
-
 static const heta_i_others OTHERS = {
     3, true, "the scores of the whole context, and the gates with windows and without"};
 
@@ -71,6 +66,5 @@ const heta_i_metric heta_i_metric_leakage = {
          .needs = HETA_METRIC_NEEDS_WHOLE,
          .measures = MEASURES,
          .measure_count = sizeof MEASURES / sizeof *MEASURES},
-    .lanes = lanes,
     .others = &OTHERS,
     .run = run};

@@ -24,7 +24,7 @@ typedef struct heta_i_others {
 
 typedef struct heta_i_metric {
   heta_metric_info info;
-  /* Masked lanes for a context of n tokens, the clean run not counted. */
+  /* Masked lanes for a context of n tokens, the clean run not counted. NULL: it asks no model. */
   size_t (*lanes)(const heta_metric_options *options, size_t n);
   /* How many of these are the same for all scores of one context; NULL: none. */
   size_t (*shared)(const heta_metric_options *options, size_t n);

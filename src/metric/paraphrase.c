@@ -46,11 +46,6 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
   return HETA_OK;
 }
 
-static size_t lanes(const heta_metric_options *options, size_t n) {
-  (void)options, (void)n;
-  return 0;
-}
-
 static const heta_i_others OTHERS = {1, false, "the scores of the paraphrase"};
 
 static const heta_measure_info MEASURES[] = {
@@ -93,6 +88,5 @@ const heta_i_metric heta_i_metric_paraphrase = {
          .needs = HETA_METRIC_NEEDS_PARAPHRASE,
          .measures = MEASURES,
          .measure_count = sizeof MEASURES / sizeof *MEASURES},
-    .lanes = lanes,
     .others = &OTHERS,
     .run = run};

@@ -32,11 +32,6 @@ static heta_status run(heta_i_judging *j, double *const *values, heta_error *err
   return HETA_OK;
 }
 
-static size_t lanes(const heta_metric_options *options, size_t n) {
-  (void)options, (void)n;
-  return 0;
-}
-
 static const heta_i_others OTHERS = {
     4, true, "the scores under draws of one noise, two at least, and as many of another"};
 
@@ -70,6 +65,5 @@ const heta_i_metric heta_i_metric_sensitivity = {
          .needs = HETA_METRIC_NEEDS_NOISE,
          .measures = MEASURES,
          .measure_count = sizeof MEASURES / sizeof *MEASURES},
-    .lanes = lanes,
     .others = &OTHERS,
     .run = run};

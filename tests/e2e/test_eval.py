@@ -218,12 +218,13 @@ class Again(Eval):
         self.expect(DONE, run("eval", "report", self.db, "--measures", "all"))
 
     def test_kills_lose_nothing(self):
+        self.WAY = [*self.WAY[:-1], "occlusion,dig,uniform"]
         whole = self.path("whole.sqlite")
         began = time.monotonic()
         self.again(db=whole)
         lasted = time.monotonic() - began
         dice = random.Random(3)
-        for _ in range(2 if SANITIZED else 3):
+        for _ in range(1 if SANITIZED else 3):
             process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db,
                             "--threads", 1, *self.WAY)
             time.sleep(dice.uniform(0, 0.6 * lasted))
@@ -410,7 +411,8 @@ class Report(Eval):
     def test_suites_of_published_files(self):
         words = " ".join(["word"] * 24)
         (self.path("train.json")).write_text(json.dumps([
-            {"question": "What is it?", "correct_answer": "Oxygen", "support": "It is oxygen, é."},
+            {"question": "What is it?", "correct_answer": "Oxygen", "support": "It is oxygen, é.",
+             "distractor1": "it", "distractor2": "an odd gas", "distractor3": "argon"},
             {"question": "And this?", "correct_answer": "helium", "support": "It is not."}]))
         (self.path("summaries.csv")).write_text(
             'document_id,set,summary,x\r\nd1,train,"He said ""no"".  ' + f"{words}. {words}."
@@ -434,6 +436,8 @@ class Report(Eval):
                 self.assertEqual("It is oxygen, é.", parts["support"])
                 self.assertTrue(40 <= len(parts["distractor"].split()) <= 80)
                 self.assertEqual(" Oxygen", items[0]["target"])
+                # The first is in the text, the second has other words.
+                self.assertEqual(" argon", items[0]["foil"])
             else:
                 self.assertEqual({"gold": "Münster"}, parts)
                 self.assertEqual("The town of Münster is in", items[0]["text"])

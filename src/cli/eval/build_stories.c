@@ -47,6 +47,21 @@ static const char *find_answer(const char *support, const char *answer) {
   return NULL;
 }
 
+/* The wrong answer that stands for the right one as a foil: the first that the text does not name,
+ * one of as many words as the answer before others; NULL: there is none. */
+static const char *foil_of(const json_t *record, const char *answer, const char *text) {
+  static const char *const KEYS[] = {"distractor1", "distractor2", "distractor3"};
+  size_t words = words_in(answer, strlen(answer));
+  const char *any = NULL;
+  for (int i = 0; i < 3; i++) {
+    const char *wrong = eval_build_text(record, KEYS[i]);
+    if (!wrong[0] || strlen(wrong) > 200 || find_answer(text, wrong)) continue;
+    if (words_in(wrong, strlen(wrong)) == words) return wrong;
+    if (!any) any = wrong;
+  }
+  return any;
+}
+
 static int curated_item(eval_builder *b, size_t number, const json_t *record, const char *summary,
                         const char *document) {
   const char *question = eval_build_text(record, "question"),
@@ -62,6 +77,7 @@ static int curated_item(eval_builder *b, size_t number, const json_t *record, co
     return CLI_DONE;
   }
   char *narrative = eval_build_tidy(summary + start, end - start), id[96], source[32], target[256];
+  char foil[256];
   size_t room = strlen(question) + strlen(support) + 64 + (end - start);
   char *text = malloc(room);
   int code = narrative && text ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
@@ -71,7 +87,10 @@ static int curated_item(eval_builder *b, size_t number, const json_t *record, co
     snprintf(source, sizeof source, "sciq-%zu", number);
     snprintf(id, sizeof id, "sciq-%zu-%.40s", number, document);
     snprintf(target, sizeof target, " %.250s", answer);
-    eval_made item = {.id = id, .source = source, .text = text, .target = target};
+    const char *wrong = foil_of(record, answer, text);
+    if (wrong) snprintf(foil, sizeof foil, " %s", wrong);
+    eval_made item = {
+        .id = id, .source = source, .text = text, .target = target, .foil = wrong ? foil : NULL};
     eval_build_span(&item, "distractor", 0, first);
     eval_build_span(&item, "support", second, second + strlen(support));
     eval_build_span(&item, "gold", gold, gold + strlen(answer));
