@@ -27,6 +27,13 @@ static const struct way {
     {"heta", {{"fast", "yes"}}, "for long contexts: row, few probes, information of spans first"},
     {"heta", {{"curvature", "row"}}, "another quantity: interactions with all tokens"},
     {"heta", {{"curvature", "gradsq"}}, "another quantity: the squared gradient"},
+    {"heta", {{"curvature", "gauss-newton"}}, "another quantity: without the model's own bends"},
+    {"heta", {{"curvature", "lowrank"}}, "a block's part of rank 64 (the paper's HETA-LR)"},
+    {"heta",
+     {{"curvature", "lowrank-global"}},
+     "the whole Hessian's part of rank 64, for all tokens"},
+    {"heta", {{"layers", "4"}}, "by the last four layers only (the paper's HETA-LS)"},
+    {"heta", {{"windows", "anchored"}}, "in windows of 512 tokens, each with the context's end"},
     {"occlusion", {{NULL, NULL}}, "one masked run per token"},
     {"gradient-norm", {{NULL, NULL}}, "one reverse pass"},
 };

@@ -13,6 +13,8 @@ class Plan(Case):
 
     def test_counts_are_those_of_the_job(self):
         planned = self.rows()
+        few = planned.pop("-a heta --layers 4")
+        self.assertIn("this model has 3 layers", few["problem"])
         for label, row in planned.items():
             with self.subTest(label):
                 self.assertIsNone(row["problem"])
