@@ -106,6 +106,7 @@ heta_status heta_i_soften(heta_job *job, heta_error *error) {
   heta_i_session *s = &job->session;
   heta_i_engine *engine = s->engine;
   engine->api->soften(engine, NULL);
+  s->patched = NULL;
   if (!heta_i_is_soft(job)) return HETA_OK;
   size_t n = job->input.first_target, width = job->model->hyper.width;
   size_t value_width = job->model->widths[HETA_SITE_VALUE];
@@ -122,6 +123,7 @@ heta_status heta_i_soften(heta_job *job, heta_error *error) {
   if (patched(job)) HETA_TRY(read_values(job, values, has, error));
   for (size_t i = 0; i < n; i++) tokens[i] = (int32_t)(job->model->hyper.vocabulary + i);
   s->tokens = tokens;
+  if (patched(job)) s->patched = &job->soft;
   engine->api->soften(engine, &job->soft);
   return HETA_OK;
 }

@@ -181,6 +181,7 @@ typedef struct work {
   double *embeddings, *noisy; /* [length × width] */
   double *clean, *state;      /* residuals, the same */
   heta_i_lane *lanes;
+  heta_i_override *values; /* patched ones of the tokens whose state is restored */
   double *logprob;
 } work;
 
@@ -190,6 +191,7 @@ static void close_work(work *w) {
   heta_i_free(w->clean);
   heta_i_free(w->state);
   heta_i_free(w->lanes);
+  heta_i_free(w->values);
   heta_i_free(w->logprob);
 }
 
@@ -201,8 +203,10 @@ static heta_status open_work(work *w, size_t lanes, heta_error *error) {
   w->clean = heta_i_allocate(restores(session) ? size : 0, sizeof *w->clean);
   w->state = heta_i_allocate(restores(session) ? size : 0, sizeof *w->state);
   w->lanes = heta_i_allocate(lanes, sizeof *w->lanes);
+  w->values = heta_i_allocate(lanes, sizeof *w->values);
   w->logprob = heta_i_allocate(lanes, sizeof *w->logprob);
-  if (!w->embeddings || !w->noisy || !w->clean || !w->state || !w->lanes || !w->logprob)
+  if (!w->embeddings || !w->noisy || !w->clean || !w->state || !w->lanes || !w->values ||
+      !w->logprob)
     return heta_i_no_memory(error, "noise", size * sizeof *w->noisy);
   session->engine->api->embed(session->engine, session->tokens, w->length, w->embeddings);
   w->size = heta_i_option_number(session, "noise") * deviation(session, w->embeddings);
@@ -244,6 +248,22 @@ static heta_status read_state(work *w, heta_i_run *run, size_t block, double *ou
   return w->session->engine->api->inspect(w->session->engine, run, block, &capture, 1, error);
 }
 
+/* A token whose clean state is back has its patched values again, too; those of the others went
+ * with their embeddings. */
+static void restore_values(work *w, size_t token, size_t block) {
+  const heta_i_soft_tokens *patched = w->session->patched;
+  if (!patched || token >= patched->count || !patched->has_values[token] || patched->block < block)
+    return;
+  size_t wide = w->session->model->widths[HETA_SITE_VALUE];
+  w->values[token] = (heta_i_override){.site = HETA_SITE_VALUE,
+                                       .block = patched->block,
+                                       .row = token,
+                                       .head = SIZE_MAX,
+                                       .add = patched->values + token * wide};
+  w->lanes[token].overrides = &w->values[token];
+  w->lanes[token].override_count = 1;
+}
+
 static heta_status run_restored(work *w, const heta_i_item *item, heta_error *error) {
   heta_i_session *session = w->session;
   const heta_i_engine_api *api = session->engine->api;
@@ -271,6 +291,7 @@ static heta_status run_restored(work *w, const heta_i_item *item, heta_error *er
     w->lanes[i].first = w->lanes[i].edit_row = i;
     w->lanes[i].input = w->state + i * w->width;
     w->lanes[i].edit = w->clean + i * w->width;
+    restore_values(w, i, block);
   }
   HETA_GO(run_lanes(w, w->length, error));
   for (size_t i = 0; i < session->length; i++)
@@ -397,8 +418,6 @@ const heta_i_method heta_i_method_causal_tracing = {
          .options = OPTIONS,
          .option_count = sizeof OPTIONS / sizeof *OPTIONS},
     .is_signed = true,
-    .unpatched =
-        "it sets states of its own, and its noise leaves no words whose values could be patched",
     .alone = "it measures how far that token's probability comes back",
     .component_count = 2,
     .components = {{"effect", "probability", false, "noise"}, {"block", "index", true, NULL}},

@@ -149,6 +149,7 @@ struct heta_i_session {
   const int32_t
       *tokens;        /* [length + 1]; those of a changed context may lie beside the vocabulary */
   const int32_t *ids; /* the same, as they stand in the text */
+  const heta_i_soft_tokens *patched; /* whose values are patched; NULL: there are none */
   const heta_i_target *targets;
   heta_i_engine *engine;
   heta_i_run *run;           /* clean run over `length` tokens; target rows: each position - 1 */

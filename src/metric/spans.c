@@ -229,24 +229,26 @@ static const heta_measure_info CAUSAL[] = {
 };
 
 const heta_i_metric heta_i_metric_causal_pass = {
-    .info = {.name = "causal-pass",
-             .summary = "Causal Pass@5: evidence that is patched in is found; attributes again",
-             .about =
-                 "The context with the foil in the answer's place is the distractor. In its middle "
-                 "block (half of all, rounded down) and all heads, the value vectors of the gold "
-                 "span are those of the context with the answer; the answer is attributed in this "
-                 "patched model, every pass of the method being patched alike. A method passes "
-                 "when one of the patched tokens is among its five strongest; beside it stands "
-                 "what a random order gives. A token that a method removes takes its patched "
-                 "values with it. Both contexts must have the same tokens but for answer and foil, "
-                 "one for one; other questions have no value. The paper leaves the block, the "
-                 "contexts and k's chance open. Methods whose altered inputs have no patched "
-                 "values (ig, dig, deeplift, contextcite, attributive-mask, causal-tracing) have "
-                 "none, and say why.",
-             .source = "HETA (defined in words only)",
-             .needs = HETA_METRIC_NEEDS_GOLD | HETA_METRIC_NEEDS_FOIL | HETA_METRIC_NEEDS_PATCHED,
-             .measures = CAUSAL,
-             .measure_count = sizeof CAUSAL / sizeof *CAUSAL},
+    .info =
+        {.name = "causal-pass",
+         .summary = "Causal Pass@5: evidence that is patched in is found; attributes again",
+         .about =
+             "The context with the foil in the answer's place is the distractor. In its middle "
+             "block (half of all, rounded down) and all heads, the value vectors of the gold "
+             "span are those of the context with the answer; the answer is attributed in this "
+             "patched model, every pass of the method being patched alike. A method passes "
+             "when one of the patched tokens is among its five strongest; beside it stands "
+             "what a random order gives. A token that a method removes takes its patched "
+             "values with it. Both contexts must have the same tokens but for answer and foil, "
+             "one for one; other questions have no value. The paper leaves the block, the "
+             "contexts and k's chance open. Methods whose altered inputs have no patched "
+             "values (ig, dig, deeplift, contextcite, attributive-mask) have none, and say why. "
+             "Causal tracing, whose ranking is the paper's oracle, brings a token's patched "
+             "values back with its state.",
+         .source = "HETA (defined in words only)",
+         .needs = HETA_METRIC_NEEDS_GOLD | HETA_METRIC_NEEDS_FOIL | HETA_METRIC_NEEDS_PATCHED,
+         .measures = CAUSAL,
+         .measure_count = sizeof CAUSAL / sizeof *CAUSAL},
     .lanes = no_lanes,
     .others = &CAUSAL_OTHERS,
     .run = run_causal};

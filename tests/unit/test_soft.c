@@ -251,6 +251,67 @@ static void values_are_those_of_the_other_context(void **state) {
   }
 }
 
+/* The target's probability in a text of noise, in which one token's residual before block 1 is the
+ * clean one, with the patched values it has; SIZE_MAX: none's. */
+static double traced(patch *p, const double *noisy, const double *clean, size_t token,
+                     int32_t target) {
+  size_t width = p->model->hyper.width, wide = p->model->widths[HETA_SITE_VALUE], row;
+  size_t at = token == SIZE_MAX ? 0 : token;
+  double *logprobs = dice_zeros(&p->d, p->model->hyper.vocabulary);
+  heta_i_lane lane = heta_i_lane_of(p->own, p->length);
+  heta_i_run *run = NULL;
+  heta_i_override changes[] = {
+      {HETA_SITE_RESIDUAL_BEFORE, 1, at, SIZE_MAX, 0, clean + at * width},
+      {HETA_SITE_VALUE, PATCH_BLOCK, at, SIZE_MAX, 0, p->values + at * wide}};
+  lane.input = noisy;
+  lane.overrides = changes;
+  if (token != SIZE_MAX) lane.override_count = token == p->rows[0] || token == p->rows[1] ? 2 : 1;
+  row = p->length - 1;
+  assert_int_equal(p->engine->api->run(p->engine, &lane, 0, &row, 1, &run, NULL), HETA_OK);
+  p->engine->api->logprobs(run, 0, logprobs);
+  p->engine->api->run_free(run);
+  return exp(logprobs[target]);
+}
+
+/* Causal tracing in a patched model: noise takes the patched values away, and a token's clean state
+ * brings its own back. */
+static void traces_restore_patched_values(void **state) {
+  (void)state;
+  patch p;
+  open_patch(&p, "llama-gqa");
+  size_t width = p.model->hyper.width, n = p.length, row = n - 1;
+  heta_attribute_options options = patched(&p, "causal-tracing");
+  const heta_option one[] = {{"samples", "1"}, {"every", "100"}}; /* block 0 alone is tried */
+  options.method_options = one;
+  options.method_option_count = 2;
+  heta_job *job = job_of(p.model, TEXT, &options);
+  const heta_attribution *a = attribute_run(job);
+  double *noisy = dice_zeros(&p.d, n * width), *clean = dice_zeros(&p.d, n * width),
+         *normal = dice_zeros(&p.d, width), mean = 0, squares = 0;
+  p.engine->api->embed(p.engine, p.own, n, noisy);
+  for (size_t e = 0; e < n * width; e++) mean += noisy[e] / (double)(n * width);
+  for (size_t e = 0; e < n * width; e++)
+    squares += (noisy[e] - mean) * (noisy[e] - mean) / (double)(n * width);
+  for (size_t i = 0; i < n; i++) {
+    heta_i_normal(7, HETA_STREAM_CORRUPTION, (uint32_t)i, 0, width, normal);
+    for (size_t c = 0; c < width; c++) noisy[i * width + c] += 3 * sqrt(squares) * normal[c];
+  }
+  heta_i_capture capture = {HETA_SITE_RESIDUAL_BEFORE, 1, clean};
+  heta_i_lane lane = heta_i_lane_of(p.own, n);
+  heta_i_run *run = NULL;
+  lane.captures = &capture;
+  lane.capture_count = 1;
+  assert_int_equal(p.engine->api->run(p.engine, &lane, 0, &row, 1, &run, NULL), HETA_OK);
+  p.engine->api->run_free(run);
+  int32_t target = a->targets[0].id;
+  double base = traced(&p, noisy, clean, SIZE_MAX, target);
+  for (size_t i = 0; i < n; i++)
+    assert_true(fabs(traced(&p, noisy, clean, i, target) - base - a->rows[0].signed_score[i]) <
+                1e-11);
+  heta_job_free(job);
+  close_patch(&p);
+}
+
 /* Kernel SHAP over all coalitions and occlusion, whose lanes carry tokens and embeddings, see the
  * same patched model; so do gradients: differences along the embedding of a token. */
 static void methods_see_the_patch(void **state) {
@@ -258,12 +319,12 @@ static void methods_see_the_patch(void **state) {
   patch p;
   open_patch(&p, "llama-gqa");
   for (size_t k = 0; k < heta_method_count(); k++) {
-    static const char *const REFUSE[] = {
-        "ig", "dig", "deeplift", "contextcite", "attributive-mask", "causal-tracing"};
+    static const char *const REFUSE[] = {"ig", "dig", "deeplift", "contextcite",
+                                         "attributive-mask"};
     const char *name = heta_method_at(k)->name;
     heta_attribute_options options = patched(&p, name);
     bool refuses = false;
-    for (size_t i = 0; i < 6; i++) refuses |= !strcmp(REFUSE[i], name);
+    for (size_t i = 0; i < 5; i++) refuses |= !strcmp(REFUSE[i], name);
     if (refuses) {
       attribute_refused(p.model, TEXT, &options, HETA_E_ARGUMENT, "patched values");
       continue;
@@ -363,6 +424,7 @@ int main(void) {
       cmocka_unit_test(draws_are_told_apart),
       cmocka_unit_test(values_are_those_of_the_other_context),
       cmocka_unit_test(methods_see_the_patch),
+      cmocka_unit_test(traces_restore_patched_values),
       cmocka_unit_test(draws_have_their_probabilities),
       cmocka_unit_test(deviation_by_hand),
   };
