@@ -99,6 +99,8 @@ heta_status heta_i_plan_work(heta_job *job, heta_error *error);
 bool heta_i_is_soft(const heta_job *job);
 /* Checks what the options say of it, and copies it. */
 heta_status heta_i_soft_open(heta_job *job, heta_error *error);
+/* What it holds, at most. */
+uint64_t heta_i_soft_bytes(const heta_job *job);
 /* Once the targets are known and there is an engine: from now on the session's tokens are those of
  * the changed context. May be called again. */
 heta_status heta_i_soften(heta_job *job, heta_error *error);

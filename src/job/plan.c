@@ -67,7 +67,7 @@ static uint64_t bytes_of(const heta_job *job) {
   numbers += n * (hyper->kv_heads + 1) * hyper->head_width;                /* values on their way */
   numbers += (targets + 2) * n * hyper->width; /* gradients, probes, their products */
   return PROCESS_BYTES + job->model->info.bytes + api->bytes(&job->settings, &load) + 8 * numbers +
-         session->bytes;
+         session->bytes + heta_i_soft_bytes(job);
 }
 
 /* The next cheaper plan: false when there is none. Smaller batches first, then weights panel by

@@ -77,6 +77,15 @@ heta_status heta_i_soft_open(heta_job *job, heta_error *error) {
   return copy_patch(job, error);
 }
 
+uint64_t heta_i_soft_bytes(const heta_job *job) {
+  uint64_t n = job->input.first_target, numbers = (n + 1) * job->model->hyper.width;
+  if (!heta_i_is_soft(job)) return 0;
+  if (patched(job)) numbers += n * job->model->widths[HETA_SITE_VALUE];
+  /* … and the overrides of a batch of lanes. */
+  uint64_t lanes = patched(job) ? job->settings.lane_rows * sizeof(heta_i_override) : 0;
+  return numbers * sizeof(double) + 8 * n + lanes;
+}
+
 static void add_noise(const heta_job *job, double *rows, double *scratch) {
   size_t width = job->model->hyper.width;
   for (size_t i = 0; noised(job) && i < job->soft.count; i++) {

@@ -196,6 +196,7 @@ static int add_metric(eval_choice *choice, const heta_metric_info *metric) {
 
 static int unknown_metric(const char *name, size_t length) {
   cli_nearest nearest = {.name = name, .length = length};
+  cli_nearest_try(&nearest, ROBUSTNESS);
   for (size_t i = 0; i < heta_metric_count(); i++) {
     cli_nearest_try(&nearest, heta_metric_at(i)->name);
   }
