@@ -107,6 +107,10 @@ static void say_refused(const batch *b, const cli_example *e) {
   cli_fail(0, "%s: %s: %s", b->request->batch, place, e->message);
 }
 
+static int say_starved(const cli_example *e) {
+  return cli_fail(CLI_FAILED, "out of memory: line %zu could not be read", e->line);
+}
+
 /* The key under which an id is remembered. */
 static char *id_text(const json_t *id) { return json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT); }
 
@@ -118,7 +122,10 @@ static int survey(batch *b) {
   int code = CLI_DONE;
   while (!code && next_example(b, &c, &e)) {
     b->examples++;
-    if (e.refused) say_refused(b, &e);
+    if (e.starved)
+      code = say_starved(&e);
+    else if (e.refused)
+      say_refused(b, &e);
     char *id = e.id ? id_text(e.id) : NULL;
     const json_t *earlier = id ? json_object_get(ids, id) : NULL;
     if (earlier) {
@@ -370,7 +377,10 @@ static int run_all(batch *b) {
   bool there = true;
   int code = CLI_DONE;
   while (!code && !cli_interrupt_signal() && next_example(b, &c, &e)) {
-    if (there) code = compare_stored(b, &e, &there);
+    if (e.starved)
+      code = say_starved(&e);
+    else if (there)
+      code = compare_stored(b, &e, &there);
     if (!code && !there) {
       if (!b->now && b->before && !b->request->quiet) {
         cli_say("%s has %zu of %zu examples already", b->output.path, b->before, b->examples);

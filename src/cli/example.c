@@ -26,6 +26,12 @@ __attribute__((format(printf, 3, 4))) static bool refuse(cli_example *e, const c
   return false;
 }
 
+/* Refuses it for lack of memory, of which the line is innocent. */
+static bool starve(cli_example *e) {
+  e->starved = true;
+  return refuse(e, "", "out of memory");
+}
+
 /* ---- Values as the command line has them ---------------------------------------------------- */
 
 /* Keeps a text for as long as the example lives; NULL without memory. */
@@ -70,7 +76,7 @@ static const char *value_text(cli_example *e, const char *key, const json_t *val
            span ? ", or a pair such as [3, 9]" : "");
     return NULL;
   }
-  if (!text) refuse(e, key, "out of memory");
+  if (!text) starve(e);
   return text;
 }
 
@@ -229,10 +235,10 @@ static bool take_messages(cli_example *e, const json_t *value) {
   char *text = json_dumps(value, JSON_COMPACT);
   const char *kept = text ? keep(e, text) : NULL;
   free(text);
-  if (!kept) return refuse(e, "messages", "out of memory");
+  if (!kept) return starve(e);
   e->request.chat.messages = kept;
   if (heta_messages_read(kept, strlen(kept), &read, &error)) {
-    return refuse(e, "messages", "%s", error.message);
+    return error.status == HETA_E_MEMORY ? starve(e) : refuse(e, "messages", "%s", error.message);
   }
   const heta_message *messages = heta_messages_data(read);
   const char *last = messages[heta_messages_count(read) - 1].role;
@@ -258,7 +264,7 @@ static bool take_document(cli_example *e, size_t index, const json_t *value) {
     return refuse(e, key, "documents[%zu].text is no string, or empty", index);
   }
   json_t *item = json_sprintf("%s=%s", json_string_value(name), json_string_value(text));
-  if (json_array_append_new(e->values, item) != 0) return refuse(e, key, "out of memory");
+  if (json_array_append_new(e->values, item) != 0) return starve(e);
   e->documents[index] = json_string_value(item);
   return true;
 }
@@ -270,7 +276,7 @@ static bool take_documents(cli_example *e, const json_t *list) {
     return refuse(e, "documents", "\"documents\" is a list of objects with name and text");
   }
   e->documents = calloc(count + 1, sizeof *e->documents);
-  if (!e->documents) return refuse(e, "documents", "out of memory");
+  if (!e->documents) return starve(e);
   e->request.chat.texts = (cli_list){.items = e->documents, .count = count};
   json_array_foreach(list, index, value) {
     if (!take_document(e, index, value)) return false;
@@ -325,7 +331,7 @@ static bool take_methods(cli_example *e, const cli_request *common) {
   size_t room = given->method_option_count + json_object_size(e->object) + 1;
   parsed->method_options = calloc(room, sizeof *parsed->method_options);
   parsed->method_option_count = 0;
-  if (!parsed->method_options) return refuse(e, "", "out of memory");
+  if (!parsed->method_options) return starve(e);
   if (named) {
     if (!json_is_string(named)) return refuse(e, "method", "\"method\" is the name of a method");
     e->request.method = json_string_value(named);
@@ -349,7 +355,7 @@ static bool take_methods(cli_example *e, const cli_request *common) {
 /* value: NULL for a flag. */
 static void add_word(cli_example *e, const char *name, const char *value) {
   json_t *word = value ? json_sprintf("--%s=%s", name, value) : json_sprintf("--%s", name);
-  if (json_array_append_new(e->words, word) != 0) refuse(e, "", "out of memory");
+  if (json_array_append_new(e->words, word) != 0) starve(e);
 }
 
 static void add_option(cli_example *e, const cli_option *option) {
@@ -443,10 +449,10 @@ void cli_example_read(const cli_request *common, const char *bytes, size_t size,
   out->values = json_array();
   out->words = json_array();
   out->object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &problem);
-  if (!out->values || !out->words) {
-    refuse(out, "", "out of memory");
+  if (!out->values || !out->words || (!out->object && !problem.text[0])) {
+    starve(out);
   } else if (!out->object) {
-    refuse(out, "", "the line is not JSON: %.300s", problem.text[0] ? problem.text : "no memory");
+    refuse(out, "", "the line is not JSON: %.300s", problem.text);
     out->column = problem.column > 0 ? (size_t)problem.column : 1;
   } else if (!json_is_object(out->object)) {
     refuse(out, "", "the line is not an object, {\"text\": …}");

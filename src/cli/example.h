@@ -12,6 +12,7 @@ typedef struct cli_example {
   json_t *id;          /* a string or an integer; NULL when the line gives none */
   json_t *words;       /* strings: the command line that asks the same of this text alone */
   bool refused;        /* only these are filled in then, and line and id */
+  bool starved;        /* refused, not for what it says: there was no memory to read it */
   size_t column;       /* bytes into the line, counted from 1; 0: field says where */
   char field[64], message[CLI_MESSAGE];
   json_t *object, *values; /* what the strings are borrowed from */
