@@ -126,6 +126,23 @@ static size_t essence(const text *t) {
   return 0;
 }
 
+/* The first job of the process, which is refused the room for the kernels among others: each next
+ * one gets one block more, until it has all. */
+static void first_job(void **state) {
+  static text out;
+  (void)state;
+  long before = live, at = 0;
+  heta_status status = HETA_E_MEMORY;
+  while (status == HETA_E_MEMORY) {
+    fail_at(++at, true);
+    status = whole_job("gradient-norm", false, at, &out);
+    if (live != before) fail_msg("allocation %ld: %ld blocks are leaked", at, live - before);
+  }
+  failing = 0;
+  assert_int_equal(status, HETA_OK);
+  assert_true(at > 50);
+}
+
 static void every_allocation(void **state) {
   static text undisturbed, out;
   const char *options = *state;
@@ -228,7 +245,8 @@ int main(void) {
               path[] = "ig steps=1", words[] = "dig steps=1 neighbours=3 baseline=token:9",
               rescaled[] = "deeplift", coalitions[] = "kernel-shap samples=6",
               sources[] = "contextcite samples=2 source=token";
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(every_allocation, block),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(first_job),
+                                     cmocka_unit_test_prestate(every_allocation, block),
                                      cmocka_unit_test_prestate(every_allocation, row),
                                      cmocka_unit_test_prestate(every_allocation, path),
                                      cmocka_unit_test_prestate(every_allocation, words),
