@@ -93,7 +93,7 @@ static heta_status open_scratch(X(engine) *engine, heta_error *error) {
   return X(tape_open)(engine, s->lane_rows, 0, 0, 2, &engine->work, error);
 }
 
-static const X(backend) *backend_of(const heta_i_engine_settings *settings) {
+const X(backend) *X(backend_of)(const heta_i_engine_settings *settings) {
 #if HETA_REAL_BITS == 32
   if (settings->backend == HETA_BACKEND_CPU) return X(backend_cpu)();
 #endif
@@ -111,7 +111,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
     return heta_i_fail(error, HETA_E_ARGUMENT,
                        "float64 runs on the reference backend only (--backend reference)");
 #endif
-  const X(backend) *backend = backend_of(settings);
+  const X(backend) *backend = X(backend_of)(settings);
   size_t kernels = backend->prepare ? backend->prepare() : 0;
   if (kernels) return heta_i_no_memory(error, "the kernels' own memory", kernels);
   X(engine) *engine = heta_i_allocate(1, sizeof *engine);
@@ -136,7 +136,7 @@ static heta_status engine_open(const heta_i_engine_settings *settings, heta_i_en
 static uint64_t engine_bytes(const heta_i_engine_settings *s, const heta_i_load *load) {
   const heta_model *model = s->model;
   const heta_i_hyper *hyper = &model->hyper;
-  const X(backend) *backend = backend_of(s);
+  const X(backend) *backend = X(backend_of)(s);
   uint32_t values, adjoints;
   find_kept(model, &values, &adjoints);
   size_t layers = hyper->layers, rows = heta_i_pad_rows(load->length), width = hyper->width;

@@ -238,6 +238,9 @@ heta_status X(engine_probes)(heta_i_engine *base, heta_i_run *run, heta_i_adjoin
                              size_t adjoint_count, const heta_i_probe *probes, size_t count,
                              bool gauss_newton, heta_error *error);
 
+/* api.c: the kernels that settings ask for. */
+const X(backend) *X(backend_of)(const heta_i_engine_settings *settings);
+
 /* rate.c */
 double X(engine_rate)(const heta_i_engine_settings *settings, heta_i_rate of);
 

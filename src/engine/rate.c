@@ -34,14 +34,6 @@ static void fill(real *x, size_t count) {
   }
 }
 
-static const X(backend) *backend_of(const heta_i_engine_settings *settings) {
-#if HETA_REAL_BITS == 32
-  if (settings->backend == HETA_BACKEND_CPU) return X(backend_cpu)();
-#endif
-  (void)settings;
-  return X(backend_reference)();
-}
-
 /* The reference backend is slow: a small product will do. */
 static size_t rows_of(const X(backend) *backend, size_t rows) {
   return backend == X(backend_reference)() ? HETA_ROW_PAD : rows;
@@ -49,7 +41,7 @@ static size_t rows_of(const X(backend) *backend, size_t rows) {
 
 /* Two lanes of a whole context, as many operations as heta_i_attention_flop counts. */
 static double attention_rate(const heta_i_engine_settings *settings) {
-  const X(backend) *backend = backend_of(settings);
+  const X(backend) *backend = X(backend_of)(settings);
   const heta_i_hyper *hyper = &settings->model->hyper;
   size_t rows = rows_of(backend, settings->positions < 256 ? settings->positions : 256);
   size_t qw = hyper->heads * hyper->head_width, kw = hyper->kv_heads * hyper->head_width;
@@ -94,7 +86,7 @@ static double attention_rate(const heta_i_engine_settings *settings) {
 }
 
 static double product_rate(const heta_i_engine_settings *settings, bool reverse) {
-  const X(backend) *backend = backend_of(settings);
+  const X(backend) *backend = X(backend_of)(settings);
   size_t rows = rows_of(backend, settings->lane_rows);
   shape shapes[HETA_MAX_OPS];
   size_t count = block_shapes(settings->model, shapes), widest = 1, weights = 1;
@@ -132,7 +124,7 @@ static double product_rate(const heta_i_engine_settings *settings, bool reverse)
 }
 
 double X(engine_rate)(const heta_i_engine_settings *settings, heta_i_rate of) {
-  const X(backend) *backend = backend_of(settings);
+  const X(backend) *backend = X(backend_of)(settings);
   if (backend->prepare && backend->prepare()) return 0;
   return of == HETA_RATE_ATTENTION ? attention_rate(settings)
                                    : product_rate(settings, of == HETA_RATE_REVERSE);
