@@ -26,6 +26,20 @@ class Streams(Case):
         self.assertNotIn("\x1b", result.out + result.err)
         self.assertNotIn("\r", result.err)
 
+    def test_verbose_says_what_is_run_and_windows_are_shown(self):
+        told = self.expect(DONE, run(*BASE, "--verbose", "--format", "term", "--windows", "joint",
+                                     "--window", 3))
+        self.assertRegex(told.err, r"(?m)^model: llama-gqa, llama, .* weights, 108 KiB$")
+        self.assertRegex(told.err, r"(?m)^work: [\d.]+ GFLOP, \d+ rows a batch, weights expanded")
+        self.assertRegex(told.err, r"(?m)^done in .*, at most .* of memory, \d+ threads?$")
+        self.assertRegex(told.out, r"windows joint, 3 tokens, a new one every 2; gate leakage 0\.")
+
+    def test_above_sentences_what_is_set_apart_is_one_line_for_each_kind(self):
+        told = self.expect(DONE, run("attribute", "-m", MODEL, "-a", "uniform", "--user", "hen?",
+                                     "--chat-template", "mistral", "--bos", "no", "--level",
+                                     "message", "--format", "term"))
+        self.assertRegex(told.out, r"(?m)^ +template +[\d.]+ % +13 tokens$")
+
     def test_quiet(self):
         result = self.expect(DONE, run(*BASE, "-q"))
         self.assertEqual("", result.err)
