@@ -85,7 +85,7 @@ class Streams(Case):
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         process = subprocess.Popen(
             [PROGRAM, "-m", MODEL, "-p", "Hen hid in a hat then", "--preview", "--threads", "1",
-             "--probes", "100" if SANITIZED else "1000"],
+             "--probes", "500" if SANITIZED else "1000"],
             stdin=slave, stdout=slave, stderr=slave, env=environment(TERM="xterm-256color"))
         os.close(slave)
         text = heard(master)
