@@ -105,9 +105,9 @@ static void write_entry(json_t *root, const char *path, const char *key, const h
 static double larger(double a, double b) { return a > b ? a : b; }
 
 /* The best of several; `speed` is what is known already, or zeros. */
-static bool measure(const heta_model *model, heta_speed *speed) {
+static bool measure(const heta_model *model, int tries, heta_speed *speed) {
   heta_error error;
-  for (int i = 0; i < TRIES; i++) {
+  for (int i = 0; i < tries; i++) {
     heta_speed one = *speed;
     if (heta_speed_measure(model, &one, &error)) return false;
     speed->forward = larger(speed->forward, one.forward);
@@ -133,7 +133,7 @@ void cli_speed_apply(const heta_model *model, int backend, int precision, uint64
   bool known = entry && read_entry(entry, &speed, &busy);
   if (!known) speed.forward = speed.reverse = speed.attention = 0;
   if (getloadavg(&load, 1) != 1) load = 0;
-  bool measured = (!known || busy) && measure(model, &speed);
+  bool measured = (!known || busy) && measure(model, known ? 1 : TRIES, &speed);
   if (measured && root) write_entry(root, path, key, &speed, load);
   if (known || measured) heta_model_set_speed(model, &speed, NULL);
   json_decref(root);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "method/coalition.h"
+#include "method/inputs.h"
 
 enum { MASK, LOSS }; /* series; LOSS: a table, before each step */
 
@@ -69,8 +70,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
                                            .flop = heta_i_flop(session, rows, 6 * (double)steps)},
                              error));
   }
-  if (!session->alone && 2 * session->length <= session->lane_rows)
-    session->stacked = 2 * session->length;
+  heta_i_stack(session, 2);
   session->bytes += 8 * (uint64_t)session->length * (7 * session->model->hyper.width + 8) +
                     64 * (uint64_t)session->model->hyper.vocabulary;
   return HETA_OK;

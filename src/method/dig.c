@@ -76,6 +76,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t n = session->length, steps = steps_of(session), pieces = pieces_of(session);
   size_t targets = session->row_count, width = session->model->hyper.width;
   size_t near = nearest_of(session), stacks = heta_i_stacks(session);
+  heta_i_stack(session, stacks);
   HETA_TRY(heta_i_add_table(session, "anchor", n, steps, error));
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));

@@ -85,6 +85,7 @@ static heta_status plan(heta_i_session *session, heta_error *error) {
   size_t steps = steps_of(session), pieces = norms(session) ? 1 : steps;
   size_t targets = session->row_count, stacks = heta_i_stacks(session);
   double n = (double)session->length;
+  heta_i_stack(session, stacks);
   HETA_TRY(heta_i_add_series(session, "contribution", pieces, error));
   HETA_TRY(heta_i_add_table(session, "objective", 1, 2, error));
   session->bytes = sizeof(double) * heta_i_stack_size(session, 2 + 2 * stacks);

@@ -122,11 +122,15 @@ heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t 
 /* Rows of a stack: with twice as many a product is hardly faster, and the tapes grow. */
 enum { STACK_ROWS = 8 * HETA_ROW_PAD };
 
-size_t heta_i_stacks(heta_i_session *session) {
-  size_t rows = STACK_ROWS < session->lane_rows ? STACK_ROWS : session->lane_rows;
-  size_t fit = session->alone ? 1 : rows / session->length, wanted = STACK_ROWS / session->length;
-  session->stacked = fit > 1 ? fit * session->length : 0;
+size_t heta_i_stacks(const heta_i_session *session) {
+  size_t wanted = STACK_ROWS / session->length;
   return wanted > 1 ? wanted : 1;
+}
+
+void heta_i_stack(heta_i_session *session, size_t contexts) {
+  size_t fit = session->alone ? 1 : session->lane_rows / session->length;
+  if (fit > contexts) fit = contexts;
+  session->stacked = fit > 1 ? fit * session->length : 0;
 }
 
 size_t heta_i_stack_size(const heta_i_session *session, size_t inputs) {

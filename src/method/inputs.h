@@ -30,9 +30,10 @@ heta_status heta_i_path_ends(heta_i_session *session, const double *from, size_t
 heta_status heta_i_gradient_at(heta_i_session *session, heta_i_run *run, size_t row, double *out,
                                heta_error *error);
 /* Runs of the whole context at several inputs, with their gradients, share passes: so many inputs
- * go into an item of work, whatever the memory; 1 where the context fills a batch by itself. Says
- * in the session that the method stacks them. */
-size_t heta_i_stacks(heta_i_session *session);
+ * go into an item of work, whatever the memory; 1 where the context fills a batch by itself. */
+size_t heta_i_stacks(const heta_i_session *session);
+/* Plans that so many contexts run as one, or as many of them as a batch holds. */
+void heta_i_stack(heta_i_session *session, size_t contexts);
 /* Numbers of all the inputs of an item: [inputs × length × width]. */
 size_t heta_i_stack_size(const heta_i_session *session, size_t inputs);
 /* What is done with the gradient of a row's objective at input number `index`: [length × width]. */

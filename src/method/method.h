@@ -113,7 +113,7 @@ struct heta_i_session {
   size_t row_count, row_length;
   bool joint;
   size_t lane_rows;
-  /* Rows of the contexts that run as one for their gradients, at most (heta_i_stacks); 0: none. */
+  /* Rows of the contexts that run as one for their gradients, at most (heta_i_stack); 0: none. */
   size_t stacked;
   bool alone;          /* contexts have values of their own, and do not run as one */
   size_t target_group; /* adjoints kept at the same time */

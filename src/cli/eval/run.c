@@ -95,8 +95,8 @@ static int enter_item(eval_runner *r, const eval_item *item) {
   return code;
 }
 
-/* What one method costs for contexts of about a length: asked of the library once each, since each
- * question makes it measure the machine. */
+/* What one method costs for contexts of about a length: asked of the library once each, and not
+ * for every item. */
 typedef struct price {
   const heta_method_info *method;
   char *options;
