@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_eval.py: `heta eval` keeps what it computed, whatever ends it, and refuses what is not its
 own; `heta eval report` writes tables of it."""
+import contextlib
 import csv
 import fcntl
 import io
@@ -47,6 +48,10 @@ class Eval(Case):
             return connection.execute(sql).fetchall()
         finally:
             connection.close()
+
+    def execute(self, sql):
+        with contextlib.closing(sqlite3.connect(self.db)) as connection, connection:
+            connection.execute(sql)
 
     def content(self, db=None):
         """All of it, but for times and the order in which it came."""
@@ -286,10 +291,7 @@ class Refusals(Eval):
             fcntl.flock(held, fcntl.LOCK_EX)
             self.assertIn("another process", self.eval(code=FAILED).err)
             self.expect(DONE, run("eval", "report", self.db))  # reading is free
-        connection = sqlite3.connect(self.db)
-        connection.execute("UPDATE meta SET value = 'heta.eval/9' WHERE key = 'format'")
-        connection.commit()
-        connection.close()
+        self.execute("UPDATE meta SET value = 'heta.eval/9' WHERE key = 'format'")
         self.assertIn("heta.eval/9", self.eval(code=FAILED).err)
         self.assertIn("heta.eval/9", self.expect(FAILED, run("eval", "report", self.db)).err)
         for content in (b"not a database, but long enough to look at " * 40, b"x"):
@@ -318,6 +320,50 @@ class Report(Eval):
         soft = [row for row in rows if row["measure"] == "soft_nc" and row["method"] == "random"]
         self.assertEqual(["3", "2"], [soft[0]["questions"], soft[0]["sources"]])
         self.expect(USAGE, run(*name, "--suite", "other"))
+        for more, said in ((["--measures", "dsa_exces"], "did you mean dsa_excess?"),
+                           (["--measures", "all-of-it"], "heta metrics lists all"),
+                           (["--measures", "deletion_logprob_curve"], "--chart curves"),
+                           (["--measures", "dsa,sensitivity"], "heta eval --metrics sensitivity"),
+                           (["--chart", "cost"], "-o FILE.svg"),
+                           (["--format", "csv", "-o", self.path("r.md")], "--format"),
+                           (["--against", "ocllusion"], "did you mean 'occlusion'?")):
+            self.refuse(USAGE, *name[:3], *more, said=[said])
+
+    def test_labels_tell_apart_what_was_run_twice(self):
+        ask = ["eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q", "--metrics",
+               "dsa", "--methods"]
+        self.expect(DONE, run(*ask, "heta+probes=2,heta+probes=2+beta=0.2,random"))
+        self.expect(DONE, run(*ask, "random,uniform", "--seed", 7))
+        self.expect(DONE, run(*ask, "random", "--backend", "reference"))
+        # As when "auto" meant other weights the second time.
+        self.execute("UPDATE score SET label = 'heta' WHERE method = 'heta'")
+        engines = [engine for engine, in self.query("SELECT DISTINCT engine FROM score"
+                                                    " ORDER BY engine")]
+        self.assertEqual(2, len(engines))
+        cpu, reference = engines
+        labels = {f"random seed 0 ({cpu})": f"seed = 0 AND method = 'random' AND engine = '{cpu}'",
+                  f"random seed 7 ({cpu})": "seed = 7 AND method = 'random'",
+                  f"random seed 0 ({reference})": f"engine = '{reference}'",
+                  "heta [beta=0.5]": "options LIKE '%beta=0.5 %'",
+                  "heta [beta=0.2]": "options LIKE '%beta=0.2 %'",
+                  "uniform": "method = 'uniform'"}
+        report = ["eval", "report", self.db, "--format", "csv"]
+        result = self.expect(DONE, run(*report), "more than one 'heta'", "'heta [beta=0.5]'")
+        rows = {row["method"]: row for row in csv.DictReader(io.StringIO(result.out))
+                if row["measure"] == "dsa_excess"}
+        self.assertEqual(sorted(labels), sorted(rows))
+        for label, which in labels.items():  # each with its own numbers
+            values = [struct.unpack("d", value)[0] for value, in self.query(
+                "SELECT points FROM measure JOIN score ON score.id = measure.score WHERE"
+                f" measure.name = 'dsa_excess' AND {which}")]
+            self.assertAlmostEqual(sum(values) / len(values), float(rows[label]["value"]), places=7)
+        self.refuse(USAGE, *report, "--against", "random", said=["'random seed 7 ("])
+        compared = self.expect(DONE, run(*report, "--against", "heta [beta=0.2]")).out
+        self.assertEqual("", self.expect(DONE, run(*report, "--against", "uniform")).err)
+        self.assertNotEqual(result.out, compared)
+        self.refuse(FAILED, "calibrate", self.db, said=["several seeds", "'heta [beta=0.2]'"])
+        self.execute("DELETE FROM score WHERE method = 'heta'")
+        self.expect(DONE, run(*report), "there are no scores by 'heta'")
 
     def test_files_and_charts(self):
         self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",

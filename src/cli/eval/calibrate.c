@@ -67,10 +67,16 @@ static int find_parts(const eval_results *r, const char *method, size_t parts[PA
   for (int k = 0; k < PARTS; k++) {
     char label[200];
     snprintf(label, sizeof label, "%.150s%s", method, SUFFIX[k]);
-    for (parts[k] = 0; parts[k] < r->config_count; parts[k]++) {
-      if (!strcmp(r->configs[parts[k]].label, label)) break;
+    char fuller[CLI_MESSAGE];
+    parts[k] = eval_results_find(r, label);
+    if (parts[k] != SIZE_MAX) continue;
+    eval_results_fuller(r, label, fuller);
+    if (*fuller) {
+      return cli_fail(CLI_FAILED,
+                      "the database has scores by '%s' of several seeds, versions or options, and "
+                      "a fit takes one kind: %s; keep them in databases of their own",
+                      label, fuller);
     }
-    if (parts[k] < r->config_count) continue;
     return cli_fail(CLI_FAILED,
                     "the database has no scores by '%s'; add them with heta eval --methods "
                     "'%s,%s+gamma=0,%s+beta=0' --metrics faithfulness-error",

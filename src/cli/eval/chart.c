@@ -374,7 +374,10 @@ static double option_value(const char *options, const char *name) {
 }
 
 /* Whether two configs differ in beta and gamma only. */
-static bool same_but_weights(const char *a, const char *b) {
+static bool same_but_weights(const eval_config *x, const eval_config *y) {
+  const char *a = x->options, *b = y->options;
+  if (strcmp(x->method, y->method) != 0 || x->seed != y->seed) return false;
+  if (strcmp(x->engine, y->engine) != 0) return false;
   while (*a || *b) {
     size_t m = strcspn(a, " "), n = strcspn(b, " ");
     bool weight = !strncmp(a, "beta=", 5) || !strncmp(a, "gamma=", 6);
@@ -390,12 +393,7 @@ static void sweep_of(const eval_results *r, const panel *p, size_t like, line *o
   *out = (line){.config = like, .label = r->configs[like].label};
   for (size_t c = 0; c < r->config_count && out->points < 64; c++) {
     const eval_cell *cell = cell_of(p, c);
-    if (!cell || strcmp(r->configs[c].method, "heta") != 0 ||
-        r->configs[c].seed != r->configs[like].seed ||
-        strcmp(r->configs[c].engine, r->configs[like].engine) != 0 ||
-        !same_but_weights(r->configs[c].options, r->configs[like].options)) {
-      continue;
-    }
+    if (!cell || !same_but_weights(&r->configs[c], &r->configs[like])) continue;
     double beta = option_value(r->configs[c].options, "beta");
     double gamma = option_value(r->configs[c].options, "gamma");
     if (!(beta + gamma > 0)) continue;
@@ -427,7 +425,7 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
       if (seen[c] || strcmp(r->configs[c].method, "heta") != 0) continue;
       sweep_of(r, &p, c, &lines[count]);
       for (size_t o = 0; o < r->config_count; o++) {
-        seen[o] |= same_but_weights(r->configs[o].options, r->configs[c].options);
+        seen[o] |= same_but_weights(&r->configs[o], &r->configs[c]);
       }
       count += lines[count].points > 2;
     }

@@ -24,17 +24,90 @@ static const struct extension {
                   {".csv", EVAL_CSV},  {".html", EVAL_HTML},   {".svg", FORM_SVG}};
 enum { EXTENSION_COUNT = sizeof EXTENSIONS / sizeof *EXTENSIONS };
 
-static void set_defaults(void *untyped) {
-  report_arguments *arguments = untyped;
-  arguments->against = "heta";
+/* ---- What is asked for, and is there --------------------------------------------------------- */
+
+/* The config that the others are compared with; SIZE_MAX when nothing was named and there is no
+ * HETA. */
+static int find_against(const char *named, const eval_results *results, size_t *against) {
+  const char *label = named ? named : "heta";
+  char fuller[CLI_MESSAGE];
+  *against = eval_results_find(results, label);
+  if (*against != SIZE_MAX) return CLI_DONE;
+  eval_results_fuller(results, label, fuller);
+  if (!named && *fuller) {
+    cli_say("there is more than one 'heta', and nothing is compared with it; --against says with "
+            "which: %s",
+            fuller);
+  } else if (!named) {
+    cli_say("there are no scores by 'heta': nothing is compared with them");
+  }
+  if (!named) return CLI_DONE;
+  if (*fuller) {
+    return cli_fail(CLI_USAGE, "--against: there is more than one '%s': say which: %s", named,
+                    fuller);
+  }
+  cli_nearest nearest = {.name = named, .length = strlen(named)};
+  for (size_t i = 0; i < results->config_count; i++) {
+    cli_nearest_try(&nearest, results->configs[i].label);
+  }
+  if (nearest.best) {
+    return cli_fail(CLI_USAGE, "--against: there are no scores by '%.100s': did you mean '%s'?",
+                    named, nearest.best);
+  }
+  return cli_fail(CLI_USAGE, "--against: there are no scores by '%.100s'; the tables list all",
+                  named);
 }
 
-/* The config of a label; SIZE_MAX when there is none. */
-static size_t config_of(const eval_results *results, const char *label) {
-  for (size_t i = 0; i < results->config_count; i++) {
-    if (!strcmp(results->configs[i].label, label)) return i;
+static bool is_word(const char *word, size_t length, const char *name) {
+  return strlen(name) == length && memcmp(word, name, length) == 0;
+}
+
+/* Whether a table can be made of what one word of --measures names. */
+static int check_measure(const eval_results *results, const char *word, size_t length) {
+  cli_nearest nearest = {.name = word, .length = length};
+  const heta_metric_info *known = NULL;
+  bool curve = false;
+  for (size_t i = 0; i < results->column_count; i++) {
+    const eval_column *c = &results->columns[i];
+    bool is = is_word(word, length, c->metric->name) || is_word(word, length, c->measure->name);
+    if (is && c->measure->points == 1) return CLI_DONE;
+    curve |= is;
   }
-  return SIZE_MAX;
+  if (curve) {
+    return cli_fail(CLI_USAGE, "--measures: '%.*s' is a curve: --chart curves -o FILE.svg draws it",
+                    (int)length, word);
+  }
+  for (size_t i = 0; i < heta_metric_count(); i++) {
+    const heta_metric_info *metric = heta_metric_at(i);
+    if (is_word(word, length, metric->name)) known = metric;
+    cli_nearest_try(&nearest, metric->name);
+    for (size_t k = 0; k < metric->measure_count; k++) {
+      if (is_word(word, length, metric->measures[k].name)) known = metric;
+      cli_nearest_try(&nearest, metric->measures[k].name);
+    }
+  }
+  if (known) {
+    return cli_fail(CLI_USAGE,
+                    "--measures: the database has no '%.*s' yet: heta eval --metrics %s adds it",
+                    (int)length, word, known->name);
+  }
+  if (nearest.best) {
+    return cli_fail(CLI_USAGE, "--measures: there is no measure '%.*s': did you mean %s?",
+                    (int)length, word, nearest.best);
+  }
+  return cli_fail(CLI_USAGE, "--measures: there is no measure '%.*s'; heta metrics lists all",
+                  (int)length, word);
+}
+
+static int check_measures(const eval_results *results, const char *list) {
+  int code = CLI_DONE;
+  if (strcmp(list, "all") == 0) return code;
+  for (const char *at = list; !code && *at;) {
+    size_t length = strcspn(at, ",");
+    if (length) code = check_measure(results, at, length);
+    at += length + (at[length] == ',');
+  }
+  return code;
 }
 
 static int check(const report_arguments *arguments, const eval_results *results) {
@@ -47,8 +120,10 @@ static int check(const report_arguments *arguments, const eval_results *results)
                     arguments->answered ? " of questions that the model answers" : "");
   }
   if (!suite) return cli_fail(CLI_USAGE, "there is no suite '%.60s' in it", arguments->suite);
-  return CLI_DONE;
+  return arguments->measures ? check_measures(results, arguments->measures) : CLI_DONE;
 }
+
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static int form_of(const char *path) {
   size_t length = strlen(path);
@@ -94,6 +169,15 @@ static int check_output(const report_arguments *arguments, int *form) {
     return cli_fail(CLI_USAGE, "'%s': the name must end in .txt, .md, .tex, .csv, .html or .svg",
                     path);
   }
+  if (path && arguments->format) {
+    return cli_fail(CLI_USAGE,
+                    "--format is for what is printed: the end of a file's name says what "
+                    "it gets, and '%s' is one",
+                    path);
+  }
+  if (arguments->chart && *form != FORM_SVG) {
+    return cli_fail(CLI_USAGE, "--chart needs -o FILE.svg; -o FILE.html has all charts");
+  }
   if (path && !arguments->overwrite && access(path, F_OK) == 0) {
     return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", path);
   }
@@ -115,13 +199,10 @@ static int run(void *untyped) {
     eval_writing writing = {.results = &results,
                             .measures = arguments->measures,
                             .suite = arguments->suite,
-                            .answered = arguments->answered,
-                            .against = config_of(&results, arguments->against)};
-    if (writing.against == SIZE_MAX) {
-      cli_say("there are no scores by '%s': nothing is compared with them", arguments->against);
-    }
-    code = arguments->output ? write_file(arguments, &writing, form)
-                             : write_one(arguments, &writing, form, stdout);
+                            .answered = arguments->answered};
+    code = find_against(arguments->against, &results, &writing.against);
+    if (!code && arguments->output) code = write_file(arguments, &writing, form);
+    if (!code && !arguments->output) code = write_one(arguments, &writing, form, stdout);
   }
   eval_results_free(&results);
   return code ? code : cli_close_output(CLI_DONE);
@@ -158,7 +239,6 @@ const cli_command cli_eval_report = {
     .least_words = 1,
     .most_words = 1,
     .arguments_size = sizeof(report_arguments),
-    .set_defaults = set_defaults,
     .run = run,
     .notes =
         "Values are means over questions; measures that are defined against a control are the "

@@ -100,33 +100,90 @@ static int read_configs(eval_store *store, eval_results *r) {
   return code ? code : got == SQLITE_DONE ? CLI_DONE : CLI_FAILED;
 }
 
+/* ---- Labels --------------------------------------------------------------------------------- */
+
+static bool same_label(const eval_results *r, size_t i, size_t k) {
+  return i != k && !strcmp(r->configs[i].label, r->configs[k].label);
+}
+
+/* Whether all other configs of the same label have this option, with this value. */
+static bool all_have(const eval_results *r, size_t index, const char *option, size_t length) {
+  for (size_t k = 0; k < r->config_count; k++) {
+    bool found = !same_label(r, index, k);
+    for (const char *at = r->configs[k].options; !found && *at;) {
+      size_t own = strcspn(at, " ");
+      found = own == length && !memcmp(at, option, length);
+      at += own + (at[own] == ' ');
+    }
+    if (!found) return false;
+  }
+  return true;
+}
+
+/* The label with the seed, engine and options that others of the same label do not have. NULL
+ * without memory. */
+static char *full_label(const eval_results *r, size_t index) {
+  const eval_config *c = &r->configs[index];
+  bool seed = false, engine = false;
+  for (size_t k = 0; k < r->config_count; k++) {
+    if (!same_label(r, index, k)) continue;
+    seed |= r->configs[k].seed != c->seed;
+    engine |= strcmp(r->configs[k].engine, c->engine) != 0;
+  }
+  size_t room = strlen(c->label) + strlen(c->engine) + strlen(c->options) + 64;
+  char *text = malloc(room);
+  if (!text) return NULL;
+  size_t used = (size_t)snprintf(text, room, "%s", c->label);
+  if (seed) {
+    used += (size_t)snprintf(text + used, room - used, " seed %llu", (unsigned long long)c->seed);
+  }
+  if (engine) used += (size_t)snprintf(text + used, room - used, " (%s)", c->engine);
+  const char *before = " [";
+  for (const char *at = c->options; *at;) {
+    size_t length = strcspn(at, " ");
+    if (!all_have(r, index, at, length)) {
+      used += (size_t)snprintf(text + used, room - used, "%s%.*s", before, (int)length, at);
+      before = " ";
+    }
+    at += length + (at[length] == ' ');
+  }
+  if (!before[1]) snprintf(text + used, room - used, "]");
+  return text;
+}
+
 /* Labels that several configs share get what tells them apart. */
 static int tell_apart(eval_results *r) {
-  for (size_t i = 0; i < r->config_count; i++) {
-    eval_config *c = &r->configs[i];
-    bool seed = false, engine = false, options = false;
-    for (size_t k = 0; k < r->config_count; k++) {
-      const eval_config *o = &r->configs[k];
-      if (k == i || strcmp(o->method, c->method) != 0) continue;
-      bool same = !strcmp(o->options, c->options);
-      seed |= same && o->seed != c->seed;
-      engine |= same && strcmp(o->engine, c->engine) != 0;
-      options |= !same && !strcmp(o->label, c->label) && k < i;
-    }
-    if (!seed && !engine && !options) continue;
-    size_t room = strlen(c->label) + strlen(c->engine) + strlen(c->options) + 64;
-    char *text = malloc(room);
-    if (!text) return no_memory();
-    int used = snprintf(text, room, "%s", c->label);
-    if (seed)
-      used += snprintf(text + used, room - (size_t)used, " seed %llu", (unsigned long long)c->seed);
-    if (engine) used += snprintf(text + used, room - (size_t)used, " (%s)", c->engine);
-    if (options) snprintf(text + used, room - (size_t)used, " [%s]", c->options);
-    free(c->label);
-    c->label = text;
+  char **labels = calloc(r->config_count + 1, sizeof *labels);
+  bool fine = labels != NULL;
+  for (size_t i = 0; fine && i < r->config_count; i++) {
+    labels[i] = full_label(r, i);
+    fine = labels[i] != NULL;
   }
-  return CLI_DONE;
+  for (size_t i = 0; labels && i < r->config_count; i++) {
+    free(fine ? r->configs[i].label : labels[i]);
+    if (fine) r->configs[i].label = labels[i];
+  }
+  free(labels);
+  return fine ? CLI_DONE : no_memory();
 }
+
+size_t eval_results_find(const eval_results *results, const char *label) {
+  size_t i = 0;
+  while (i < results->config_count && strcmp(results->configs[i].label, label) != 0) i++;
+  return i < results->config_count ? i : SIZE_MAX;
+}
+
+void eval_results_fuller(const eval_results *results, const char *label, char room[CLI_MESSAGE]) {
+  size_t length = strlen(label), used = 0;
+  *room = 0;
+  for (size_t i = 0; i < results->config_count && used < CLI_MESSAGE; i++) {
+    const char *own = results->configs[i].label;
+    if (strncmp(own, label, length) != 0 || own[length] != ' ') continue;
+    used += (size_t)snprintf(room + used, CLI_MESSAGE - used, "%s'%s'", used ? ", " : "", own);
+  }
+}
+
+/* ---- Values --------------------------------------------------------------------------------- */
 
 /* The column of a measure under some settings; made when there is none. NULL without memory. */
 static eval_column *column_of(eval_results *r, const heta_metric_info *metric,

@@ -5,7 +5,8 @@
 #include "cli/eval/stats.h"
 #include "cli/eval/store.h"
 
-/* A method with its options, seed and engine: one row of every table. */
+/* A method with its options, seed and engine: one row of every table. No two have one label: where
+ * they were given the same, it goes on with what tells them apart: "heta seed 7". */
 typedef struct eval_config {
   char *label;
   char *method, *options, *engine;
@@ -49,6 +50,12 @@ typedef struct eval_cell {
 /* Only questions whose target was the model's first choice, when `answered`. */
 int eval_results_read(eval_store *store, bool answered, eval_results *results);
 void eval_results_free(eval_results *results);
+
+/* The config of a label; SIZE_MAX when there is none. */
+size_t eval_results_find(const eval_results *results, const char *label);
+/* "'heta seed 1', 'heta seed 7'": the labels of which this one was the beginning, and too little to
+ * tell them apart; "" when it was not. */
+void eval_results_fuller(const eval_results *results, const char *label, char room[CLI_MESSAGE]);
 
 /* The rows of one measure on one suite, best first; *count of them. cells: [config_count].
  * against: the config compared with, or SIZE_MAX. */
