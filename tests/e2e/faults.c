@@ -5,6 +5,7 @@
  *                   allocations of any library
  * HETA_FAULT_AT     the call that fails, from 1 on; 0: none
  * HETA_FAULT_STAYS  set: and all after it
+ * HETA_FAULT_SIZE   set: only blocks of so many bytes are counted
  * HETA_FAULT_COUNT  a file of eight bytes, where the number of calls is kept
  *
  * System calls are caught by a seccomp filter, so that those inside the C library count as well:
@@ -41,6 +42,7 @@ enum { NONE, IO, MEMORY };
 
 static int kind;
 static long failing;
+static size_t only; /* blocks of this size; 0: of any */
 static bool stays;
 static atomic_long unwatched, *calls = &unwatched;
 
@@ -66,7 +68,8 @@ static bool counts(const void *caller, size_t size) {
 }
 
 static bool no_memory(const void *caller, size_t size) {
-  if (kind != MEMORY || !counts(caller, size) || !refused()) return false;
+  if (kind != MEMORY || (only && size != only)) return false;
+  if (!counts(caller, size) || !refused()) return false;
   errno = ENOMEM;
   return true;
 }
@@ -163,7 +166,7 @@ static void give_up(void) { _exit(77); }
 
 __attribute__((constructor)) static void begin(void) {
   const char *what = getenv("HETA_FAULT_KIND"), *at = getenv("HETA_FAULT_AT");
-  const char *count = getenv("HETA_FAULT_COUNT");
+  const char *count = getenv("HETA_FAULT_COUNT"), *size = getenv("HETA_FAULT_SIZE");
   if (!what || !at || !count) return;
   int handle = open(count, O_RDWR);
   void *shared = handle < 0
@@ -172,6 +175,7 @@ __attribute__((constructor)) static void begin(void) {
   if (shared == MAP_FAILED) give_up();
   close(handle);
   failing = strtol(at, NULL, 10);
+  only = size ? strtoul(size, NULL, 10) : 0;
   stays = getenv("HETA_FAULT_STAYS") != NULL;
   unsetenv("LD_PRELOAD");
   calls = shared;
