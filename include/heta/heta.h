@@ -440,6 +440,11 @@ typedef struct heta_attribute_options {
   /* Tokens that the model writes are drawn, by seed and text: temperature divides the logits, top_p
    * (0: all) leaves the most probable tokens that together hold so much. 0: no drawing. */
   double temperature, top_p;
+  /* Before that, top_k (0: all) leaves so many most probable ones; and before all, drawn or not,
+   * repeat_penalty divides the logits above 0 of tokens that the text has, and multiplies those
+   * below (0 and 1: no). */
+  size_t top_k;
+  double repeat_penalty;
 } heta_attribute_options;
 
 HETA_API heta_attribute_options heta_attribute_options_default(void);

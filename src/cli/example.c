@@ -7,9 +7,10 @@
 #include <string.h>
 
 /* Options that a line may give; besides id, text, messages, documents and those of its method. */
-static const char *const ASKABLE[] = {"target", "predict", "last", "span",          "span-text",
-                                      "foil",   "join",    "bos",  "special",       "method",
-                                      "seed",   "system",  "user", "chat-template", "raw"};
+static const char *const ASKABLE[] = {
+    "target", "predict",     "last",   "span",  "span-text",     "foil", "join",
+    "bos",    "special",     "method", "seed",  "system",        "user", "chat-template",
+    "raw",    "temperature", "top-p",  "top-k", "repeat-penalty"};
 /* Others that decide its result. */
 static const char *const COMMON[] = {"backend", "precision", "level",
                                      "prompt",  "messages",  "document-text"};
@@ -172,8 +173,9 @@ static bool refuse_key(cli_example *e, const char *key) {
   }
   return refuse(e, key,
                 "an example has no \"%.40s\": it has id, text, messages, system, user, documents, "
-                "chat-template, raw, target, predict, last, span, span-text, foil, join, bos, "
-                "special, method, seed, and options of the method",
+                "chat-template, raw, target, predict, temperature, top-p, top-k, repeat-penalty, "
+                "last, span, span-text, foil, join, bos, special, method, seed, and options of the "
+                "method",
                 key);
 }
 
@@ -197,6 +199,14 @@ static const char *key_of(const cli_example *e, const char *option) {
   return NULL;
 }
 
+/* How the model writes is no matter of an example that gives its target. That it says both is a
+ * contradiction, which is refused later. */
+static void leave_decoding(cli_example *e) {
+  for (int i = 0; i < CLI_DECODINGS; i++)
+    if (key_of(e, cli_decodings[i])) return;
+  cli_request_plain(&e->request);
+}
+
 /* Fits the conversation's first and last role and the other keys together. What the command line
  * says of it holds where it has no system message, or no user's message at its end, of its own; an
  * answer at its end is the target. */
@@ -213,7 +223,10 @@ static bool fit_roles(cli_example *e, const char *first, const char *last) {
     if (user) return refuse(e, user, "the conversation ends with a user message already");
     chat->user = NULL;
   }
-  if (answered) clear_rivals(e, CLI_RIVAL_TARGET);
+  if (answered) {
+    clear_rivals(e, CLI_RIVAL_TARGET);
+    leave_decoding(e);
+  }
   for (size_t i = 0; answered && i < sizeof TARGETS / sizeof *TARGETS; i++) {
     const char *key = key_of(e, TARGETS[i]);
     if (!key) continue;
@@ -372,6 +385,11 @@ static void add_option(cli_example *e, const cli_option *option) {
     snprintf(room, sizeof room, "%llu", (unsigned long long)*(const uint64_t *)field);
     text = room;
     break;
+  case CLI_NUMBER:
+    if (*(const double *)field < 0) return;
+    text = number_text(e, *(const double *)field);
+    if (!text) starve(e);
+    break;
   case CLI_CHOICE: {
     const char *choice = option->argument;
     int index = *(const int *)field;
@@ -434,6 +452,7 @@ static bool read_object(cli_example *e, const cli_request *common) {
         "\"text\" is missing, the text that is explained; or \"messages\" or \"user\", of "
         "a conversation");
   }
+  if (key_of(e, "target") || key_of(e, "last")) leave_decoding(e);
   char message[CLI_MESSAGE];
   if (!cli_request_check(&e->request, message)) return refuse(e, "", "%s", message);
   build_words(e);

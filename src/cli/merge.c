@@ -24,6 +24,18 @@ void cli_recorded_free(cli_recorded *recorded) {
   *recorded = (cli_recorded){0};
 }
 
+/* How the model chose what it wrote stands among the options, but is not the method's. */
+static bool take_decoding(const heta_resolved_option *recorded, cli_request *request) {
+  char message[CLI_MESSAGE];
+  for (int i = 0; i < CLI_DECODINGS; i++) {
+    const char *name = cli_decodings[i];
+    if (strcmp(name, recorded->name) != 0) continue;
+    const cli_option *own = cli_find_option(&cli_attribute, name, strlen(name));
+    return cli_store(own, request, name, recorded->value, message);
+  }
+  return false;
+}
+
 /* Puts the recorded method and its resolved options in place of those of the command line. */
 static bool take_method(const heta_attribution *a, cli_request *request) {
   cli_parsed *parsed = &request->parsed;
@@ -37,9 +49,9 @@ static bool take_method(const heta_attribution *a, cli_request *request) {
   for (size_t i = 0; i < a->option_count; i++) {
     const heta_resolved_option *option = &a->options[i];
     const heta_option_info *info = cli_method_option(method, option->name, strlen(option->name));
-    if (!info || !option->value) return false;
-    list[i] = (heta_option){.name = info->name, .value = option->value};
-    parsed->method_option_count = i + 1;
+    if (!option->value || (!info && !take_decoding(option, request))) return false;
+    if (!info) continue;
+    list[parsed->method_option_count++] = (heta_option){.name = info->name, .value = option->value};
   }
   return true;
 }

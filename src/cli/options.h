@@ -12,6 +12,7 @@ typedef enum cli_kind {
   CLI_TEXT,     /* const char *, borrowed from argv */
   CLI_LIST,     /* cli_list: the option may be repeated */
   CLI_COUNT,    /* uint64_t from minimum to maximum, decimal or 0x… */
+  CLI_NUMBER,   /* double from minimum to maximum: "0.8"; negative when not given */
   CLI_SIZE,     /* uint64_t bytes: "1.3G", "800M", "512MiB", "2GB" */
   CLI_DURATION, /* double seconds: "90", "90s", "2m", "1h30m" */
   CLI_CHOICE,   /* int, the index in `argument`: "auto|yes|no" */
@@ -39,7 +40,7 @@ typedef struct cli_option {
   cli_kind kind;
   size_t offset;             /* of the field in the command's struct of arguments */
   const char *argument;      /* how the help names the value: "FILE"; a choice: "auto|yes|no" */
-  uint64_t minimum, maximum; /* CLI_COUNT */
+  uint64_t minimum, maximum; /* CLI_COUNT, CLI_NUMBER */
   int rivals;                /* options with the same non-zero number exclude one another */
   const char *group;         /* a heading of the help, which begins with this option; or NULL */
   const char *text;          /* the help's sentence */
@@ -99,6 +100,7 @@ void cli_nearest_try(cli_nearest *nearest, const char *candidate);
 
 /* Values of the kinds above; false when the text is none. values.c */
 bool cli_read_count(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *count);
+bool cli_read_number(const char *text, double minimum, double maximum, double *number);
 bool cli_read_size(const char *text, uint64_t *bytes);
 bool cli_read_duration(const char *text, double *seconds);
 bool cli_read_part(const char *text, cli_part *part);

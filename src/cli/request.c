@@ -26,6 +26,15 @@ void cli_request_defaults(void *arguments) {
   heta_attribute_options options = heta_attribute_options_default();
   request->method = options.method;
   request->seed = options.seed;
+  cli_request_plain(request);
+}
+
+const char *const cli_decodings[CLI_DECODINGS] = {"temperature", "top-p", "top-k",
+                                                  "repeat-penalty"};
+
+void cli_request_plain(cli_request *request) {
+  request->temperature = request->top_p = request->repeat_penalty = -1;
+  request->top_k = 0;
 }
 
 bool cli_request_check_method(const cli_request *request, char message[CLI_MESSAGE]) {
@@ -40,6 +49,40 @@ bool cli_request_check_method(const cli_request *request, char message[CLI_MESSA
     snprintf(message, CLI_MESSAGE,
              "--%s is no option of the method %s: heta methods %s lists what it has", name,
              method->name, method->name);
+    return false;
+  }
+  return true;
+}
+
+/* The first option given of those that say how the model chooses what it writes, or NULL. */
+static const char *decoding_of(const cli_request *request) {
+  const bool given[CLI_DECODINGS] = {request->temperature >= 0, request->top_p >= 0,
+                                     request->top_k > 0, request->repeat_penalty >= 0};
+  for (int i = 0; i < CLI_DECODINGS; i++)
+    if (given[i]) return cli_decodings[i];
+  return NULL;
+}
+
+static bool check_decoding(const cli_request *request, char message[CLI_MESSAGE]) {
+  const char *name = decoding_of(request);
+  if (name && (request->target || request->target_file || request->last)) {
+    snprintf(message, CLI_MESSAGE,
+             "--%s is of tokens that the model writes, and here the target is given: leave one of "
+             "them out, or let the model write with --predict N",
+             name);
+    return false;
+  }
+  if (request->top_p == 0) {
+    snprintf(message, CLI_MESSAGE,
+             "--top-p 0 leaves no token to draw: it takes more than 0, up to 1; the most probable "
+             "token is what is explained without it");
+    return false;
+  }
+  if (request->temperature == 0 && (request->top_p > 0 || request->top_k)) {
+    snprintf(message, CLI_MESSAGE,
+             "--temperature 0 takes the most probable token, which leaves --%s nothing to choose: "
+             "leave one of them out",
+             request->top_k ? "top-k" : "top-p");
     return false;
   }
   return true;
@@ -65,6 +108,7 @@ bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]) {
              "sums over all");
     return false;
   }
+  if (!check_decoding(request, message)) return false;
   if (request->asserts.count && request->part.parts) {
     snprintf(
         message, CLI_MESSAGE,
@@ -89,6 +133,12 @@ heta_attribute_options cli_request_options(const cli_request *request) {
                                       : HETA_TARGET_NEXT;
   options.target_text = request->target;
   options.target_count = (size_t)request->predict;
+  options.top_p = request->top_p > 0 ? request->top_p : 0;
+  options.top_k = (size_t)request->top_k;
+  options.repeat_penalty = request->repeat_penalty > 0 ? request->repeat_penalty : 0;
+  options.temperature = request->temperature >= 0                  ? request->temperature
+                        : request->top_p > 0 || request->top_k > 0 ? 1
+                                                                   : 0;
   options.foil_text = request->foil;
   options.join = request->join;
   options.joint = request->joint;
@@ -116,10 +166,11 @@ void cli_request_speed(const cli_request *request, const heta_model *model) {
 /* What the assistant answered at the end of a chat is explained, unless something else is. */
 static int take_answer(cli_request *request, const cli_prompt *prompt, char message[CLI_MESSAGE]) {
   if (!prompt->prompt || !prompt->prompt->answer) return CLI_DONE;
-  if (request->target || request->target_file || request->predict || request->last) {
+  if (request->target || request->target_file || request->predict || request->last ||
+      decoding_of(request)) {
     snprintf(message, CLI_MESSAGE,
              "the conversation ends with an answer of the assistant, which is what is explained: "
-             "leave the answer or the other target out");
+             "leave the answer or the other target, and how the model would write it, out");
     return CLI_USAGE;
   }
   request->target = prompt->prompt->answer;

@@ -16,7 +16,9 @@ typedef struct cli_request {
   const char *batch; /* --batch: the file of examples */
   cli_span span;
   const char *span_text;
-  uint64_t predict; /* --predict, 0: not given */
+  uint64_t predict;                          /* --predict, 0: not given */
+  double temperature, top_p, repeat_penalty; /* negative: not given */
+  uint64_t top_k;                            /* 0: not given */
   bool last, join, joint;
   const char *foil;
   const char *method;
@@ -56,6 +58,16 @@ enum { CLI_RIVAL_TARGET = 2, CLI_RIVAL_SPAN = 3 };
    "the continuation in a file (-: standard input); one line break at the end is dropped"},        \
   {'n', "predict", "max-new-tokens", CLI_COUNT, CLI_ASKED(predict), "N", 1, 1000000,               \
    CLI_RIVAL_TARGET, NULL, "the N tokens the model would write"},                                  \
+  {0, "temperature", "temp", CLI_NUMBER, CLI_ASKED(temperature), "T", 0, 1000, 0, NULL,            \
+   "draw the tokens that the model writes, by --seed: T divides the logits; 0, the default: the "  \
+   "most probable token"},                                                                         \
+  {0, "top-p", NULL, CLI_NUMBER, CLI_ASKED(top_p), "P", 0, 1, 0, NULL,                             \
+   "draw them among the most probable tokens that together hold P; temperature 1 unless given"},   \
+  {0, "top-k", NULL, CLI_COUNT, CLI_ASKED(top_k), "K", 1, 1000000000, 0, NULL,                     \
+   "draw them among the K most probable tokens, before --top-p"},                                  \
+  {0, "repeat-penalty", "repetition-penalty", CLI_NUMBER, CLI_ASKED(repeat_penalty), "R", 1, 100,  \
+   0, NULL, "of tokens that the text has already: logits above 0 are divided by R, others "        \
+   "multiplied"},                                                                                  \
   {0, "last", NULL, CLI_FLAG, CLI_ASKED(last), NULL, 0, 0, CLI_RIVAL_TARGET, NULL,                 \
    "the text's own last token"},                                                                   \
   {0, "span-text", NULL, CLI_TEXT, CLI_ASKED(span_text), "TEXT", 0, 0, CLI_RIVAL_SPAN, NULL,       \
@@ -81,6 +93,11 @@ extern const cli_command cli_attribute;
 
 /* On zeroed arguments that begin with a cli_request. */
 void cli_request_defaults(void *arguments);
+/* Names of the options that say how the model chooses what it writes, and a request without them.
+ */
+enum { CLI_DECODINGS = 4 };
+extern const char *const cli_decodings[CLI_DECODINGS];
+void cli_request_plain(cli_request *request);
 /* Checks what concerns several options at once, and that the method exists and has the options that
  * were given. Returns false after writing a sentence into `message`. */
 bool cli_request_check(const cli_request *request, char message[CLI_MESSAGE]);

@@ -18,6 +18,16 @@ bool cli_read_count(const char *text, uint64_t minimum, uint64_t maximum, uint64
   return true;
 }
 
+bool cli_read_number(const char *text, double minimum, double maximum, double *number) {
+  char *end;
+  /* strtod would take signs, spaces, names and hexadecimal digits. */
+  if (!*text || text[strspn(text, "0123456789.eE+-")] || strchr("eE+-", *text)) return false;
+  double value = strtod(text, &end);
+  if (*end || end == text || !(value >= minimum && value <= maximum)) return false;
+  *number = value;
+  return true;
+}
+
 /* A plain decimal number ("2", "1.5", ".5") at *text; moves *text behind it. */
 static bool read_decimal(const char **text, double *number) {
   size_t digits = strspn(*text, "0123456789"), more = 0;
@@ -158,6 +168,10 @@ bool cli_store(const cli_option *option, void *arguments, const char *shown, con
   case CLI_COUNT:
     return cli_read_count(value, option->minimum, option->maximum, field) ||
            refuse_count(message, option, shown, value);
+  case CLI_NUMBER:
+    return cli_read_number(value, (double)option->minimum, (double)option->maximum, field) ||
+           refuse(message, "%s: '%s' is not a number from %llu to %llu", shown, value,
+                  (unsigned long long)option->minimum, (unsigned long long)option->maximum);
   case CLI_SIZE:
     return cli_read_size(value, field) ||
            refuse(message, "%s: '%s' is not a size such as 1.3G, 800M or 512MiB", shown, value);

@@ -231,7 +231,9 @@ static heta_status add_targets(heta_job *job, const heta_tokens *foil, heta_erro
     return HETA_OK;
   case HETA_TARGET_NEXT:
   case HETA_TARGET_GENERATE:
-    input->origin = mode == HETA_TARGET_NEXT && !heta_i_draws(job) ? "top" : "generated";
+    input->origin = mode == HETA_TARGET_NEXT && !heta_i_draws(job) && !heta_i_penalises(job)
+                        ? "top"
+                        : "generated";
     input->first_target = input->count;
     input->target_count = input->open = mode == HETA_TARGET_NEXT ? 1 : job->options.target_count;
     if (!input->open)

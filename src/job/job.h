@@ -106,14 +106,15 @@ uint64_t heta_i_soft_bytes(const heta_job *job);
 heta_status heta_i_soften(heta_job *job, heta_error *error);
 
 /* What a result says of it, and of drawn tokens: adds at most HETA_SOFT_OPTIONS to *count. */
-enum { HETA_SOFT_OPTIONS = 5 };
+enum { HETA_SOFT_OPTIONS = 7 };
 heta_status heta_i_soft_options(const heta_job *job, heta_i_arena *memory,
                                 heta_resolved_option *out, size_t *count, heta_error *error);
 /* Whether a result is of a changed context. */
 bool heta_i_soft_result(const heta_attribution *attribution);
 
 /* decode.c: what the model writes next. */
-bool heta_i_draws(const heta_job *job);
+bool heta_i_draws(const heta_job *job);     /* by chance */
+bool heta_i_penalises(const heta_job *job); /* what the text has already */
 heta_status heta_i_decoding_check(const heta_job *job, heta_error *error);
 /* position: of the token. */
 heta_status heta_i_next_token(const heta_job *job, const double *logits, size_t position,

@@ -139,15 +139,17 @@ heta_status heta_i_soften(heta_job *job, heta_error *error) {
 
 /* Names of what the result says of a changed context; no method has options of these. */
 static const char NOISE[] = "context-noise", DRAW[] = "context-noise-draw",
-                  BLOCK[] = "patched-block", TEMPERATURE[] = "temperature", TOP_P[] = "top-p";
+                  BLOCK[] = "patched-block", TEMPERATURE[] = "temperature", TOP_P[] = "top-p",
+                  TOP_K[] = "top-k", PENALTY[] = "repeat-penalty";
 
 heta_status heta_i_soft_options(const heta_job *job, heta_i_arena *memory,
                                 heta_resolved_option *out, size_t *count, heta_error *error) {
-  const char *names[] = {NOISE, DRAW, BLOCK, TEMPERATURE, TOP_P};
-  double values[] = {job->options.noise, job->options.noise_draw, (double)job->options.patch_block,
-                     job->options.temperature, job->options.top_p};
-  bool there[] = {noised(job), noised(job), patched(job), heta_i_draws(job),
-                  job->options.top_p > 0};
+  const heta_attribute_options *o = &job->options;
+  const char *names[HETA_SOFT_OPTIONS] = {NOISE, DRAW, BLOCK, TEMPERATURE, TOP_P, TOP_K, PENALTY};
+  double values[] = {o->noise, o->noise_draw,    (double)o->patch_block, o->temperature,
+                     o->top_p, (double)o->top_k, o->repeat_penalty};
+  bool there[] = {noised(job),  noised(job),  patched(job),         heta_i_draws(job),
+                  o->top_p > 0, o->top_k > 0, heta_i_penalises(job)};
   size_t added = 0;
   for (int i = 0; i < HETA_SOFT_OPTIONS; i++) {
     heta_i_number text = heta_i_number_shortest(values[i]);

@@ -17,7 +17,7 @@ enum { CHAIN, SUPPORT, PASSES }; /* series: token ids (-1 behind the end), a num
 static const heta_option_info OPTIONS[] = {
     {"samples", NULL, HETA_OPTION_INTEGER, 2, 1000, NULL, "10", "chains of words"},
     {"length", NULL, HETA_OPTION_INTEGER, 1, 512, NULL, "24", "tokens of a chain, at most"},
-    {"temperature", NULL, HETA_OPTION_NUMBER, 0.01, 100, NULL, "0.5",
+    {"chain-temperature", NULL, HETA_OPTION_NUMBER, 0.01, 100, NULL, "0.5",
      "what log-probabilities are divided by before a chain's next token is drawn"},
     {"top", NULL, HETA_OPTION_INTEGER, 1, 1000, NULL, "40",
      "it is drawn from so many most probable tokens"},
@@ -210,7 +210,7 @@ static void take_next(void *context, size_t lane, size_t index, const double *lo
   state *s = context;
   size_t c = s->owner[lane], used = 0;
   size_t top = (size_t)heta_i_option_number(s->session, "top");
-  double heat = heta_i_option_number(s->session, "temperature"), sum = 0, reached = 0;
+  double heat = heta_i_option_number(s->session, "chain-temperature"), sum = 0, reached = 0;
   (void)index;
   for (size_t v = 0; v < s->session->model->hyper.vocabulary; v++) {
     if (used == top && !(logprobs[v] > s->best[top - 1])) continue;

@@ -43,17 +43,23 @@ class Batch(Case):
                  {"text": "in the cat", "predict": 2, "probes": 3, "beta": 0.1, "seed": 5},
                  {"id": 7, "text": "the cat", "method": "occlusion", "last": True},
                  {"id": "s", "text": "the cat", "target": " on the mat", "span": [1, 3]},
-                 {"id": "f", "text": "the cat", "target": "a", "foil": "b", "last": False})
-        self.expect(DONE, self.ask("--probes", 2, "--level", "word"), "5 of 5: line 6")
+                 {"id": "f", "text": "the cat", "target": "a", "foil": "b", "last": False},
+                 {"text": "the cat", "method": "uniform", "predict": 2, "temperature": 1.25,
+                  "top_k": 30})
+        self.expect(DONE, self.ask("--probes", 2, "--level", "word", "--top-p", 0.9),
+                    "6 of 6: line 7")
         common = ("attribute", "-m", MODEL, "--format", "json", "--level", "word")
         wanted = [("-p", "the cat sat", "--target", " on", "--probes", 2),
-                  ("-p", "in the cat", "-n", 2, "--probes", 3, "--beta", 0.1, "--seed", 5),
+                  ("-p", "in the cat", "-n", 2, "--probes", 3, "--beta", 0.1, "--seed", 5,
+                   "--top-p", 0.9),
                   ("-p", "the cat", "-a", "occlusion", "--last"),
                   ("-p", "the cat", "--target", " on the mat", "--span", "1:3", "--probes", 2),
-                  ("-p", "the cat", "--target", "a", "--foil", "b", "--probes", 2)]
+                  ("-p", "the cat", "--target", "a", "--foil", "b", "--probes", 2),
+                  ("-p", "the cat", "-a", "uniform", "-n", 2, "--top-p", 0.9, "--temp", 1.25,
+                   "--top-k", 30)]
         lines = self.lines()
         self.assertEqual([{"line": n, "id": name} for n, name in
-                          ((1, "a"), (3, None), (4, 7), (5, "s"), (6, "f"))],
+                          ((1, "a"), (3, None), (4, 7), (5, "s"), (6, "f"), (7, None))],
                          [line.pop("example") for line in lines])
         for line, arguments in zip(lines, wanted, strict=True):
             alone = self.expect(DONE, run(*common, *arguments)).json

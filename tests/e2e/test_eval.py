@@ -6,6 +6,7 @@ import csv
 import fcntl
 import io
 import json
+import pathlib
 import random
 import resource
 import signal
@@ -105,7 +106,8 @@ class Keeping(Eval):
         """Scores under another gate or scale, taken from one run, are those of their own runs."""
         way = ["--metrics", "dsa", "--methods"]
         names = ["heta+probes=2", "heta+probes=2+gate=uniform", "heta+probes=2+scale=sum",
-                 "heta+probes=2+scale=max+gate=none", "heta+probes=2+gamma=0"]
+                 "heta+probes=2+scale=max+gate=none", "heta+probes=2+gamma=0",
+                 "heta+probes=2+config=product"]
         for name in names:
             self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db,
                                   "-q", *way, name))
@@ -121,7 +123,7 @@ class Keeping(Eval):
         self.eval(db=whole)
         lasted = time.monotonic() - began
         dice = random.Random(8)
-        for _ in range(4 if SANITIZED else 12):
+        for _ in range(4 if SANITIZED else 20):
             process = start("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, *ASK)
             time.sleep(dice.uniform(0, 0.4 * lasted))
             process.kill()
@@ -263,6 +265,10 @@ class Refusals(Eval):
                           "more than once")
         self.refuse_suite(lines({**item, "spans": [{**span, "end": 1, "text": "m"}]}),
                           "covers “n”, not “m”")
+        self.refuse_suite(fine + lines({**item, "taget": "y"}), 'line 2: "taget" means nothing here',
+                          'did you mean "target"?')
+        self.refuse_suite(lines({**item, "spans": [{**span, "role": "distracter", "end": 1}]}),
+                          'spans[0]: no metric asks for the role "distracter"', '"distractor"')
         self.refuse_suite(lines({"schema": "heta.suite/2"}, *ITEMS), "heta.suite/1")
         self.suite.unlink()
         self.eval(code=FAILED)
@@ -283,6 +289,11 @@ class Refusals(Eval):
         self.eval("--metrics", "dsa")
         self.assertIn("belongs to another model",
                       self.eval(code=FAILED, model=TINY / "gpt2.gguf").err)
+        weights = bytearray(pathlib.Path(MODEL).read_bytes())
+        weights[-100] ^= 1  # the same model but for one bit, under the same name
+        other = self.path("model.gguf")
+        other.write_bytes(weights)
+        self.assertIn("belongs to another model", self.eval(code=FAILED, model=other).err)
         changed = [{**ITEMS[0], "target": " cat"}, *ITEMS[1:]]
         self.suite.write_text(lines(*changed))
         self.assertIn("item 'a' of suite 'mine' is not what it was", self.eval(code=FAILED).err)
@@ -374,9 +385,9 @@ class Report(Eval):
         self.expect(DONE, run(*name, "-o", page))
         self.assertIn("exists", self.expect(USAGE, run(*name, "-o", page)).err)
         self.expect(DONE, run(*name, "-o", page, "-y"))
-        self.assertEqual(4, page.read_text().count("<svg"))
+        self.assertEqual(5, page.read_text().count("<svg"))
         self.assertTrue(page.read_text().endswith("</html>\n"))
-        for chart in ("measures", "curves", "cost", "sweep"):
+        for chart in ("measures", "curves", "ablations", "cost", "sweep"):
             picture = self.path(f"{chart}.svg")
             self.expect(DONE, run(*name, "--chart", chart, "-o", picture))
             self.assertNotIn("nan", xml.dom.minidom.parse(str(picture)).toxml().lower())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """test_text.py: texts and targets that cannot be explained, and the smallest that can."""
-from harness import DONE, MODEL, USAGE, Case, main, run
+from harness import DONE, MODEL, USAGE, Case, main, read, run, timeless
 
 LONG = "abcdefgh" * 9  # 72 tokens; the model takes 64
 
@@ -79,6 +79,42 @@ class Text(Case):
         top = self.expect(DONE, self.attribute("-p", "abc")).json["targets"]
         self.assertEqual([("top", 1)], [(t["origin"], t["rank"]) for t in top])
         self.assertEqual(written["targets"][0]["id"], top[0]["id"])
+
+    def test_drawn_tokens(self):
+        """One seed, one text; another, another; without heat it is the most probable one."""
+        def written(*more):
+            result = self.expect(DONE, run("attribute", "-m", MODEL, "-p", "the cat", "-a",
+                                           "uniform", "-n", 8, "--format", "json", *more)).json
+            return [t["id"] for t in result["targets"]], result
+        greedy = written()[0]
+        hot = written("--temperature", 3, "--seed", 5)
+        self.assertEqual(timeless(hot[1]), timeless(written("--temp", 3, "--seed", 5)[1]))
+        self.assertEqual({"normalise": "none", "temperature": 3},
+                         hot[1]["attributions"][0]["options"])
+        texts = {tuple(written("--temperature", 3, "--seed", seed)[0]) for seed in range(4)}
+        self.assertEqual(4, len(texts))
+        self.assertNotIn(tuple(greedy), texts)
+        for cold in (["--temperature", 0], ["--temperature", 1e-6], ["--top-p", 1e-9]):
+            self.assertEqual(greedy, written(*cold, "--seed", 5)[0])
+        few = written("--top-p", 0.2, "--seed", 5)
+        self.assertEqual({"normalise": "none", "temperature": 1, "top-p": 0.2},
+                         few[1]["attributions"][0]["options"])
+        self.assertEqual(greedy, written("--top-k", 1, "--seed", 5)[0])
+        fresh = written("--repeat-penalty", 100)[0]
+        self.assertEqual(len(fresh), len(set(fresh)))  # nothing twice
+        self.assertNotEqual(greedy, fresh)
+        for option, value in (("--temperature", "-1"), ("--temperature", "warm"),
+                              ("--temperature", "nan"), ("--top-p", "1.5"), ("--top-p", 0),
+                              ("--top-k", 0), ("--repeat-penalty", 0.5)):
+            self.refused("-p", "abc", option, value, said=[option, str(value)])
+        self.refused("-p", "abc", "--temperature", 1, "--target", "d", said=["target is given"])
+        file = self.path("drawn.json")
+        self.expect(DONE, run("attribute", "-m", MODEL, "-p", "the cat", "-a", "sea-tokens",
+                              "--top-p", 0.9, "--samples", 2, "--length", 2, "--seed", 9, "-o",
+                              file))
+        self.assertEqual((0.5, 1), tuple(read(file)["attributions"][0]["options"][name] for name in
+                                         ("chain-temperature", "temperature")))
+        self.expect(DONE, run("verify", file, "--fraction", 1))
 
     def test_foil(self):
         result = self.expect(DONE, self.attribute("-p", "abc", "--target", "x", "--foil", "y")).json

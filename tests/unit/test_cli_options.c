@@ -17,7 +17,7 @@ typedef struct sample {
   const char *text;
   cli_list list;
   uint64_t count, size;
-  double duration;
+  double number, duration;
   int choice;
   cli_part part;
 } sample;
@@ -28,6 +28,7 @@ static const cli_option sample_options[] = {
     {'t', "text", "words", CLI_TEXT, offsetof(sample, text), "TEXT", 0, 0, 1, NULL, ""},
     {'l', "list", NULL, CLI_LIST, offsetof(sample, list), "FILE", 0, 0, 0, NULL, ""},
     {'n', "max-count", NULL, CLI_COUNT, offsetof(sample, count), "N", 1, 9, 0, NULL, ""},
+    {0, "share", NULL, CLI_NUMBER, offsetof(sample, number), "X", 0, 1, 0, NULL, ""},
     {0, "size", NULL, CLI_SIZE, offsetof(sample, size), "SIZE", 0, 0, 0, NULL, ""},
     {0, "duration", NULL, CLI_DURATION, offsetof(sample, duration), "TIME", 0, 0, 0, NULL, ""},
     {0, "choice", NULL, CLI_CHOICE, offsetof(sample, choice), "red|green", 0, 0, 0, NULL, ""},
@@ -153,6 +154,7 @@ static void refuses_with_a_sentence(void **state) {
       {"-n 10", "-n: '10' is not a whole number from 1 to 9"},
       {"--max-count=-1", "--max-count: '-1' is not a whole number from 1 to 9"},
       {"-n 3x", "-n: '3x' is not a whole number from 1 to 9"},
+      {"--share 1.01", "--share: '1.01' is not a number from 0 to 1"},
       {"--size 12Q", "--size: '12Q' is not a size such as 1.3G, 800M or 512MiB"},
       {"--duration 1x", "--duration: '1x' is not a duration such as 90s, 2m or 1h30m"},
       {"--choice re", "--choice: 're' is not one of red, green"},
@@ -181,6 +183,21 @@ static void reads_counts(void **state) {
                                     "1 ", "1.0", "0x", "18446744073709551616"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     if (cli_read_count(bad[i], 0, UINT64_MAX, &n)) fail_msg("'%s' was read as a count", bad[i]);
+  }
+}
+
+static void reads_numbers(void **state) {
+  (void)state;
+  static const char *const good[] = {"0.25", ".25", "25e-2", "2.5E-1"};
+  static const char *const bad[] = {"",    " 1",  "+1",  "-1", "1 ", "nan", "inf",
+                                    "0x1", "1,5", "1.5", ".",  "e1", "1e",  "1e999"};
+  double x = 7;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    if (!cli_read_number(good[i], 0, 1, &x)) fail_msg("'%s' was not read", good[i]);
+    assert_true(x == 0.25);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    if (cli_read_number(bad[i], 0, 1, &x)) fail_msg("'%s' was read as a number", bad[i]);
   }
 }
 
@@ -302,6 +319,32 @@ static void request_targets(void **state) {
   }
 }
 
+static void request_decoding(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    double temperature, top_p;
+    size_t top_k;
+    double penalty;
+  } cases[] = {{"-m m -p t", 0, 0, 0, 0},
+               {"-m m -p t --temperature 0", 0, 0, 0, 0},
+               {"-m m -p t --temp 0.8 -n 3", 0.8, 0, 0, 0},
+               {"-m m -p t --top_p 0.9", 1, 0.9, 0, 0},
+               {"-m m -p t --top-k 40", 1, 0, 40, 0},
+               {"-m m -p t --repeat-penalty 1.2", 0, 0, 0, 1.2},
+               {"-m m -p t --top-p .5 --temperature 2", 2, 0.5, 0, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char message[CLI_MESSAGE];
+    cli_request r;
+    assert_true(parse(&cli_attribute, cases[i].line, &r, message));
+    assert_true(cli_request_check(&r, message));
+    heta_attribute_options o = cli_request_options(&r);
+    assert_true(o.temperature == cases[i].temperature && o.top_p == cases[i].top_p);
+    assert_true(o.top_k == cases[i].top_k && o.repeat_penalty == cases[i].penalty);
+    cli_release(&cli_attribute, &r);
+  }
+}
+
 static void request_refusals(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -315,6 +358,16 @@ static void request_refusals(void **state) {
       {"-m m -p t --beta 1 --beta=2", "--beta is given twice"},
       {"-m m -p t --probes 1 --hvp-samples 2", "--hvp-samples is given twice"},
       {"-m m -p t --beta", "--beta needs a value: a number"},
+      {"-m m -p t --temperature 1e9", "--temperature: '1e9' is not a number from 0 to 1000"},
+      {"-m m -p t --top-p 0",
+       "--top-p 0 leaves no token to draw: it takes more than 0, up to 1; the "
+       "most probable token is what is explained without it"},
+      {"-m m -p t --top-p 0.9 --temperature 0",
+       "--temperature 0 takes the most probable token, which leaves --top-p nothing to choose: "
+       "leave one of them out"},
+      {"-m m -p t --top-p 0.9 --last",
+       "--top-p is of tokens that the model writes, and here the target is given: leave one of "
+       "them out, or let the model write with --predict N"},
       {"-m m text", "'text' belongs to no option: a text is given with -p TEXT"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -499,11 +552,13 @@ int main(void) {
       cmocka_unit_test(help_stops_reading),
       cmocka_unit_test(refuses_with_a_sentence),
       cmocka_unit_test(reads_counts),
+      cmocka_unit_test(reads_numbers),
       cmocka_unit_test(reads_sizes),
       cmocka_unit_test(reads_durations),
       cmocka_unit_test(reads_parts_and_choices),
       cmocka_unit_test(request_becomes_library_options),
       cmocka_unit_test(request_targets),
+      cmocka_unit_test(request_decoding),
       cmocka_unit_test(request_refusals),
       cmocka_unit_test(method_options_do_not_collide),
       cmocka_unit_test(reads_a_recorded_request),

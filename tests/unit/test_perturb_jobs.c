@@ -30,7 +30,7 @@ static const struct {
     {"causal-tracing", "samples=2 every=1"},
     {"causal-tracing", "samples=3 mode=single"},
     {"attributive-mask", "steps=2"},
-    {"sea-tokens", "samples=3 length=4 temperature=3"},
+    {"sea-tokens", "samples=3 length=4 chain-temperature=3"},
     {"ig", "steps=3"},
     {"ig", "steps=3 reduction=norm baseline=mean"},
     {"dig", "steps=3 neighbours=6 baseline=token:9 upscale=1"},

@@ -351,7 +351,7 @@ static void recurring(void **state) {
   static const char *const NAMES[] = {"gemma2", "gpt2"};
   for (size_t m = 0; m < 2; m++) {
     subject t = open_subject(NAMES[m], "sea-tokens", "t n R q e w c y k 5 b 8", "q",
-                             "samples=6 length=14 temperature=6 top=60");
+                             "samples=6 length=14 chain-temperature=6 top=60");
     int32_t tokens[2 * ROOM], chain[LENGTH], yes[8], no[8];
     double *wanted = dice_zeros(&t.d, t.n), all = 0, support = 0, met = 0;
     size_t same = 0, cue;

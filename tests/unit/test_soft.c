@@ -393,11 +393,59 @@ static void draws_have_their_probabilities(void **state) {
   }
   options.top_p = 0.9;
   options.temperature = 0;
-  attribute_refused(model, TEXT, &options, HETA_E_ARGUMENT, "needs a temperature");
+  attribute_refused(model, TEXT, &options, HETA_E_ARGUMENT, "top_p is of tokens that are drawn");
+  options.top_k = 2;
+  attribute_refused(model, TEXT, &options, HETA_E_ARGUMENT, "top_k is of tokens that are drawn");
+  options.repeat_penalty = -1;
+  attribute_refused(model, TEXT, &options, HETA_E_ARGUMENT, "repeat_penalty is -1");
+  options.repeat_penalty = 0;
   options.temperature = 1;
   options.target = HETA_TARGET_TEXT;
   options.target_text = "n";
   attribute_refused(model, TEXT, &options, HETA_E_ARGUMENT, "the target is given");
+  heta_i_free(logits);
+  heta_model_close(model);
+}
+
+/* All ways of choosing together: weights 5, 4, 3 and 2, the second of a token that the text has,
+ * once its logit is halved. */
+static void choices_follow_each_other(void **state) {
+  (void)state;
+  enum { DRAWS = 4000 };
+  heta_model *model = fixture_model("llama-gqa");
+  heta_attribute_options options = attribute_options(F64, NULL);
+  size_t vocabulary = model->hyper.vocabulary, times[2] = {0};
+  double *logits = heta_i_allocate(vocabulary, sizeof *logits);
+  options.method = "uniform";
+  options.temperature = 1;
+  options.repeat_penalty = 2;
+  heta_job *job = job_of(model, TEXT, &options);
+  int32_t said = job->input.tokens[job->input.count - 1].id, ids[3], token;
+  for (int k = 0, id = 0; k < 3; id++) { /* three that the text has not */
+    bool there = false;
+    for (size_t i = 0; i < job->input.count; i++) there |= job->input.tokens[i].id == id;
+    if (!there) ids[k++] = id;
+  }
+  for (size_t i = 0; i < vocabulary; i++) logits[i] = -1000;
+  logits[said] = 2 * log(4);
+  for (int k = 0; k < 3; k++) logits[ids[k]] = log(k == 0 ? 5 : k == 1 ? 3 : 2);
+  heta_job_free(job);
+  options.temperature = 0; /* without the penalty it were `said` */
+  job = job_of(model, TEXT, &options);
+  assert_int_equal(heta_i_next_token(job, logits, 0, &token, NULL), HETA_OK);
+  assert_int_equal(token, ids[0]);
+  heta_job_free(job);
+  options.temperature = 1;
+  options.top_k = 3;    /* 5, 4 and 3 of twelve */
+  options.top_p = 0.74; /* of these: 5 and 4 of nine */
+  job = job_of(model, TEXT, &options);
+  for (size_t i = 0; i < DRAWS; i++) {
+    assert_int_equal(heta_i_next_token(job, logits, i, &token, NULL), HETA_OK);
+    assert_true(token == ids[0] || token == said);
+    times[token == said]++;
+  }
+  assert_true(fabs((double)times[1] / DRAWS - 4 / 9.0) < 4.5 * sqrt(20 / 81.0 / DRAWS));
+  heta_job_free(job);
   heta_i_free(logits);
   heta_model_close(model);
 }
@@ -426,6 +474,7 @@ int main(void) {
       cmocka_unit_test(methods_see_the_patch),
       cmocka_unit_test(traces_restore_patched_values),
       cmocka_unit_test(draws_have_their_probabilities),
+      cmocka_unit_test(choices_follow_each_other),
       cmocka_unit_test(deviation_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

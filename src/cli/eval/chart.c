@@ -1,4 +1,5 @@
-/* chart.c: draws what the tables say: intervals, curves, cost against faithfulness, a sweep. */
+/* chart.c: draws what the tables say: intervals, curves, ablations, cost against faithfulness, a
+ * sweep. */
 #include "cli/eval/chart.h"
 
 #include <math.h>
@@ -114,6 +115,13 @@ typedef struct panel {
   size_t count;
 } panel;
 
+/* Which methods a chart of panels shows, and on which of its rows; SIZE_MAX: not shown. */
+typedef struct shown {
+  size_t *row; /* [configs] */
+  size_t count;
+  bool bars; /* from 0 to the value, instead of a point */
+} shown;
+
 static int fill(const eval_results *r, const eval_column *column, size_t suite, panel *out) {
   *out = (panel){column, calloc(r->config_count + 1, sizeof *out->cells), 0};
   if (!out->cells) return cli_fail(CLI_FAILED, "out of memory");
@@ -134,57 +142,111 @@ static const eval_column *find_column(const eval_results *r, const char *name) {
   return NULL;
 }
 
-/* ---- Methods × measures --------------------------------------------------------------------- */
+/* ---- Methods × measures, and ablations ------------------------------------------------------ */
 
-static void draw_panel(FILE *file, const eval_results *r, const panel *p, double left, double top) {
-  double bottom = top + (double)r->config_count * ROW;
+/* Every method; or HETA alone, with all its parts and without some. */
+static int choose(const eval_results *r, bool ablations, shown *out) {
+  *out = (shown){calloc(r->config_count + 1, sizeof *out->row), 0, ablations};
+  if (!out->row) return cli_fail(CLI_FAILED, "out of memory");
+  for (size_t c = 0; c < r->config_count; c++) {
+    bool there = !ablations || !strcmp(r->configs[c].method, "heta");
+    out->row[c] = there ? out->count++ : SIZE_MAX;
+  }
+  return CLI_DONE;
+}
+
+static axis axis_of(const panel *p, const shown *of, double left) {
+  const heta_measure_info *measure = p->column->measure;
   axis x = {NAN, NAN, left, left + PANEL - 40, false};
-  char title[96];
   for (size_t i = 0; i < p->count; i++) {
     const eval_cell *c = &p->cells[i];
+    if (of->row[c->config] == SIZE_MAX) continue;
     include(&x, c->estimate.value);
     include(&x, c->estimate.low);
     include(&x, c->estimate.high);
-    if (p->column->measure->chance) include(&x, c->chance.value);
+    if (measure->chance) include(&x, c->chance.value);
   }
-  if (p->column->measure->over) include(&x, 0);
+  if (measure->over || of->bars) include(&x, 0);
   widen(&x);
-  snprintf(title, sizeof title, "%s %s", p->column->measure->name,
-           p->column->measure->better > 0 ? "→ better" : "← better");
+  return x;
+}
+
+/* A point, or a bar from 0, which says its numbers under the pointer. */
+static void draw_value(FILE *file, const eval_results *r, const eval_cell *c, const axis *x,
+                       double y, bool bar) {
+  double at = place(x, c->estimate.value), zero = place(x, 0);
+  if (bar) {
+    fprintf(file,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"10\" fill=\"%s\" "
+            "fill-opacity=\"0.5\"><title>",
+            fmin(at, zero), y - 5, fabs(at - zero), colour(c->config));
+  } else {
+    fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"><title>", at, y,
+            colour(c->config));
+  }
+  escape(file, r->configs[c->config].label);
+  fprintf(file, ": %.4g", c->estimate.value);
+  if (isfinite(c->estimate.low)) {
+    fprintf(file, " [%.4g, %.4g]", c->estimate.low, c->estimate.high);
+  }
+  fprintf(file, ", n = %zu</title></%s>\n", c->estimate.questions, bar ? "rect" : "circle");
+}
+
+static void draw_panel(FILE *file, const eval_results *r, const panel *p, const shown *of,
+                       double left, double top) {
+  const heta_measure_info *measure = p->column->measure;
+  double bottom = top + (double)of->count * ROW;
+  axis x = axis_of(p, of, left);
+  char title[96];
+  snprintf(title, sizeof title, "%s %s", measure->name,
+           measure->better > 0 ? "→ better" : "← better");
   text_at(file, left, top - 8, "start", "font-weight=\"bold\"", title);
   draw_marks(file, &x, top, bottom, false);
-  if (p->column->measure->over)
+  if (measure->over || of->bars)
     line_at(file, place(&x, 0), top, place(&x, 0), bottom,
             "stroke=\"#888\" stroke-dasharray=\"4 3\"");
   for (size_t i = 0; i < p->count; i++) {
     const eval_cell *c = &p->cells[i];
-    double y = top + ((double)c->config + 0.5) * ROW;
-    if (!isfinite(c->estimate.value)) continue;
+    double y = top + ((double)of->row[c->config] + 0.5) * ROW;
+    if (of->row[c->config] == SIZE_MAX || !isfinite(c->estimate.value)) continue;
+    draw_value(file, r, c, &x, y, of->bars);
     if (isfinite(c->estimate.low)) {
       char style[64];
       snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2\"", colour(c->config));
       line_at(file, place(&x, c->estimate.low), y, place(&x, c->estimate.high), y, style);
     }
-    if (p->column->measure->chance && isfinite(c->chance.value)) {
+    if (measure->chance && isfinite(c->chance.value)) {
       double at = place(&x, c->chance.value);
       line_at(file, at, y - 7, at, y + 7, "stroke=\"#888\" stroke-dasharray=\"2 2\"");
     }
-    fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"><title>",
-            place(&x, c->estimate.value), y, colour(c->config));
-    escape(file, r->configs[c->config].label);
-    fprintf(file, ": %.4g", c->estimate.value);
-    if (isfinite(c->estimate.low)) {
-      fprintf(file, " [%.4g, %.4g]", c->estimate.low, c->estimate.high);
-    }
-    fprintf(file, ", n = %zu</title></circle>\n", c->estimate.questions);
   }
 }
 
-static int draw_measures(FILE *file, const eval_results *r, size_t suite, bool *drawn) {
+static void draw_panels(FILE *file, const eval_results *r, const panel *panels, size_t count,
+                        const shown *of) {
   enum { ACROSS = 3 };
+  size_t rows = (count + ACROSS - 1) / ACROSS;
+  double high = (double)of->count * ROW + HEAD + GAP;
+  open_svg(file, LABELS + ACROSS * PANEL, (int)((double)rows * high) + GAP,
+           of->bars ? "HETA and its ablations" : "methods and measures");
+  for (size_t k = 0; k < count; k++) {
+    double top = (double)(k / ACROSS) * high + HEAD;
+    draw_panel(file, r, &panels[k], of, LABELS + (double)(k % ACROSS) * PANEL, top);
+    for (size_t c = 0; k % ACROSS == 0 && c < r->config_count; c++) {
+      if (of->row[c] == SIZE_MAX) continue;
+      text_at(file, LABELS - 12, top + ((double)of->row[c] + 0.5) * ROW + 4, "end", "",
+              r->configs[c].label);
+    }
+  }
+  fputs("</svg>\n", file);
+}
+
+static int draw_measures(FILE *file, const eval_results *r, size_t suite, bool ablations,
+                         bool *drawn) {
   panel panels[64];
   size_t count = 0;
-  int code = CLI_DONE;
+  shown of;
+  int code = choose(r, ablations, &of);
   for (size_t i = 0; !code && i < r->column_count && count < 64; i++) {
     const eval_column *c = &r->columns[i];
     bool first = c->measure == c->metric->measures ||
@@ -193,23 +255,10 @@ static int draw_measures(FILE *file, const eval_results *r, size_t suite, bool *
     code = fill(r, c, suite, &panels[count++]);
     if (!code && !panels[count - 1].count) free(panels[--count].cells);
   }
-  size_t rows = (count + ACROSS - 1) / ACROSS;
-  double high = (double)r->config_count * ROW + HEAD + GAP;
-  *drawn = count > 0;
-  if (!code && count) {
-    open_svg(file, LABELS + ACROSS * PANEL, (int)((double)rows * high) + GAP,
-             "methods and measures");
-    for (size_t k = 0; k < count; k++) {
-      double top = (double)(k / ACROSS) * high + HEAD;
-      draw_panel(file, r, &panels[k], LABELS + (double)(k % ACROSS) * PANEL, top);
-      for (size_t c = 0; k % ACROSS == 0 && c < r->config_count; c++) {
-        text_at(file, LABELS - 12, top + ((double)c + 0.5) * ROW + 4, "end", "",
-                r->configs[c].label);
-      }
-    }
-    fputs("</svg>\n", file);
-  }
+  *drawn = count > 0 && of.count > ablations; /* one way alone leaves nothing out */
+  if (!code && *drawn) draw_panels(file, r, panels, count, &of);
   for (size_t k = 0; k < count; k++) free(panels[k].cells);
+  free(of.row);
   return code;
 }
 
@@ -448,8 +497,9 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
 int eval_chart_write(FILE *file, const eval_results *results, eval_chart chart, size_t suite,
                      bool *drawn) {
   switch (chart) {
-  case EVAL_CHART_MEASURES: return draw_measures(file, results, suite, drawn);
+  case EVAL_CHART_MEASURES: return draw_measures(file, results, suite, false, drawn);
   case EVAL_CHART_CURVES: return draw_curves(file, results, suite, drawn);
+  case EVAL_CHART_ABLATIONS: return draw_measures(file, results, suite, true, drawn);
   case EVAL_CHART_COST: return draw_cost(file, results, suite, drawn);
   case EVAL_CHART_SWEEP: return draw_sweep(file, results, suite, drawn);
   case EVAL_CHARTS: break;

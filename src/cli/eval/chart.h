@@ -5,15 +5,16 @@
 #include "cli/eval/table.h"
 
 typedef enum eval_chart {
-  EVAL_CHART_MEASURES, /* methods × measures: a point and its interval each */
-  EVAL_CHART_CURVES,   /* deletion and insertion */
-  EVAL_CHART_COST,     /* what a score vector costs, and how faithful it is */
-  EVAL_CHART_SWEEP,    /* HETA's measures as weight moves from curvature to information */
+  EVAL_CHART_MEASURES,  /* methods × measures: a point and its interval each */
+  EVAL_CHART_CURVES,    /* deletion and insertion */
+  EVAL_CHART_ABLATIONS, /* HETA with all its parts and without some: a bar each */
+  EVAL_CHART_COST,      /* what a score vector costs, and how faithful it is */
+  EVAL_CHART_SWEEP,     /* HETA's measures as weight moves from curvature to information */
   EVAL_CHARTS
 } eval_chart;
 
-/* "measures|curves|cost|sweep" */
-#define EVAL_CHART_NAMES "measures|curves|cost|sweep"
+/* "measures|curves|ablations|cost|sweep" */
+#define EVAL_CHART_NAMES "measures|curves|ablations|cost|sweep"
 
 /* Writes a chart of one suite; *drawn says whether there was anything to draw. Returns CLI_DONE or
  * an exit code after saying why not. */

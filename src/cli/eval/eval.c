@@ -70,10 +70,20 @@ static int read_suite(const eval_arguments *arguments, const char *name, size_t 
   return eval_suite_read(path, limit, suite);
 }
 
+/* A model too large to be read whole when it opens is known by its header. Work that may go on for
+ * days is worth one reading: weights can change behind the same header. */
+static int check_whole(eval_store *store, heta_model *model, bool quiet) {
+  const heta_model_info *info = heta_model_get_info(model);
+  heta_error error = {0};
+  if (!strcmp(info->fingerprint_kind, "sha256")) return CLI_DONE; /* compared already */
+  if (!quiet) cli_say("reading the whole model once, to know whether it is the database's");
+  if (heta_model_hash(model, &error)) return cli_fail(CLI_FAILED, "%s", error.message);
+  return eval_store_check_whole(store, info);
+}
+
 /* Opens the database and does the work. */
-static int evaluate(const eval_arguments *arguments, const heta_model *model,
-                    const eval_suite *suites, size_t suite_count, const eval_choice *choice,
-                    bool quick) {
+static int evaluate(const eval_arguments *arguments, heta_model *model, const eval_suite *suites,
+                    size_t suite_count, const eval_choice *choice, bool quick) {
   heta_metric_options metrics = heta_metric_options_default();
   metrics.keep_weights = true;
   metrics.mask = arguments->mask;
@@ -105,7 +115,8 @@ static int evaluate(const eval_arguments *arguments, const heta_model *model,
   cli_speed_apply(model, arguments->backend, arguments->precision, arguments->threads);
   int code = eval_store_open(arguments->db, heta_model_get_info(model), &store);
   if (code) return code;
-  code = eval_run(&request, &store);
+  code = arguments->plan_only ? CLI_DONE : check_whole(&store, model, arguments->quiet);
+  if (!code) code = eval_run(&request, &store);
   eval_store_close(&store);
   if (!code && !arguments->plan_only && !arguments->quiet) {
     cli_say("done: heta eval report %s", arguments->db);

@@ -192,6 +192,18 @@ static int check_model(eval_store *store, const heta_model_info *model) {
                   store->path, kind, fingerprint, file, model->file, model->fingerprint);
 }
 
+int eval_store_check_whole(eval_store *store, const heta_model_info *model) {
+  static const char KEY[] = "model_sha256";
+  char known[128];
+  int code = get_meta(store, KEY, known, sizeof known);
+  if (!code && !known[0]) return set_meta(store, KEY, model->fingerprint);
+  if (code || !strcmp(known, model->fingerprint)) return code;
+  return cli_fail(CLI_FAILED,
+                  "'%s' belongs to another model: the file '%s' has changed since, its sha256 was "
+                  "%.16s… and is %.16s…; give the same model, or another --db",
+                  store->path, model->file, known, model->fingerprint);
+}
+
 static int open_file(eval_store *store, int flags) {
   if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) return fail(store);
   sqlite3_busy_timeout(store->db, 20000);

@@ -56,6 +56,9 @@ typedef struct eval_key {
 /* Opens or makes the file for writing. Refuses another program's file, another version's, another
  * model's, and one that another process writes. */
 int eval_store_open(const char *path, const heta_model_info *model, eval_store *store);
+/* The same for a model of a database that knows it by its header, once its whole file was hashed:
+ * the first one is kept, another is refused. */
+int eval_store_check_whole(eval_store *store, const heta_model_info *model);
 /* For reading only. */
 int eval_store_read(const char *path, eval_store *store);
 void eval_store_close(eval_store *store);

@@ -3,6 +3,7 @@
 
 #include "cli/input.h"
 #include "cli/json.h"
+#include "cli/options.h"
 
 #include <nettle/sha2.h>
 #include <stdarg.h>
@@ -58,6 +59,43 @@ static int read_text(const reader *r, const json_t *object, const char *key, boo
   return CLI_DONE;
 }
 
+/* The name that is one slip of the pen away from this one; NULL: it is one of them, or far off. */
+static const char *meant(const char *name, const char *const *names, size_t count) {
+  cli_nearest nearest = {.name = name, .length = strlen(name)};
+  for (size_t i = 0; i < count; i++) {
+    if (!strcmp(name, names[i])) return NULL;
+    cli_nearest_try(&nearest, names[i]);
+  }
+  return nearest.best && nearest.distance == 1 ? nearest.best : NULL;
+}
+
+/* Keys and roles of a person's own are kept; one that is nearly ours would be missed in silence. */
+static int check_keys(const reader *r, json_t *object) {
+  static const char *const KEYS[] = {"schema", "id",   "source",     "text",
+                                     "target", "foil", "paraphrase", "spans"};
+  const char *key;
+  json_t *value;
+  json_object_foreach(object, key, value) {
+    const char *ours = meant(key, KEYS, sizeof KEYS / sizeof *KEYS);
+    if (!ours) continue;
+    return refuse(r,
+                  "\"%.40s\" means nothing here: did you mean \"%s\"? If it is a key of your "
+                  "own, give it another name",
+                  key, ours);
+  }
+  return CLI_DONE;
+}
+
+static int check_role(const reader *r, const char *role, size_t index) {
+  static const char *const ROLES[] = {"gold", "support", "distractor"};
+  const char *ours = meant(role, ROLES, 3);
+  if (!ours) return CLI_DONE;
+  return refuse(r,
+                "spans[%zu]: no metric asks for the role \"%.40s\": did you mean \"%s\"? If it "
+                "is a role of your own, give it another name",
+                index, role, ours);
+}
+
 /* A span by the text it covers, which must occur once. */
 static int find_span(const reader *r, const char *text, const char *quoted, size_t index,
                      eval_span *span) {
@@ -79,6 +117,7 @@ static int read_span(const reader *r, const char *text, const json_t *object, si
   if (!json_is_object(object)) return refuse(r, "spans[%zu] is not an object", index);
   int code = read_text(r, object, "role", true, &span->role);
   if (!code) code = read_text(r, object, "text", false, &quoted);
+  if (!code) code = check_role(r, span->role, index);
   if (code) return code;
   if (!start && !end && quoted) return find_span(r, text, quoted, index, span);
   if (!json_is_integer(start) || !json_is_integer(end)) {
@@ -142,10 +181,11 @@ static void digest(eval_item *item) {
   for (size_t i = 0; i < sizeof bytes; i++) snprintf(item->digest + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static int read_item(const reader *r, const json_t *object, eval_item *item) {
+static int read_item(const reader *r, json_t *object, eval_item *item) {
   item->suite = r->suite->name;
   item->line = r->line;
-  int code = read_text(r, object, "id", true, &item->name);
+  int code = check_keys(r, object);
+  if (!code) code = read_text(r, object, "id", true, &item->name);
   if (!code && strlen(item->name) > LONGEST_ID) {
     code = refuse(r, "\"id\" is longer than %d bytes", LONGEST_ID);
   }
