@@ -66,6 +66,11 @@ static size_t lanes(const heta_metric_options *options, size_t n) { return optio
 /* Neither the subsets nor the single tokens depend on the scores. */
 static size_t shared(const heta_metric_options *options, size_t n) { return lanes(options, n); }
 
+/* A single token takes the rows from its own on; of a subset, the first is near the beginning. */
+static double rows(const heta_metric_options *options, size_t n) {
+  return (double)n * ((double)options->subsets + 0.5 * (double)(n + 1));
+}
+
 static const heta_measure_info MEASURES[] = {
     {"faithfulness_error", "mean distance of the fitted sums from the drops, in nats", -1, 1, NULL,
      NULL},
@@ -92,4 +97,5 @@ const heta_i_metric heta_i_metric_faithfulness = {
              .measure_count = sizeof MEASURES / sizeof *MEASURES},
     .lanes = lanes,
     .shared = shared,
+    .rows = rows,
     .run = run};

@@ -332,10 +332,14 @@ heta_status heta_evaluate(heta_evaluator *evaluator, const char *name, const het
   return status;
 }
 
-static double flop_of(const heta_evaluator *evaluator, uint64_t forwards, size_t length) {
+/* Of so many of a metric's lanes. */
+static double flop_of(const heta_evaluator *evaluator, const heta_i_metric *metric,
+                      uint64_t forwards, size_t length) {
   const heta_model *model = evaluator->model;
   double row = heta_i_block_flop(model) + 2 * heta_i_attention_flop(model, 0.5 * (double)length);
-  return (double)forwards * ((double)length * row + heta_i_head_flop(model));
+  double rows = (double)length, lanes = (double)metric->lanes(&evaluator->options, length);
+  if (metric->rows && lanes > 0) rows = metric->rows(&evaluator->options, length) / lanes;
+  return (double)forwards * (rows * row + heta_i_head_flop(model));
 }
 
 heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *name, size_t length,
@@ -347,7 +351,7 @@ heta_status heta_evaluator_plan(const heta_evaluator *evaluator, const char *nam
   *flop = 0;
   if (!evaluator->model || !(metric->info.needs & HETA_METRIC_NEEDS_MODEL)) return HETA_OK;
   *forwards = metric->lanes(&evaluator->options, length);
-  *flop = flop_of(evaluator, *forwards, length);
+  *flop = flop_of(evaluator, metric, *forwards, length);
   return HETA_OK;
 }
 
@@ -358,7 +362,7 @@ heta_status heta_evaluator_plan_again(const heta_evaluator *evaluator, const cha
   HETA_TRY(heta_evaluator_plan(evaluator, name, length, forwards, flop, error));
   if (!*forwards || !metric->shared) return HETA_OK;
   *forwards -= metric->shared(&evaluator->options, length);
-  *flop = flop_of(evaluator, *forwards, length);
+  *flop = flop_of(evaluator, metric, *forwards, length);
   return HETA_OK;
 }
 

@@ -28,6 +28,8 @@ typedef struct heta_i_metric {
   size_t (*lanes)(const heta_metric_options *options, size_t n);
   /* How many of these are the same for all scores of one context; NULL: none. */
   size_t (*shared)(const heta_metric_options *options, size_t n);
+  /* How many rows they all have, where they do not begin near the context's first; NULL: n each. */
+  double (*rows)(const heta_metric_options *options, size_t n);
   const heta_i_others *others; /* NULL: none */
   /* Fills values[measure][point], which begin as NaN. */
   heta_status (*run)(heta_i_judging *j, double *const *values, heta_error *error);

@@ -43,6 +43,11 @@ static size_t lanes(const heta_metric_options *options, size_t n) {
 /* Which tokens are cut does not depend on the scores. */
 static size_t shared(const heta_metric_options *options, size_t n) { return lanes(options, n); }
 
+/* Only the last row is computed again. */
+static double rows(const heta_metric_options *options, size_t n) {
+  return (double)lanes(options, n);
+}
+
 static const heta_measure_info MEASURES[] = {
     {"patch_correlation", "rank correlation of scores and effects of cutting a token's edges", 1, 1,
      NULL, NULL},
@@ -77,4 +82,5 @@ const heta_i_metric heta_i_metric_patching = {
          .measure_count = sizeof MEASURES / sizeof *MEASURES},
     .lanes = lanes,
     .shared = shared,
+    .rows = rows,
     .run = run};

@@ -154,6 +154,11 @@ class Keeping(Eval):
         self.assertIn("item half (line 4) is left out: the target's first token is not whole",
                       self.eval("--metrics", "dsa").err)
         self.assertEqual([(15,)], self.query("SELECT count(*) FROM score"))
+        self.suite.write_text(lines(*ITEMS))
+        short = self.eval("--max-tokens", 12, "--limit", 1, "--plan", db=self.path("s.sqlite")).err
+        self.assertIn("2 questions before these have more than 12 tokens", short)
+        self.assertIn("1 items, 5 methods", short)
+        self.assertEqual([("c",)], self.query("SELECT name FROM item", self.path("s.sqlite")))
 
     def test_full_disk(self):
         def small():
@@ -265,8 +270,8 @@ class Refusals(Eval):
                           "more than once")
         self.refuse_suite(lines({**item, "spans": [{**span, "end": 1, "text": "m"}]}),
                           "covers “n”, not “m”")
-        self.refuse_suite(fine + lines({**item, "taget": "y"}), 'line 2: "taget" means nothing here',
-                          'did you mean "target"?')
+        self.refuse_suite(fine + lines({**item, "taget": "y"}),
+                          'line 2: "taget" means nothing here: did you mean "target"?')
         self.refuse_suite(lines({**item, "spans": [{**span, "role": "distracter", "end": 1}]}),
                           'spans[0]: no metric asks for the role "distracter"', '"distractor"')
         self.refuse_suite(lines({"schema": "heta.suite/2"}, *ITEMS), "heta.suite/1")

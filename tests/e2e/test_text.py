@@ -91,8 +91,8 @@ class Text(Case):
         self.assertEqual(timeless(hot[1]), timeless(written("--temp", 3, "--seed", 5)[1]))
         self.assertEqual({"normalise": "none", "temperature": 3},
                          hot[1]["attributions"][0]["options"])
-        texts = {tuple(written("--temperature", 3, "--seed", seed)[0]) for seed in range(4)}
-        self.assertEqual(4, len(texts))
+        texts = {tuple(written("--temperature", 3, "--seed", seed)[0]) for seed in range(3)}
+        self.assertEqual(3, len(texts))
         self.assertNotIn(tuple(greedy), texts)
         for cold in (["--temperature", 0], ["--temperature", 1e-6], ["--top-p", 1e-9]):
             self.assertEqual(greedy, written(*cold, "--seed", 5)[0])

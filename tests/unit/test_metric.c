@@ -528,6 +528,27 @@ static void plans_of_further_scores(void **state) {
   close_subject(&s);
 }
 
+/* Where lanes begin late, a plan counts the rows they have. */
+static void plans_count_rows(void **state) {
+  (void)state;
+  static const char *const METRICS[] = {"aopc", "patching", "faithfulness-error"};
+  subject s;
+  open_subject(&s, "llama-gqa", 33, "zero");
+  heta_error error = {0};
+  double flop[3], lane[3], n = LENGTH;
+  for (int i = 0; i < 3; i++) {
+    uint64_t lanes;
+    assert_int_equal(heta_evaluator_plan(s.evaluator, METRICS[i], LENGTH, &lanes, &flop[i], &error),
+                     HETA_OK);
+    lane[i] = flop[i] / (double)lanes;
+  }
+  double row = (lane[0] - lane[1]) / (n - 1), head = lane[1] - row; /* n rows, and one */
+  assert_true(row > 0 && head > 0);
+  double expected = 64 * (n * row + head) + n * (0.5 * (n + 1) * row + head);
+  assert_true(fabs(flop[2] - expected) < 1e-9 * expected);
+  close_subject(&s);
+}
+
 static void decoding_by_hand(void **state) {
   (void)state;
   subject s;
@@ -576,6 +597,7 @@ int main(void) {
       cmocka_unit_test(decoding_by_hand),
       cmocka_unit_test(known_answers_are_the_same),
       cmocka_unit_test(plans_of_further_scores),
+      cmocka_unit_test(plans_count_rows),
       cmocka_unit_test(curves_are_those_of_whole_runs),
       cmocka_unit_test(masks_replace_by_what_they_say),
       cmocka_unit_test(aopc_by_hand),

@@ -13,7 +13,7 @@ typedef struct eval_arguments {
   cli_parsed parsed; /* must be first */
   const char *model, *methods, *metrics, *db, *mask, *data, *calibration;
   cli_list suites;
-  uint64_t limit, passes, seed, threads, max_memory, draws, subsets, repeats;
+  uint64_t limit, max_tokens, passes, seed, threads, max_memory, draws, subsets, repeats;
   double max_seconds;
   int backend, precision;
   bool plan_only, quiet, no_progress;
@@ -31,7 +31,7 @@ enum { QUICK_COUNT = sizeof QUICK / sizeof *QUICK };
 /* All but the curves, which take half of all passes: AOPC stands for them. */
 static const char QUICK_METRICS[] = "alignment,span,dsa,aopc,comprehensiveness,soft,soft-package,"
                                     "faithfulness-error,patching,counterfactual";
-enum { REPEATS = 10, QUICK_ITEMS = 5, QUICK_DRAWS = 2, QUICK_SUBSETS = 16 };
+enum { REPEATS = 10, QUICK_ITEMS = 5, QUICK_TOKENS = 160, QUICK_DRAWS = 2, QUICK_SUBSETS = 16 };
 
 /* The suites asked for by name, `quick` spelled out. The caller frees the list. */
 static const char **suite_names(const eval_arguments *arguments, size_t *count, bool *quick) {
@@ -81,6 +81,10 @@ static int check_whole(eval_store *store, heta_model *model, bool quiet) {
   return eval_store_check_whole(store, info);
 }
 
+static size_t limit_of(const eval_arguments *arguments, bool quick) {
+  return arguments->limit ? (size_t)arguments->limit : quick ? QUICK_ITEMS : 0;
+}
+
 /* Opens the database and does the work. */
 static int evaluate(const eval_arguments *arguments, heta_model *model, const eval_suite *suites,
                     size_t suite_count, const eval_choice *choice, bool quick) {
@@ -95,6 +99,8 @@ static int evaluate(const eval_arguments *arguments, heta_model *model, const ev
   metrics.threads = (int)arguments->threads;
   metrics.backend = (heta_backend)arguments->backend;
   metrics.precision = (heta_precision)arguments->precision;
+  size_t limit = limit_of(arguments, quick), max_tokens = (size_t)arguments->max_tokens;
+  if (quick && !max_tokens) max_tokens = QUICK_TOKENS;
   eval_request request = {.model = model,
                           .suites = suites,
                           .suite_count = suite_count,
@@ -102,6 +108,8 @@ static int evaluate(const eval_arguments *arguments, heta_model *model, const ev
                           .metric_options = &metrics,
                           .seed = arguments->seed,
                           .repeats = arguments->repeats ? (size_t)arguments->repeats : REPEATS,
+                          .limit = limit,
+                          .max_tokens = max_tokens,
                           .threads = (int)arguments->threads,
                           .backend = (heta_backend)arguments->backend,
                           .precision = (heta_precision)arguments->precision,
@@ -143,7 +151,8 @@ static int run(void *untyped) {
   }
   eval_suite *suites = calloc(count + 1, sizeof *suites);
   if (!suites || !names) code = cli_fail(CLI_FAILED, "out of memory");
-  size_t limit = arguments->limit ? (size_t)arguments->limit : quick ? QUICK_ITEMS : 0;
+  /* Where some may be passed over, the first ones are known later. */
+  size_t limit = quick || arguments->max_tokens ? 0 : limit_of(arguments, quick);
   while (!code && opened < count) {
     code = read_suite(arguments, names[opened], limit, &suites[opened]);
     opened++;
@@ -170,7 +179,7 @@ static const cli_option options[] = {
      "the model: a GGUF file, a Hugging Face folder, or a name of heta model list"},
     {0, "suite", NULL, CLI_LIST, FIELD(suites), "NAME", 0, 0, 0, NULL,
      "builtin (the default), a file of JSON lines, a set of heta data build by its name, or quick: "
-     "five questions each of longra, tellmewhy, wikibio and curated; may be repeated"},
+     "five short questions each of longra, tellmewhy, wikibio and curated; may be repeated"},
     {0, "data", NULL, CLI_TEXT, FIELD(data), "FOLDER", 0, 0, 0, NULL,
      "where the sets lie that are given by name, as NAME.jsonl; default: here"},
     {0, "methods", NULL, CLI_TEXT, FIELD(methods), "LIST", 0, 0, 0, NULL,
@@ -197,6 +206,8 @@ static const cli_option options[] = {
      "of sensitivity: draws of each noise, each an attribution; default 10"},
     {0, "limit", NULL, CLI_COUNT, FIELD(limit), "N", 1, 1000000000, 0, "Limits",
      "the first N items of each suite"},
+    {0, "max-tokens", NULL, CLI_COUNT, FIELD(max_tokens), "N", 1, 1000000000, 0, NULL,
+     "pass over questions of more tokens; default: none, with quick 160"},
     {0, "passes", NULL, CLI_COUNT, FIELD(passes), "N", 1, UINT64_MAX, 0, NULL,
      "stop once N passes over the model are done"},
     {0, "max-time", NULL, CLI_DURATION, FIELD(max_seconds), "TIME", 0, 0, 0, NULL,

@@ -76,6 +76,19 @@ static bool on_stop(void *context) {
 
 /* ---- The plan ------------------------------------------------------------------------------- */
 
+/* Whether --max-tokens leaves the item out. */
+static int too_long(eval_runner *r, const eval_item *item, bool *so) {
+  eval_tokens tokens = {0};
+  char problem[CLI_MESSAGE] = "";
+  *so = false;
+  if (!r->request->max_tokens) return CLI_DONE;
+  int code = eval_question_tokens(r->request->model, item, &tokens, problem);
+  *so = tokens.length > r->request->max_tokens; /* what has a problem is said to have it */
+  r->too_long += *so;
+  eval_tokens_free(&tokens);
+  return code;
+}
+
 static int enter_item(eval_runner *r, const eval_item *item) {
   eval_tokens tokens = {0};
   char problem[CLI_MESSAGE] = "";
@@ -315,8 +328,12 @@ static int plan(eval_runner *r) {
   }
   int code = check_methods(r);
   for (size_t s = 0; !code && s < request->suite_count; s++) {
+    size_t before = r->entry_count;
     for (size_t i = 0; !code && i < request->suites[s].count; i++) {
-      code = enter_item(r, &request->suites[s].items[i]);
+      bool left_out;
+      if (request->limit && r->entry_count - before >= request->limit) break;
+      code = too_long(r, &request->suites[s].items[i], &left_out);
+      if (!code && !left_out) code = enter_item(r, &request->suites[s].items[i]);
       if (!code && cli_interrupt_signal()) code = 128 + cli_interrupt_signal();
     }
   }
@@ -346,6 +363,10 @@ static void print_plan(const eval_runner *r) {
           r->entry_count - r->problems, r->request->choice->method_count,
           r->request->choice->metric_count, (unsigned long long)t->kept,
           (unsigned long long)t->kept_metrics);
+  if (r->too_long) {
+    cli_say("%zu questions before these have more than %zu tokens and are passed over", r->too_long,
+            r->request->max_tokens);
+  }
   if (!t->attributions && !t->metrics) { /* changes are made for metrics */
     cli_say("nothing is left to do");
     return;

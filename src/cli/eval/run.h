@@ -15,7 +15,8 @@ typedef struct eval_request {
   int threads;
   heta_backend backend;
   heta_precision precision;
-  size_t repeats; /* draws of noise of a metric */
+  size_t repeats;           /* draws of noise of a metric */
+  size_t limit, max_tokens; /* the first items of each suite, of contexts so long; 0: no limit */
   uint64_t max_memory;
   uint64_t passes;    /* stop before more passes than this; 0: no limit */
   double max_seconds; /* stop after this; 0: no limit */

@@ -24,7 +24,7 @@ typedef struct eval_runner {
   heta_evaluator *evaluator;
   heta_job *last; /* whose engine and clean run the next method takes over; or NULL */
   eval_entry *entries;
-  size_t entry_count, problems;
+  size_t entry_count, problems, too_long;
   char engine[96], settings[160], repeats[32];
   eval_todo left;
   double deviation;     /* of the model's embeddings, when a metric asks for it */
