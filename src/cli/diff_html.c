@@ -35,20 +35,32 @@ static void put_name(void *context, const char *name) {
   *first = false;
 }
 
-static void put_side(char letter, const char *file, const heta_attribution *attribution) {
+static void put_side(char letter, const char *file, const cli_sides *sides,
+                     const heta_attribution *attribution) {
+  const char *model_file = cli_side_file(sides, attribution);
   printf("<p><b>%c</b> ", letter);
   cli_html_put_string(file);
   fputs(" <span class=\"soft\">", stdout);
   cli_html_put_string(attribution->method->name);
   fputs(", ", stdout);
   cli_html_put_string(attribution->model->name[0] ? attribution->model->name : "unnamed model");
+  if (model_file) {
+    fputs(" (", stdout);
+    cli_html_put_string(model_file);
+    fputs(")", stdout);
+  }
   fputs("</span></p>\n", stdout);
 }
 
 static void put_target(const heta_attribution *attribution, const heta_row *row) {
+  const heta_candidate *foil = cli_row_foil(attribution, row);
   fputs("“", stdout);
   cli_html_put(cli_row_text(attribution, row));
   printf("” (log-probability %.3f)", cli_row_logprob(attribution, row));
+  if (!foil) return;
+  fputs(" rather than “", stdout);
+  cli_html_put((cli_text_view){foil->bytes, foil->byte_count});
+  printf("” (%.3f)", foil->logprob);
 }
 
 static cli_text_view pair_text(const cli_sides *sides, const cli_pair *pair) {
@@ -117,8 +129,8 @@ static void put_correlation(const cli_difference *d) {
 int cli_difference_html(const cli_sides *sides, const cli_difference *list, size_t count) {
   bool first = true;
   fputs(head, stdout);
-  put_side('A', sides->file_a, sides->a);
-  put_side('B', sides->file_b, sides->b);
+  put_side('A', sides->file_a, sides, sides->a);
+  put_side('B', sides->file_b, sides, sides->b);
   fputs("<p>They differ in: ", stdout);
   cli_sides_differ(sides, put_name, &first);
   printf(

@@ -31,6 +31,14 @@ static json_t *target_json(const heta_attribution *attribution, const heta_row *
   }
   cli_json_set(object, "text", text);
   cli_json_set(object, "logprob", cli_json_number(cli_row_logprob(attribution, row)));
+  const heta_candidate *foil = cli_row_foil(attribution, row);
+  json_t *against = foil ? json_object() : json_null();
+  if (foil) {
+    cli_json_set(against, "id", json_integer(foil->id));
+    cli_json_set(against, "text", cli_json_text(foil->bytes, foil->byte_count));
+    cli_json_set(against, "logprob", cli_json_number(foil->logprob));
+  }
+  cli_json_set(object, "foil", against);
   return object;
 }
 

@@ -13,20 +13,32 @@ static void put_name(void *context, const char *name) {
   *first = false;
 }
 
-static void side_line(char letter, const char *file, const heta_attribution *attribution) {
+static void side_line(char letter, const char *file, const cli_sides *sides,
+                      const heta_attribution *attribution) {
+  const char *model_file = cli_side_file(sides, attribution);
   printf("%s%c%s  ", cli_bold(stdout), letter, cli_plain(stdout));
   cli_print_escaped(stdout, file, strlen(file));
   printf("  %s, ", attribution->method->name);
   const char *name = attribution->model->name[0] ? attribution->model->name : "unnamed model";
   cli_print_escaped(stdout, name, strlen(name));
+  if (model_file) {
+    fputs(" (", stdout);
+    cli_print_escaped(stdout, model_file, strlen(model_file));
+    putchar(')');
+  }
   putchar('\n');
 }
 
 static void put_target(char letter, const heta_attribution *attribution, const heta_row *row) {
   cli_text_view text = cli_row_text(attribution, row);
+  const heta_candidate *foil = cli_row_foil(attribution, row);
   printf("%c “", letter);
   cli_print_escaped(stdout, text.bytes, text.size);
   printf("”, log-probability %.3f", cli_row_logprob(attribution, row));
+  if (!foil) return;
+  printf(", rather than “");
+  cli_print_escaped(stdout, foil->bytes, foil->byte_count);
+  printf("”, %.3f", foil->logprob);
 }
 
 static void put_correlation(const cli_difference *d) {
@@ -96,8 +108,8 @@ static bool put_row(const cli_sides *sides, const cli_difference *d) {
 
 int cli_difference_term(const cli_sides *sides, const cli_difference *list, size_t count) {
   bool first = true;
-  side_line('A', sides->file_a, sides->a);
-  side_line('B', sides->file_b, sides->b);
+  side_line('A', sides->file_a, sides, sides->a);
+  side_line('B', sides->file_b, sides, sides->b);
   printf("they differ in: ");
   cli_sides_differ(sides, put_name, &first);
   printf("%s\n", first ? "nothing" : "");

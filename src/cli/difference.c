@@ -29,6 +29,12 @@ double cli_row_logprob(const heta_attribution *attribution, const heta_row *row)
   return sum;
 }
 
+const heta_candidate *cli_row_foil(const heta_attribution *attribution, const heta_row *row) {
+  if (row->target == HETA_ALL_TARGETS) return NULL;
+  const heta_target *target = &attribution->targets[row->target];
+  return target->has_foil ? &target->foil : NULL;
+}
+
 /* The context tokens that take part, with their texts. */
 typedef struct side {
   size_t *tokens, count;
@@ -128,6 +134,12 @@ static const char *option_value(const heta_attribution *attribution, const char 
     if (strcmp(attribution->options[i].name, name) == 0) return attribution->options[i].value;
   }
   return NULL;
+}
+
+const char *cli_side_file(const cli_sides *sides, const heta_attribution *attribution) {
+  const char *file = attribution->model->file, *slash = strrchr(file, '/');
+  if (strcmp(sides->a->model->fingerprint, sides->b->model->fingerprint) == 0) return NULL;
+  return slash && slash[1] ? slash + 1 : file;
 }
 
 void cli_sides_differ(const cli_sides *sides, void (*say)(void *context, const char *name),

@@ -21,6 +21,8 @@ cli_text_view cli_token_text(const heta_attribution *attribution, size_t token);
  * targets, both together. */
 cli_text_view cli_row_text(const heta_attribution *attribution, const heta_row *row);
 double cli_row_logprob(const heta_attribution *attribution, const heta_row *row);
+/* The foil that the row's target was explained against, or NULL. */
+const heta_candidate *cli_row_foil(const heta_attribution *attribution, const heta_row *row);
 
 /* The longest common subsequence of two lists of texts: pairs in the order of both, `count` of
  * them, owned by the caller; ties go to the earlier token of b. NULL without memory. align.c */
@@ -62,6 +64,10 @@ typedef struct cli_sides {
   const heta_attribution *a, *b;
   bool text_only;
 } cli_sides;
+
+/* The file of a side's model where the other side has another model, which may have the same name
+ * (quantisations of one do); NULL where it has the same. */
+const char *cli_side_file(const cli_sides *sides, const heta_attribution *attribution);
 
 /* What differs between the two jobs: "model", "text", "beta" …; `say` gets each name once. */
 void cli_sides_differ(const cli_sides *sides, void (*say)(void *context, const char *name),

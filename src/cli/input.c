@@ -92,6 +92,14 @@ int cli_open_model(const char *name, heta_model **model) {
   return cli_fail(error.status == HETA_E_MEMORY ? CLI_FAILED : CLI_MODEL, "%s", error.message);
 }
 
+int cli_open_recorded_model(const char *given, const char *recorded, heta_model **model) {
+  int code = cli_open_model(given ? given : recorded, model);
+  if (code == CLI_MODEL && !given) {
+    cli_say("this is where the model was when the result was made: -m says where it is now");
+  }
+  return code;
+}
+
 int cli_read_result(const char *path, heta_result **result) {
   cli_text json;
   heta_error error = {0};

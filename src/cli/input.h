@@ -40,5 +40,8 @@ int cli_read_result(const char *path, heta_result **result);
 /* Opens the model that -m names (heta_model_locate), or says why not and returns the exit code
  * (CLI_MODEL for a bad file). */
 int cli_open_model(const char *name, heta_model **model);
+/* The same for a stored result, with the model that the command line names, or NULL: the one that
+ * the result does. */
+int cli_open_recorded_model(const char *given, const char *recorded, heta_model **model);
 
 #endif

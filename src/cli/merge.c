@@ -149,7 +149,7 @@ static int merge_job(const cli_recorded *recorded, const merge_arguments *argume
   options.parts = SIZE_MAX;
   options.max_seconds = 0;
   options.threads = (int)arguments->threads;
-  int code = cli_open_model(arguments->model ? arguments->model : recorded->model, &model);
+  int code = cli_open_recorded_model(arguments->model, recorded->model, &model);
   if (code) return code;
   heta_status status =
       heta_job_create(model, recorded->text, recorded->text_size, &options, &job, &error);

@@ -108,8 +108,8 @@ static int write_file(const char *path, bool overwrite, const heta_attribution *
 
 static int write_stdout(const cli_output *output, const heta_attribution *attribution,
                         heta_report_options *options) {
-  static const char *const names[] = {NULL,  "term",  "json",       "jsonl",
-                                      "csv", "inseq", "flashtrace", NULL};
+  static const char *const names[] = {NULL,  "term", "json",  "jsonl",      "html",
+                                      "svg", "csv",  "inseq", "flashtrace", NULL};
   const char *format = names[cli_output_format(output)];
   heta_error error = {0};
   if (!format) return CLI_DONE;

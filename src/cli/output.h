@@ -10,6 +10,8 @@ typedef enum cli_format {
   CLI_FORMAT_TERM,
   CLI_FORMAT_JSON,
   CLI_FORMAT_JSONL,
+  CLI_FORMAT_HTML,
+  CLI_FORMAT_SVG,
   CLI_FORMAT_CSV,
   CLI_FORMAT_INSEQ,
   CLI_FORMAT_FLASHTRACE,
@@ -33,7 +35,7 @@ typedef struct cli_output {
   {'y', "overwrite", NULL, CLI_FLAG, offsetof(type, field.overwrite), NULL, 0, 0, 0, NULL,        \
    "replace output files that exist"},                                                           \
   {0, "format", NULL, CLI_CHOICE, offsetof(type, field.format),                                   \
-   "auto|term|json|jsonl|csv|inseq|flashtrace|none", 0, 0, 0, NULL,                               \
+   "auto|term|json|jsonl|html|svg|csv|inseq|flashtrace|none", 0, 0, 0, NULL,                      \
    "what standard output gets; auto: term on a terminal, else json"},                             \
   {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
    "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \

@@ -200,7 +200,7 @@ static int print_verdict(const verdict *v, const char *file, size_t context) {
     if (worst->target != HETA_ALL_TARGETS)
       snprintf(target, sizeof target, "target %zu", worst->target);
     if (worst->of_token) snprintf(token, sizeof token, ", token %zu", worst->token);
-    printf("largest difference: %s of %s%s: stored %.9g, computed %.9g, %.3g of what the "
+    printf("largest difference: %s of %s%s: stored %.9g, computed %.9g, %.3g times what the "
            "tolerance allows\n",
            worst->what, target, token, worst->stored, worst->computed, worst->part);
   }
@@ -292,7 +292,7 @@ static int verify(const cli_recorded *recorded, const heta_attribution *stored,
                     "heta attribute --continue finishes it",
                     arguments->parsed.words.items[0]);
   }
-  int code = cli_open_model(arguments->model ? arguments->model : recorded->model, &model);
+  int code = cli_open_recorded_model(arguments->model, recorded->model, &model);
   if (code) return code;
   code = check_model(model, stored);
   if (!code) code = compute(model, recorded, stored, arguments, &v);

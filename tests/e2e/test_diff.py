@@ -77,11 +77,26 @@ class Diff(Case):
         names = self.compared(a, b)["differ_in"]
         self.assertLessEqual({"model", "beta", "seed"}, set(names))
         self.assertNotIn("text", names)
+        for form in ("term", "html"):  # one name may stand for several files
+            said = run("diff", a, b, "--format", form).out
+            self.assertIn("(llama-gqa.gguf)", said)
+            self.assertIn("(llama-mha.gguf)", said)
+        self.assertNotIn(".gguf", run("diff", a, a).out)
 
     def test_target_against_foil(self):
         a = self.result("a.json", "-m", MODEL, "-p", "the cat in", "--target", "t")
         b = self.result("b.json", "-m", MODEL, "-p", "the cat in", "--target", "t", "--foil", "h")
-        self.assertEqual(["target"], self.compared(a, b)["differ_in"])
+        found = self.compared(a, b)
+        self.assertEqual(["target"], found["differ_in"])
+        target = found["targets"][0]
+        self.assertIsNone(target["a"]["foil"])
+        foil = json.loads(b.read_text())["targets"][0]["foil"]
+        self.assertEqual("h", foil["text"])
+        self.assertEqual((foil["id"], foil["text"]),
+                         (target["b"]["foil"]["id"], target["b"]["foil"]["text"]))
+        self.assertAlmostEqual(foil["logprob"], target["b"]["foil"]["logprob"], places=9)
+        self.assertIn(f"rather than “h”, {foil['logprob']:.3f}\n", run("diff", a, b).out)
+        self.assertIn("rather than “h” (", run("diff", a, b, "--format", "html").out)
 
     def test_measures(self):
         a = self.result("a.json", "-m", MODEL, "-p", "the cat in")

@@ -111,6 +111,7 @@ class Views(Report):
 
     def test_svg(self):
         self.report("-o", self.path("a.svg"), "--format", "none")
+        self.assertEqual(self.path("a.svg").read_text(), self.report("--format", "svg").out)
         root = xml.etree.ElementTree.parse(self.path("a.svg")).getroot()
         self.assertTrue(root.tag.endswith("svg"))
         titles = [e.text for e in root.iter() if e.tag.endswith("title")]

@@ -79,6 +79,13 @@ class Verify(Case):
         self.refuse(UNREADABLE, "verify", self.file, "-m", TINY / "llama-mha.gguf",
                     said=["is not the model of this result", "-m"])
 
+    def test_a_model_that_moved(self):
+        def away(result, row):
+            result["model"]["file"] = "/nowhere/model.gguf"
+        moved = self.changed(away)
+        self.refuse(UNREADABLE, "verify", moved, said=["/nowhere/model.gguf", "-m says where"])
+        self.expect(DONE, run("verify", moved, "-m", MODEL))
+
     def test_what_cannot_be_verified(self):
         part = self.path("part.json")
         self.expect(DONE, run("attribute", "-m", MODEL, "-p", "the cat", "--part", "1/2",
