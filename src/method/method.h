@@ -158,6 +158,8 @@ struct heta_i_session {
   heta_i_run *late;          /* the last `layers` blocks alone (products.c), and its adjoints */
   heta_i_adjoint **late_adjoints;
   struct heta_i_sketch *sketch; /* sketch.h; NULL when there is none */
+  uint8_t *codes; /* [probes × row_length] of --estimator coded, dealt when planning */
+  double *shares; /* what its estimates work with (shares.c) */
   struct heta_i_window *window; /* that is worked in, window.c; NULL when there is none */
   /* The work: */
   heta_i_series series[HETA_MAX_SERIES];

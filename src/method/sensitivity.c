@@ -63,7 +63,7 @@ bool heta_i_sensitivity_sampled(const heta_i_session *session) { return !is(sess
 
 size_t heta_i_sensitivity_samples(const heta_i_session *session) {
   if (factored(session)) return HETA_LOWRANK_SAMPLES;
-  if (coded(session)) return HETA_CODED_PAIR * products_of(session);
+  if (coded(session)) return HETA_CODED_CODES * products_of(session);
   return probed(session) ? products_of(session) - core_of(session) : 1;
 }
 
@@ -179,7 +179,7 @@ uint32_t heta_i_sensitivity_read(const heta_i_session *session, size_t series, s
   const double *numbers = heta_i_series_at(session, series, target, token);
   size_t count = session->series[series].samples;
   size_t used = probed(session) && coded(session)
-                    ? heta_i_coded_estimate(session, numbers, count, mean, error)
+                    ? heta_i_coded_estimate(session, target, token, numbers, count, mean, error)
                     : heta_i_estimate(numbers, count, mean, error);
   *df = used ? (double)used - 1 : 0;
   if (used && factored(session)) {

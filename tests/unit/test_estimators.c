@@ -168,7 +168,21 @@ static void shared_codes_are_corrected(void **state) {
     }
   }
   print_message("coded: %.3f of S off at most, %.2f within 2.5 standard errors\n", worst, within);
-  assert_true(worst < 0.35 && within > 0.9);
+  assert_true(worst < 0.2 && within > 0.9);
+  /* With a few probes a token whose code a strong neighbour had is not left with nothing. */
+  double least = INFINITY, squares = 0;
+  for (uint64_t seed = 0; seed < SEEDS; seed++) {
+    estimate coded;
+    estimate_with(model, fixture, "probes=4 estimator=coded", seed, &coded);
+    for (size_t i = 0; i < n; i++) {
+      double ratio = coded.mean[i] / json_number_value(json_array_get(exact, i));
+      if (ratio < least) least = ratio;
+      squares += (ratio - 1) * (ratio - 1) / (double)(n * SEEDS);
+    }
+  }
+  print_message("4 probes: at least %.2f of S, %.2f off in the root mean square\n", least,
+                sqrt(squares));
+  assert_true(least > 0.2 && sqrt(squares) < 0.3);
   json_decref(fixture);
   heta_model_close(model);
 }
