@@ -20,17 +20,24 @@ enum { TABLE_NUMBERS = 1 << 22 };
  * keys that no row of it sees cost nothing. */
 enum { STRIPE = 64 };
 
+/* Floats from one row of a matrix of keys to the next: an odd number of cache lines, so that a
+ * column is spread over the whole cache. At a multiple of 4096 bytes its values would all meet in
+ * one place, and products with the transposed matrix run at half the rate. */
+enum { LINE = 16 };
+
+static size_t stride_of(size_t keys) { return ((keys + LINE - 1) / LINE | 1) * LINE; }
+
 static size_t stripe_end(size_t from, size_t rows) {
   return rows - from < STRIPE ? rows : from + STRIPE;
 }
 
-/* n × n matrices of a head and of a thread; with a cap, z and ż besides. */
+/* Matrices of n rows of keys, of a head and of a thread; with a cap, z and ż besides. */
 static size_t tables_each(bool capped) { return capped ? 4 : 3; }
 static size_t thread_matrices_each(bool capped) { return capped ? 3 : 2; }
 
 static size_t heads_at_once(size_t heads, size_t kv_heads, bool capped, size_t n) {
   size_t group = heads / kv_heads;
-  size_t at_once = TABLE_NUMBERS / (tables_each(capped) * group * n * n);
+  size_t at_once = TABLE_NUMBERS / (tables_each(capped) * group * n * stride_of(n));
   return at_once < 1 ? 1 : at_once > kv_heads ? kv_heads : at_once;
 }
 
@@ -38,11 +45,12 @@ size_t heta_i_cpu_attention_scratch(size_t heads, size_t kv_heads, size_t head_w
                                     size_t root_rows, size_t lane_rows, bool capped, int threads) {
   size_t group = heads / kv_heads, n = root_rows;
   /* A shorter root takes more heads at a time: what any root of at most n rows may fill. */
-  size_t tables = tables_each(capped) * heads * n * n, one = tables_each(capped) * group * n * n;
+  size_t size = n * stride_of(n);
+  size_t tables = tables_each(capped) * heads * size, one = tables_each(capped) * group * size;
   if (tables > TABLE_NUMBERS) tables = one > TABLE_NUMBERS ? one : TABLE_NUMBERS;
   size_t reference = heta_i_reference_attention_scratch_f32(heads, kv_heads, head_width, root_rows,
                                                             lane_rows, capped, threads);
-  size_t own = tables + (size_t)threads * thread_matrices_each(capped) * n * n;
+  size_t own = tables + (size_t)threads * thread_matrices_each(capped) * size;
   return own > reference ? own : reference;
 }
 
@@ -126,23 +134,25 @@ static void forward_plain(const heta_i_attention_f32 *c) {
       const float *q = c->q + lane->offset * qw + head * hw;
       const float *k = c->k + lane->offset * kw + at, *v = c->v + lane->offset * kw + at;
       float *y = c->y + lane->offset * qw + head * hw;
-      float *a = c->scratch + (size_t)thread_index() * most * most;
+      size_t ld = stride_of(keys);
+      float *a = c->scratch + (size_t)thread_index() * most * stride_of(most);
       for (size_t s = 0, e; s < lane->rows; s = e) {
         e = stripe_end(s, lane->rows);
         if (lane->first)
           heta_i_cpu_product('N', 'T', e - s, lane->first, hw, c->scale, q + s * qw, qw,
-                             lane->parent_k + at, kw, false, a, keys);
+                             lane->parent_k + at, kw, false, a, ld);
         heta_i_cpu_product('N', 'T', e - s, e, hw, c->scale, q + s * qw, qw, k, kw, false,
-                           a + lane->first, keys);
+                           a + lane->first, ld);
         for (size_t i = s; i < e; i++)
-          probabilities(c, lane, lane->first + i, keys, a + (i - s) * keys, NULL);
-        if (c->probabilities)
-          memcpy(c->probabilities + (index * lane->rows + s) * keys, a, (e - s) * keys * sizeof *a);
-        heta_i_cpu_product('N', 'N', e - s, hw, e, 1.0f, a + lane->first, keys, v, kw, false,
+          probabilities(c, lane, lane->first + i, keys, a + (i - s) * ld, NULL);
+        for (size_t i = s; i < e && c->probabilities; i++)
+          memcpy(c->probabilities + (index * lane->rows + i) * keys, a + (i - s) * ld,
+                 keys * sizeof *a);
+        heta_i_cpu_product('N', 'N', e - s, hw, e, 1.0f, a + lane->first, ld, v, kw, false,
                            y + s * qw, qw);
         if (lane->first)
-          heta_i_cpu_product('N', 'N', e - s, hw, lane->first, 1.0f, a, keys, lane->parent_v + at,
-                             kw, true, y + s * qw, qw);
+          heta_i_cpu_product('N', 'N', e - s, hw, lane->first, 1.0f, a, ld, lane->parent_v + at, kw,
+                             true, y + s * qw, qw);
       }
     }
 }
@@ -167,22 +177,24 @@ void heta_i_cpu_attention_forward(const heta_i_attention_f32 *c) {
   }
 }
 
-/* What the root run contributes for one head: n × n each; z with a cap only. */
+/* What the root run contributes for one head: n rows each, `ld` apart; z with a cap only. */
 typedef struct table {
   float *a, *centered, *sbar, *z;
+  size_t ld;
 } table;
 
 static table table_of(const heta_i_attention_f32 *c, size_t index) {
-  size_t n = c->root->rows;
-  float *base = c->scratch + index * tables_each(c->cap > 0) * n * n;
-  return (table){base, base + n * n, base + 2 * n * n, c->cap > 0 ? base + 3 * n * n : NULL};
+  size_t ld = stride_of(c->root->rows), size = c->root->rows * ld;
+  float *base = c->scratch + index * tables_each(c->cap > 0) * size;
+  return (table){base, base + size, base + 2 * size, c->cap > 0 ? base + 3 * size : NULL, ld};
 }
 
 static float *thread_matrices(const heta_i_attention_f32 *c) {
   size_t n = c->root->rows, group = c->heads / c->kv_heads;
   bool capped = c->cap > 0;
   size_t tables = heads_at_once(c->heads, c->kv_heads, capped, n) * group * tables_each(capped);
-  return c->scratch + (tables + (size_t)thread_index() * thread_matrices_each(capped)) * n * n;
+  return c->scratch +
+         (tables + (size_t)thread_index() * thread_matrices_each(capped)) * n * stride_of(n);
 }
 
 HETA_CLONES static void center_row(const float *a, float *centered, float *sbar, size_t visible,
@@ -251,19 +263,19 @@ static void fill_tables(const heta_i_attention_f32 *c, size_t kv, size_t count, 
   for (size_t index = 0; index < count * group; index++) {
     size_t head = kv * group + index, at = (head / group) * hw;
     table t = table_of(c, index);
-    stripes_nt(n, 0, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false, t.a, n);
+    stripes_nt(n, 0, hw, c->scale, c->q + head * hw, qw, c->k + at, kw, false, t.a, t.ld);
     for (size_t i = 0; i < n; i++)
-      probabilities(c, c->root, i, n, t.a + i * n, t.z ? t.z + i * n : NULL);
+      probabilities(c, c->root, i, n, t.a + i * t.ld, t.z ? t.z + i * t.ld : NULL);
     if (!adjoint) continue;
     if (!c->gy) {
-      memset(t.centered, 0, n * n * sizeof(float));
-      memset(t.sbar, 0, n * n * sizeof(float));
+      memset(t.centered, 0, n * t.ld * sizeof(float));
+      memset(t.sbar, 0, n * t.ld * sizeof(float));
       continue;
     }
-    stripes_nt(n, 0, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false, t.centered, n);
+    stripes_nt(n, 0, hw, 1.0f, c->gy + head * hw, qw, c->v + at, kw, false, t.centered, t.ld);
     for (size_t i = 0; i < n; i++) {
-      center_row(t.a + i * n, t.centered + i * n, t.sbar + i * n, i + 1, n);
-      if (t.z) slope_row(t.z + i * n, i + 1, c->cap, t.sbar + i * n);
+      center_row(t.a + i * t.ld, t.centered + i * t.ld, t.sbar + i * t.ld, i + 1, n);
+      if (t.z) slope_row(t.z + i * t.ld, i + 1, c->cap, t.sbar + i * t.ld);
     }
   }
 }
@@ -284,11 +296,11 @@ void heta_i_cpu_attention_vjp(const heta_i_attention_f32 *c) {
       for (size_t g = 0; g < group; g++) {
         size_t head = (kv + index) * group + g, at = (kv + index) * hw;
         table t = table_of(c, index * group + g);
-        stripes_nn(n, 0, hw, c->scale, t.sbar, n, c->k + at, kw, c->accumulate[0],
+        stripes_nn(n, 0, hw, c->scale, t.sbar, t.ld, c->k + at, kw, c->accumulate[0],
                    c->gq + head * hw, qw);
-        stripes_tn(n, hw, c->scale, t.sbar, n, c->q + head * hw, qw, g || c->accumulate[1],
+        stripes_tn(n, hw, c->scale, t.sbar, t.ld, c->q + head * hw, qw, g || c->accumulate[1],
                    c->gk + at, kw);
-        stripes_tn(n, hw, 1.0f, t.a, n, c->gy + head * hw, qw, g || c->accumulate[2], c->gv + at,
+        stripes_tn(n, hw, 1.0f, t.a, t.ld, c->gy + head * hw, qw, g || c->accumulate[2], c->gv + at,
                    kw);
       }
   }
@@ -302,20 +314,21 @@ HETA_CLONES static void tangent_row(const float *a, float *ds, size_t visible, s
   for (size_t j = visible; j < keys; j++) ds[j] = 0;
 }
 
-/* Ȧ of a lane [rows × n]: its keys before `first` have no tangent. dz: where to leave ż when there
- * is a cap, or NULL. */
+/* Ȧ of a lane, rows t->ld apart: its keys before `first` have no tangent. dz: where to leave ż when
+ * there is a cap, or NULL. */
 static void tangent_matrix(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                            size_t head, size_t at, const table *t, float *da, float *dz) {
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows,
+         ld = t->ld;
   stripes_nt(lane->rows, lane->first, hw, c->scale, c->dq + lane->offset * qw + head * hw, qw,
-             c->k + at, kw, false, da, n);
+             c->k + at, kw, false, da, ld);
   stripes_nt(lane->rows, 0, hw, c->scale, c->q + lane->first * qw + head * hw, qw,
-             c->dk + lane->offset * kw + at, kw, true, da + lane->first, n);
+             c->dk + lane->offset * kw + at, kw, true, da + lane->first, ld);
   for (size_t i = 0; i < lane->rows; i++) {
     size_t row = lane->first + i;
-    if (t->z) slope_row(t->z + row * n, row + 1, c->cap, da + i * n);
-    if (t->z && dz) memcpy(dz + i * n, da + i * n, (row + 1) * sizeof *dz);
-    tangent_row(t->a + row * n, da + i * n, row + 1, n);
+    if (t->z) slope_row(t->z + row * ld, row + 1, c->cap, da + i * ld);
+    if (t->z && dz) memcpy(dz + i * ld, da + i * ld, (row + 1) * sizeof *dz);
+    tangent_row(t->a + row * ld, da + i * ld, row + 1, n);
   }
 }
 
@@ -338,8 +351,8 @@ void heta_i_cpu_attention_jvp(const heta_i_attention_f32 *c) {
         table t = table_of(c, index);
         float *da = thread_matrices(c), *dy = c->dy + lane->offset * qw + head * hw;
         tangent_matrix(c, lane, head, at, &t, da, NULL);
-        stripes_nn(lane->rows, lane->first, hw, 1.0f, da, n, c->v + at, kw, false, dy, qw);
-        stripes_nn(lane->rows, 0, hw, 1.0f, t.a + lane->first * n + lane->first, n,
+        stripes_nn(lane->rows, lane->first, hw, 1.0f, da, t.ld, c->v + at, kw, false, dy, qw);
+        stripes_nn(lane->rows, 0, hw, 1.0f, t.a + lane->first * t.ld + lane->first, t.ld,
                    c->dv + lane->offset * kw + at, kw, true, dy, qw);
       }
   }
@@ -368,9 +381,10 @@ HETA_CLONES static void bend_row(const float *z, const float *a, const float *ce
 
 static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attention_lane_f32 *lane,
                              size_t head, size_t at, const table *t, bool first_of_group) {
-  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows;
-  size_t rows = lane->rows, first = lane->first, corner = first * n + first;
-  float *da = thread_matrices(c), *ds = da + n * n, *dz = t->z ? ds + n * n : NULL;
+  size_t hw = c->head_width, qw = c->heads * hw, kw = c->kv_heads * hw, n = c->root->rows,
+         ld = t->ld;
+  size_t rows = lane->rows, first = lane->first, corner = first * ld + first;
+  float *da = thread_matrices(c), *ds = da + n * ld, *dz = t->z ? ds + n * ld : NULL;
   const float *q = c->q + first * qw + head * hw, *dq = c->dq + lane->offset * qw + head * hw;
   const float *dk = c->dk + lane->offset * kw + at, *dv = c->dv + lane->offset * kw + at;
   const float *gy = c->gy ? c->gy + first * qw + head * hw : NULL;
@@ -378,23 +392,23 @@ static void vjp_tangent_lane(const heta_i_attention_f32 *c, const heta_i_attenti
   float *dgq = c->dgq + lane->offset * qw + head * hw;
   float *dgk = c->dgk + lane->offset * kw + at, *dgv = c->dgv + lane->offset * kw + at;
   tangent_matrix(c, lane, head, at, t, da, dz);
-  stripes_nt(rows, first, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, n);
-  if (gy) stripes_nt(rows, 0, hw, 1.0f, gy, qw, dv, kw, true, ds + first, n);
+  stripes_nt(rows, first, hw, 1.0f, dgy, qw, c->v + at, kw, false, ds, ld);
+  if (gy) stripes_nt(rows, 0, hw, 1.0f, gy, qw, dv, kw, true, ds + first, ld);
   for (size_t i = 0; i < rows; i++) {
     size_t row = first + i;
-    const float *a = t->a + row * n, *centered = t->centered + row * n;
-    adjoint_tangent_row(a, centered, da + i * n, ds + i * n, row + 1, n);
-    if (dz) bend_row(t->z + row * n, a, centered, dz + i * n, row + 1, c->cap, ds + i * n);
+    const float *a = t->a + row * ld, *centered = t->centered + row * ld;
+    adjoint_tangent_row(a, centered, da + i * ld, ds + i * ld, row + 1, n);
+    if (dz) bend_row(t->z + row * ld, a, centered, dz + i * ld, row + 1, c->cap, ds + i * ld);
   }
-  stripes_nn(rows, first, hw, c->scale, ds, n, c->k + at, kw, c->accumulate[0], dgq, qw);
-  stripes_tn(rows, hw, c->scale, ds + first, n, q, qw, !first_of_group || c->accumulate[1], dgk,
+  stripes_nn(rows, first, hw, c->scale, ds, ld, c->k + at, kw, c->accumulate[0], dgq, qw);
+  stripes_tn(rows, hw, c->scale, ds + first, ld, q, qw, !first_of_group || c->accumulate[1], dgk,
              kw);
-  stripes_tn(rows, hw, 1.0f, t->a + corner, n, dgy, qw, !first_of_group || c->accumulate[2], dgv,
+  stripes_tn(rows, hw, 1.0f, t->a + corner, ld, dgy, qw, !first_of_group || c->accumulate[2], dgv,
              kw);
   if (!gy) return; /* without adjoints s̄ is 0 too */
-  stripes_nn(rows, 0, hw, c->scale, t->sbar + corner, n, dk, kw, true, dgq, qw);
-  stripes_tn(rows, hw, c->scale, t->sbar + corner, n, dq, qw, true, dgk, kw);
-  stripes_tn(rows, hw, 1.0f, da + first, n, gy, qw, true, dgv, kw);
+  stripes_nn(rows, 0, hw, c->scale, t->sbar + corner, ld, dk, kw, true, dgq, qw);
+  stripes_tn(rows, hw, c->scale, t->sbar + corner, ld, dq, qw, true, dgk, kw);
+  stripes_tn(rows, hw, 1.0f, da + first, ld, gy, qw, true, dgv, kw);
 }
 
 void heta_i_cpu_attention_vjp_tangent(const heta_i_attention_f32 *c) {
