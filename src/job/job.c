@@ -172,20 +172,24 @@ static bool same_engine(const heta_i_engine_settings *a, const heta_i_engine_set
 
 static bool stop(void *context);
 
-/* Keeps a run with what it is of; without memory for that there is none. */
-static void lend(heta_job *job, const heta_i_session *of, heta_i_run *run) {
-  size_t length = of->length, rows = of->target_count;
+/* Keeps a run with what it is of, all of which it frees; without memory for that there is none. */
+static void keep(heta_job *job, heta_i_run *run, int32_t *tokens, size_t length, size_t *rows,
+                 size_t row_count) {
   job->lent = run;
-  job->lent_tokens = heta_i_allocate(length, sizeof *job->lent_tokens);
-  job->lent_rows = heta_i_allocate(rows, sizeof *job->lent_rows);
-  if (!job->lent_tokens || !job->lent_rows) {
-    close_lent(job);
-    return;
-  }
-  memcpy(job->lent_tokens, of->tokens, length * sizeof *job->lent_tokens);
-  for (size_t t = 0; t < rows; t++) job->lent_rows[t] = of->targets[t].position - 1;
+  job->lent_tokens = tokens;
+  job->lent_rows = rows;
   job->lent_length = length;
-  job->lent_row_count = rows;
+  job->lent_row_count = row_count;
+  if (!tokens || !rows) close_lent(job);
+}
+
+static void lend(heta_job *job, const heta_i_session *of, heta_i_run *run) {
+  size_t length = of->length, count = of->target_count;
+  int32_t *tokens = heta_i_allocate(length, sizeof *tokens);
+  size_t *rows = heta_i_allocate(count, sizeof *rows);
+  if (tokens) memcpy(tokens, of->tokens, length * sizeof *tokens);
+  for (size_t t = 0; rows && t < count; t++) rows[t] = of->targets[t].position - 1;
+  keep(job, run, tokens, length, rows, count);
 }
 
 void heta_job_reuse(heta_job *job, heta_job *other) {
@@ -319,42 +323,66 @@ static int32_t *ids_of(const heta_i_input *input) {
   return ids;
 }
 
-/* Lets the model write the open tokens, up to its end-of-text token. Each step runs the
- * whole text again: a run is what the next steps need anyway. */
+/* Rows whose distributions say the written tokens and the next one. */
+static size_t *rows_of(const heta_i_input *input, size_t *count) {
+  size_t first = input->first_target - 1;
+  size_t *rows = heta_i_allocate(input->count - first, sizeof *rows);
+  *count = input->count - first;
+  for (size_t k = 0; rows && k < *count; k++) rows[k] = first + k;
+  return rows;
+}
+
+/* Appends the token that the model writes next, by a run of the whole text. That run is kept: of
+ * the last token it is the clean run. */
+static heta_status write_token(heta_job *job, double *logits, heta_error *error) {
+  heta_i_input *input = &job->input;
+  const heta_i_engine_api *api = job->session.engine->api;
+  size_t length = input->count, count;
+  int32_t *ids = ids_of(input), next;
+  size_t *rows = rows_of(input, &count);
+  heta_i_lane lane = heta_i_lane_of(ids, length);
+  heta_i_run *run = NULL;
+  heta_status status = HETA_OK;
+  close_lent(job);
+  if (!ids || !rows) {
+    status = heta_i_no_memory(error, "the tokens", length * sizeof *ids);
+    goto done;
+  }
+  HETA_GO(api->run(job->session.engine, &lane, 0, rows, count, &run, error));
+  double flop = heta_i_flop(&job->session, (double)length, (double)count);
+  did(job, flop);
+  job->written_flop += flop;
+  job->written++;
+  api->logits(run, count - 1, logits);
+  HETA_GO(heta_i_next_token(job, logits, length, &next, error));
+  HETA_GO(heta_i_input_append(job, next, error));
+  input->open--;
+  if (!heta_i_is_soft(job)) { /* their runs are of other values, and need the room */
+    keep(job, run, ids, length, rows, count);
+    return HETA_OK;
+  }
+done:
+  api->run_free(run);
+  heta_i_free(ids);
+  heta_i_free(rows);
+  return status;
+}
+
+/* Lets the model write the open tokens, up to its end-of-text token. */
 static heta_status generate(heta_job *job, heta_error *error) {
   heta_i_input *input = &job->input;
-  heta_i_engine *engine = job->session.engine;
   size_t vocabulary = job->model->hyper.vocabulary;
   double *logits = heta_i_allocate(vocabulary, sizeof *logits);
   if (!logits) return heta_i_no_memory(error, "logits", vocabulary * sizeof *logits);
   heta_status status = HETA_OK;
   while (input->open && !status) {
-    int32_t *ids = ids_of(input);
-    heta_i_lane lane = heta_i_lane_of(ids, input->count);
-    size_t row = input->count - 1;
-    heta_i_run *run = NULL;
-    status = ids ? engine->api->run(engine, &lane, 0, &row, 1, &run, error)
-                 : heta_i_no_memory(error, "the tokens", input->count * sizeof *ids);
-    if (!status) {
-      engine->api->logits(run, 0, logits);
-      int32_t next;
-      status = heta_i_next_token(job, logits, input->count, &next, error);
-      if (!status) status = heta_i_input_append(job, next, error);
-      if (!status) input->open--;
-      if (!status && input->open && next == job->model->info.eos) {
-        input->target_count =
-            input->count - input->first_target; /* also those of an earlier call */
-        input->open = 0;
-        status = heta_i_note(job, error, "the model ended its text after %zu tokens",
-                             input->target_count);
-      }
-      double flop = heta_i_flop(&job->session, (double)lane.length, 1);
-      did(job, flop);
-      job->written_flop += flop;
-      job->written++;
+    status = write_token(job, logits, error);
+    if (!status && input->open && input->tokens[input->count - 1].id == job->model->info.eos) {
+      input->target_count = input->count - input->first_target; /* also those of an earlier call */
+      input->open = 0;
+      status =
+          heta_i_note(job, error, "the model ended its text after %zu tokens", input->target_count);
     }
-    engine->api->run_free(run);
-    heta_i_free(ids);
   }
   heta_i_free(logits);
   return status;
@@ -431,7 +459,7 @@ static heta_status lay_out(heta_job *job, heta_error *error) {
   return heta_i_merge_apply(job, error);
 }
 
-/* Takes the clean run of another job when it is the one that this job would make. */
+/* Takes a kept run, of another job or of the last written token, when it is the clean run. */
 static bool take_lent(heta_job *job, const size_t *rows) {
   heta_i_session *s = &job->session;
   bool same = job->lent && job->lent_length == s->length && job->lent_row_count == s->target_count;
@@ -440,6 +468,7 @@ static bool take_lent(heta_job *job, const size_t *rows) {
   if (same) {
     s->run = job->lent;
     job->lent = NULL;
+    job->wrote_clean = job->written > 0;
   }
   close_lent(job);
   return same;
@@ -467,7 +496,7 @@ static heta_status run_clean(heta_job *job, heta_error *error) {
     s->engine->api->logprobs(s->run, t, logprobs);
     read_target(job, t, logprobs);
   }
-  did(job, heta_i_flop(s, (double)s->length, (double)s->target_count));
+  if (!job->wrote_clean) did(job, heta_i_flop(s, (double)s->length, (double)s->target_count));
   status = note_bare_target(job, error);
 done:
   heta_i_free(logprobs);

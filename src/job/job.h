@@ -42,7 +42,7 @@ struct heta_job {
   heta_target *facts;   /* what the clean run says of each target */
   size_t explained;     /* entries in targets and facts, once known */
   bool ready;           /* targets are known, series are open */
-  heta_i_run *lent;     /* of another job, over these tokens with these target rows */
+  heta_i_run *lent;     /* kept for the clean run, over these tokens with these target rows */
   int32_t *lent_tokens; /* [lent_length] */
   size_t *lent_rows;    /* [lent_row_count] */
   size_t lent_length, lent_row_count;
@@ -54,6 +54,7 @@ struct heta_job {
   double item_flop;    /* of the running item */
   size_t written;      /* tokens the model wrote, each by a run of its own */
   double written_flop; /* of those runs */
+  bool wrote_clean;    /* the last of them is the clean run */
   const char *phase;   /* the newest, for progress */
   size_t item;         /* the one that runs, or the next */
   heta_phase phases[HETA_MAX_PHASES], *running;

@@ -165,9 +165,17 @@ static double seconds_of_work(const heta_job *job, const work *w, const heta_spe
 static work count(heta_job *job) {
   heta_plan *plan = &job->plan;
   const heta_i_session *session = &job->session;
-  double rows = (double)(session->length + job->input.open), heads = (double)session->target_count;
-  work w = {heta_i_flop(session, rows, heads + (double)job->input.open), 0};
-  plan->forwards = 1 + job->input.open;
+  work w = {0, 0};
+  plan->forwards = job->input.open;
+  for (size_t k = 0; k < job->input.open; k++) {
+    size_t length = session->length + k + 1 - job->input.open;
+    w.passes +=
+        heta_i_flop(session, (double)length, (double)(length - job->input.first_target + 1));
+  }
+  if (!plan->forwards || heta_i_is_soft(job) || heta_i_span_asked(&job->options)) {
+    plan->forwards++;
+    w.passes += heta_i_flop(session, (double)session->length, (double)session->target_count);
+  }
   plan->reverses = plan->hvps = 0;
   plan->at_most = job->input.open && heta_i_span_asked(&job->options);
   size_t parts = job->options.parts > 1 ? job->options.parts : 1;

@@ -299,8 +299,12 @@ static void add_cost(const heta_i_session *s, const heta_i_item *item, heta_attr
 static heta_status add_work(builder *b, heta_attribution *a) {
   heta_job *job = b->job;
   const heta_i_session *s = &job->session;
-  a->cost_forwards = 1 + job->written + (job->options.patch_tokens != NULL);
-  a->cost_flop = heta_i_flop(s, (double)s->length, (double)s->target_count) + job->written_flop;
+  a->cost_forwards = job->written + (job->options.patch_tokens != NULL);
+  a->cost_flop = job->written_flop;
+  if (!job->wrote_clean) {
+    a->cost_forwards++;
+    a->cost_flop += heta_i_flop(s, (double)s->length, (double)s->target_count);
+  }
   for (size_t i = 0; job->ready && i < s->item_count; i++) add_cost(s, &s->items[i], a);
   heta_series *series = take(b, s->series_count + 1, sizeof *series);
   if (!series) return no_memory(b);

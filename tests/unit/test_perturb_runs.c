@@ -177,7 +177,7 @@ static void replacing(void **state) {
   double clean = exp(run_input(&t, t.embedding));
   double *share = dice_zeros(&t.d, RUNS * n), *sum = dice_zeros(&t.d, n);
   bool done[RUNS] = {0};
-  uint64_t passes = 2; /* the clean run; the token the model wrote */
+  uint64_t passes = 1; /* the clean run, by which the model wrote its token */
   for (size_t v = 0; v < t.vocabulary; v++)
     if (!heta_i_tokenizer_is_special(t.model->tokenizer, (int32_t)v)) word[words++] = (int32_t)v;
   for (size_t b = 0; b < RUNS; b++) {
