@@ -423,7 +423,7 @@ static void rationale(void **state) {
     }
     assert_true(check_value(a, "rationale_predicts_target") == done);
     assert_true(check_value(a, "rationale_tokens") == (double)added);
-    if (top) assert_true(done);          /* the whole context does predict it */
+    if (top) assert_true(done); /* the whole context does predict it */
     uint64_t passes = 2; /* clean, which may be that of the written token; the last token alone */
     for (size_t k = 1; k < added; k++) passes += n - k;
     assert_int_equal(a->cost_forwards, passes);
