@@ -39,7 +39,7 @@ typedef struct cli_output {
    "what standard output gets; auto: term on a terminal, else json"},                             \
   {'G', "level", "granularity", CLI_CHOICE, offsetof(type, field.level),                          \
    "token|word|sentence|line|message|document", 0, 0, 0, NULL,                                    \
-   "what scores are summed over and shown together"},                                             \
+   "what scores are summed over and shown together; inseq and flashtrace know tokens only"},      \
   {0, "title", NULL, CLI_TEXT, offsetof(type, field.title), "TEXT", 0, 0, 0, NULL,                \
    "title of the HTML page"}
 // clang-format on

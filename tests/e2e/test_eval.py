@@ -378,6 +378,13 @@ class Report(Eval):
         self.assertEqual("", self.expect(DONE, run(*report, "--against", "uniform")).err)
         self.assertNotEqual(result.out, compared)
         self.refuse(FAILED, "calibrate", self.db, said=["several seeds", "'heta [beta=0.2]'"])
+        self.execute("UPDATE score SET label = label || '+but=with+many=options' WHERE seed = 0")
+        self.expect(DONE, run("eval", "report", self.db, "-o", self.path("r.svg")))
+        texts = xml.dom.minidom.parse(str(self.path("r.svg"))).getElementsByTagName("text")
+        ends = {text.firstChild.data: float(text.getAttribute("x")) for text in texts
+                if text.getAttribute("text-anchor") == "end"}
+        label = f"random+but=with+many=options ({reference})"
+        self.assertLess(6.7 * len(label), ends[label])  # what is drawn begins within the picture
         self.execute("DELETE FROM score WHERE method = 'heta'")
         self.expect(DONE, run(*report), "there are no scores by 'heta'")
 

@@ -60,7 +60,7 @@ class Faults(Case):
     def once(self, job, kind, at, stays):
         """Runs a job in a new folder with one fault. Returns what it said and left, how many calls
         it made, and what the same command left when it was run again, without a fault, to finish
-        it."""
+        what it had begun."""
         with tempfile.TemporaryDirectory(prefix="heta-faults-") as name:
             folder, count = pathlib.Path(name, "here"), pathlib.Path(name, "count")
             folder.mkdir()
@@ -74,8 +74,8 @@ class Faults(Case):
                          timeout=120, GOMP_SPINCOUNT="1000", LD_PRELOAD=FAULTS,
                          XDG_CACHE_HOME=str(folder / "none"), HETA_FAULT_KIND=kind,
                          HETA_FAULT_AT=str(at), HETA_FAULT_COUNT=str(count), **more)
-            left = finished = content(folder)
-            if job.kept and result.code > 0:
+            left, finished = content(folder), None
+            if job.kept and result.code > 0 and left != job.given:
                 self.expect(DONE, run(*job.words, before=lambda: os.chdir(folder)))
                 finished = content(folder)
             return result, left, struct.unpack("q", count.read_bytes())[0], finished
@@ -98,7 +98,8 @@ class Faults(Case):
             if name.endswith(".jsonl"):  # its whole lines are answers, and the rest follows
                 lines = left[name][:left[name].rfind(b"\n") + 1]
                 self.assertTrue(timeless(whole[name]).startswith(timeless(lines)), said)
-                self.assertEqual(timeless(whole[name]), timeless(finished[name]), said)
+                if finished:
+                    self.assertEqual(timeless(whole[name]), timeless(finished[name]), said)
 
     def every(self, kind, job, all_of_them=False, wanted=DONE):
         """Tries the calls of a job. Returns what was said."""

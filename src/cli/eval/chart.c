@@ -12,7 +12,7 @@ static const char *const COLOURS[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"
 enum { COLOUR_COUNT = sizeof COLOURS / sizeof *COLOURS };
 static const char *const DASHES[] = {"none", "6 3", "2 3"};
 
-enum { WIDTH = 940, ROW = 18, PANEL = 260, GAP = 20, LABELS = 300, HEAD = 44 };
+enum { WIDTH = 940, ROW = 18, PANEL = 260, GAP = 20, HEAD = 44, LEGEND = 440 };
 
 static const char *colour(size_t index) { return COLOURS[index % COLOUR_COUNT]; }
 static const char *dashes(size_t index) { return DASHES[index / COLOUR_COUNT % 3]; }
@@ -46,6 +46,17 @@ static void text_at(FILE *file, double x, double y, const char *anchor, const ch
 
 static void line_at(FILE *file, double x, double y, double u, double v, const char *style) {
   fprintf(file, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x, y, u, v, style);
+}
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+/* Room for the longest label, at least for those of methods that were run in one way. */
+static int label_width(const eval_results *r) {
+  int longest = 0;
+  for (size_t i = 0; i < r->config_count; i++) {
+    longest = larger(longest, (int)strlen(r->configs[i].label));
+  }
+  return larger(288, 7 * longest);
 }
 
 /* ---- Axes ----------------------------------------------------------------------------------- */
@@ -227,14 +238,15 @@ static void draw_panels(FILE *file, const eval_results *r, const panel *panels, 
   enum { ACROSS = 3 };
   size_t rows = (count + ACROSS - 1) / ACROSS;
   double high = (double)of->count * ROW + HEAD + GAP;
-  open_svg(file, LABELS + ACROSS * PANEL, (int)((double)rows * high) + GAP,
+  int labels = label_width(r) + 12;
+  open_svg(file, labels + ACROSS * PANEL, (int)((double)rows * high) + GAP,
            of->bars ? "HETA and its ablations" : "methods and measures");
   for (size_t k = 0; k < count; k++) {
     double top = (double)(k / ACROSS) * high + HEAD;
-    draw_panel(file, r, &panels[k], of, LABELS + (double)(k % ACROSS) * PANEL, top);
+    draw_panel(file, r, &panels[k], of, labels + (double)(k % ACROSS) * PANEL, top);
     for (size_t c = 0; k % ACROSS == 0 && c < r->config_count; c++) {
       if (of->row[c] == SIZE_MAX) continue;
-      text_at(file, LABELS - 12, top + ((double)of->row[c] + 0.5) * ROW + 4, "end", "",
+      text_at(file, labels - 12, top + ((double)of->row[c] + 0.5) * ROW + 4, "end", "",
               r->configs[c].label);
     }
   }
@@ -299,9 +311,10 @@ static void draw_lines(FILE *file, const line *lines, size_t count, double left,
   }
 }
 
-static void draw_legend(FILE *file, const line *lines, size_t count, double top) {
+/* In two columns, `step` apart. */
+static void draw_legend(FILE *file, const line *lines, size_t count, double top, int step) {
   for (size_t l = 0; l < count; l++) {
-    double x = 50 + (double)(l % 2) * 440, y = top + (double)(l / 2) * 18;
+    double x = 50 + (double)(l % 2) * step, y = top + (double)(l / 2) * 18;
     char style[96];
     snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"",
              colour(lines[l].config), dashes(lines[l].config));
@@ -340,6 +353,7 @@ static int draw_curves(FILE *file, const eval_results *r, size_t suite, bool *dr
   static const char *const BELOW[] = {"% of the tokens removed, strongest first",
                                       "% of the tokens put back, strongest first"};
   line *lines = calloc(r->config_count + 1, sizeof *lines);
+  int step = larger(LEGEND, 42 + label_width(r));
   if (!lines) return cli_fail(CLI_FAILED, "out of memory");
   *drawn = false;
   for (int k = 0; k < 2; k++) {
@@ -348,8 +362,8 @@ static int draw_curves(FILE *file, const eval_results *r, size_t suite, bool *dr
     if (!count) continue;
     int height = 340 + (int)(r->config_count + 1) / 2 * 18;
     if (!*drawn) {
-      open_svg(file, WIDTH, height, "deletion and insertion curves");
-      draw_legend(file, lines, count, 336);
+      open_svg(file, larger(WIDTH, 60 + 2 * step), height, "deletion and insertion curves");
+      draw_legend(file, lines, count, 336, step);
     }
     *drawn = true;
     draw_lines(file, lines, count, 50 + k * 440, 36, TITLES[k], BELOW[k]);
@@ -380,7 +394,8 @@ static int draw_cost(FILE *file, const eval_results *r, size_t suite, bool *draw
   if (!code && *drawn) {
     widen(&x);
     widen(&y);
-    open_svg(file, WIDTH, 380, "cost and faithfulness");
+    open_svg(file, larger(WIDTH, 658 + label_width(r)), larger(380, 60 + (int)p.count * 18),
+             "cost and faithfulness");
     text_at(file, 70, 26, "start", "font-weight=\"bold\"",
             "deletion_logprob_auc (lower is better) against the cost of a score vector");
     draw_marks(file, &x, 40, 330, false);
@@ -461,6 +476,7 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
   static const char *const NAMES[] = {"deletion_logprob_auc", "average_precision"};
   line *lines = calloc(r->config_count + 1, sizeof *lines);
   bool *seen = calloc(r->config_count + 1, sizeof *seen);
+  int step = larger(LEGEND, 42 + label_width(r));
   int code = lines && seen ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
   *drawn = false;
   for (int k = 0; !code && k < 2; k++) {
@@ -481,8 +497,9 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
     free(p.cells);
     if (code || !count) continue;
     if (!*drawn) {
-      open_svg(file, WIDTH, 360 + (int)count * 18, "weights of curvature and information");
-      draw_legend(file, lines, count, 336);
+      open_svg(file, larger(WIDTH, 60 + 2 * step), 360 + (int)count * 18,
+               "weights of curvature and information");
+      draw_legend(file, lines, count, 336, step);
     }
     *drawn = true;
     draw_lines(file, lines, count, 50 + k * 440, 36, NAMES[k],
