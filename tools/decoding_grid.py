@@ -2,7 +2,7 @@
 """How far faithfulness moves with the way of decoding: the 54 settings of the HETA paper's Table 8.
 
 decoding_grid.py -m MODEL [--heta PROGRAM] [--suite FILE.jsonl] [--limit N] [--seeds N]
-                 [--methods LIST] [--threads N] --work FOLDER
+                 [--methods LIST] [--draws N] [--threads N] --work FOLDER
 
 Every setting (temperature 0.2, 0.5, 0.9; top-p 0.8, 0.9, 0.95; top-k 20, 50, 100; repetition
 penalty 1, 1.2) and seed lets the model write the next token of every question. Each different token
@@ -59,8 +59,8 @@ def judged(args, items, tokens):
             file.write(json.dumps({"id": f"{name}|{n}", "source": name, "target": token, **item})
                        + "\n")
     subprocess.run([args.heta, "eval", "-m", args.model, "--suite", suite, "--db", base,
-                    "--methods", args.methods, "--metrics", "soft,dsa", "--threads",
-                    str(args.threads)], check=True)
+                    "--methods", args.methods, "--metrics", "soft,dsa", "--draws",
+                    str(args.draws), "--threads", str(args.threads)], check=True)
     names = {f"{name}|{n}": (name, token) for (name, token), n in asked.items()}
     found = {}
     for item, label, measure, points in sqlite3.connect(base).execute(
@@ -84,6 +84,7 @@ def main():
     parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", default="heta+curvature=row,occlusion,gradient-norm,random")
+    parser.add_argument("--draws", type=int, default=10, help="of soft masks")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     args = parser.parse_args()

@@ -337,7 +337,7 @@ function drawTarget() {
   const t = rowAt(state.row).target, box = byId("target"), joined = name => name.replace(/ /g, "\u00a0");
   if (state.row === ALL) return drawMean();
   if (joint) return drawAll();
-  const origin = { forced: "given, however likely", generated: "written by the model",
+  const origin = { forced: "given, however likely", generated: (options.temperature ? "drawn" : "written") + " by the model",
     own: "the text’s own last token", top: "what the model would write next" }[t.origin] || t.origin;
   const pairs = [["probability", probability(t.logprob)], ["log-probability", number(t.logprob)],
     ["rank", t.rank === null ? null : t.rank === 1 ? "1 (first choice)" : t.rank.toLocaleString("en")],

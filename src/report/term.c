@@ -138,11 +138,14 @@ static void table_strongest(heta_i_screen *s, const heta_row *row, heta_i_scale 
 
 /* ---- Targets --------------------------------------------------------------------------------- */
 
-static const char *origin_words(const char *origin) {
+static const char *origin_words(const heta_attribution *a, const char *origin) {
   static const char *const WORDS[][2] = {{"forced", "given, however likely"},
                                          {"generated", "written by the model"},
                                          {"own", "the text's own last token"},
                                          {"top", "what the model would write next"}};
+  bool generated = origin && !strcmp(origin, "generated");
+  for (size_t i = 0; generated && i < a->option_count; i++)
+    if (!strcmp(a->options[i].name, "temperature")) return "drawn by the model";
   for (size_t i = 0; origin && i < sizeof WORDS / sizeof *WORDS; i++)
     if (!strcmp(origin, WORDS[i][0])) return WORDS[i][1];
   return origin ? origin : "";
@@ -170,7 +173,7 @@ static void say_title(heta_i_screen *s, const heta_target *target) {
   heta_i_screen_bold(s);
   heta_i_screen_say(s, " ", "Why %s%s%s?  token %zu, %s",
                     heta_i_label_word(bytes, size, target->id).text, whole.width ? " of " : "",
-                    whole.text, target->position, origin_words(target->origin));
+                    whole.text, target->position, origin_words(s->a, target->origin));
   heta_i_screen_plain(s);
 }
 
@@ -190,7 +193,7 @@ static void say_all(heta_i_screen *s, const heta_row *row) {
   heta_i_screen_bold(s);
   heta_i_screen_say(s, " ", "Why %s, as a whole?  tokens %zu to %zu, %s",
                     heta_i_label_word(bytes, size, 0).text, row->length,
-                    heta_i_row_end(s->a, row) - 1, origin_words(s->a->targets[0].origin));
+                    heta_i_row_end(s->a, row) - 1, origin_words(s->a, s->a->targets[0].origin));
   heta_i_screen_plain(s);
   if (isfinite(logprob))
     heta_i_screen_say(s, " ",

@@ -115,6 +115,8 @@ class Text(Case):
         self.assertEqual((0.5, 1), tuple(read(file)["attributions"][0]["options"][name] for name in
                                          ("chain-temperature", "temperature")))
         self.expect(DONE, run("verify", file, "--fraction", 1))
+        self.assertIn("drawn by the model", self.expect(DONE, run("report", file, "--format",
+                                                                      "term")).out)
 
     def test_foil(self):
         result = self.expect(DONE, self.attribute("-p", "abc", "--target", "x", "--foil", "y")).json
