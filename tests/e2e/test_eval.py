@@ -85,6 +85,17 @@ class Keeping(Eval):
         self.assertEqual([(0,)], self.query("SELECT count(problem) FROM metric"))
         self.assertIn("nothing is left to do", self.eval("--metrics", "all").err)
 
+    def test_random_scores_of_each_text(self):
+        """Texts of one length do not share the control's draw, and each keeps its own."""
+        items = [{"id": name, "text": f"the cat {name}", "target": " in"} for name in "abc"]
+        self.suite.write_text(lines(*items))
+        way = ["--methods", "random", "--metrics", "span", "-q", "--suite", self.suite]
+        sql = "SELECT hex(score) FROM score ORDER BY item"
+        for db in (self.db, self.path("again.sqlite")):
+            self.expect(DONE, run("eval", "-m", MODEL, "--db", db, *way))
+        self.assertEqual(3, len(set(self.query(sql))))
+        self.assertEqual(self.query(sql), self.query(sql, self.path("again.sqlite")))
+
     def test_answers_that_are_replaced(self):
         """CF-AOPC asks items whose foil can stand where the answer stands, whatever its length."""
         item = {"text": "the cat in the hat: the", "target": " cat",

@@ -102,6 +102,15 @@ int eval_question_tokens(const heta_model *model, const eval_item *item, eval_to
   return code;
 }
 
+/* The control's numbers depend on seed and place alone: in texts alike but for a word, they would
+ * be one draw for all. Each text gets its own. */
+static uint64_t seed_for(const eval_method *method, const eval_item *item, uint64_t seed) {
+  uint64_t hash = 14695981039346656037u; /* FNV-1a */
+  if (strcmp(method->info->name, "random") != 0) return seed;
+  for (const char *c = item->text; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+  return seed ^ hash;
+}
+
 int eval_question_job(const eval_request *request, const eval_item *item, const eval_tokens *tokens,
                       const eval_method *method, const heta_attribute_options *base, heta_job **job,
                       char problem[CLI_MESSAGE]) {
@@ -114,7 +123,7 @@ int eval_question_job(const eval_request *request, const eval_item *item, const 
   options.method_option_count = method->option_count;
   options.target = tokens->target_text ? HETA_TARGET_TEXT : HETA_TARGET_NEXT;
   options.target_text = tokens->target_text;
-  options.seed = request->seed;
+  options.seed = seed_for(method, item, request->seed);
   options.threads = request->threads;
   options.backend = request->backend;
   options.precision = request->precision;
