@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes an evaluation's database as compressed JSON lines: export_eval.py DB.sqlite OUT.jsonl.gz
+"""Writes an evaluation's database as compressed JSON lines:
+export_eval.py [--no-text] DB.sqlite OUT.jsonl.gz
 
 The first line says what it is of; then one line a score vector: item, method, options, seed,
 engine, scores, costs, and every measure of it; then those that metrics compared with, whose
 `change` says after what, or is "" for other options alone. The same database gives the same bytes.
+--no-text leaves texts and targets out, for sets whose licence binds them: items have their names.
 """
 import gzip
 import json
@@ -20,7 +22,7 @@ def finite(values):
     return [value if value == value else None for value in values]
 
 
-def main(path, out):
+def main(path, out, texts=True):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     head = {"schema": "heta.eval-export/1", **dict(db.execute("SELECT key, value FROM meta"))}
     head.pop("model_file", None)  # a path of one machine
@@ -37,6 +39,8 @@ def main(path, out):
                     " signed_score score_se logprob rank seconds forwards reverses hvps flop"
                     " problem").split()
             record = dict(zip(keys, row[1:]))
+            if not texts:
+                del record["text"], record["target"]
             for key in ("score", "signed_score", "score_se"):
                 record[key] = numbers(record[key])
             record["measures"] = {
@@ -60,6 +64,7 @@ def main(path, out):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    given = [word for word in sys.argv[1:] if word != "--no-text"]
+    if len(given) != 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(*given, "--no-text" not in sys.argv)
