@@ -95,6 +95,12 @@ class Keeping(Eval):
             self.expect(DONE, run("eval", "-m", MODEL, "--db", db, *way))
         self.assertEqual(3, len(set(self.query(sql))))
         self.assertEqual(self.query(sql), self.query(sql, self.path("again.sqlite")))
+        # But all methods explain the same drawn tokens.
+        self.expect(DONE, run("eval", "-m", MODEL, "--db", self.db, "-q", "--suite", self.suite,
+                              "--methods", "random,uniform", "--metrics", "decoding"))
+        self.assertEqual([(9, 2, 1)], self.query(
+            "SELECT count(*), max(methods), max(targets) FROM (SELECT count(DISTINCT method) AS"
+            " methods, count(DISTINCT target) AS targets FROM again GROUP BY item, change)"))
 
     def test_answers_that_are_replaced(self):
         """CF-AOPC asks items whose foil can stand where the answer stands, whatever its length."""

@@ -103,10 +103,11 @@ int eval_question_tokens(const heta_model *model, const eval_item *item, eval_to
 }
 
 /* The control's numbers depend on seed and place alone: in texts alike but for a word, they would
- * be one draw for all. Each text gets its own. */
-static uint64_t seed_for(const eval_method *method, const eval_item *item, uint64_t seed) {
+ * be one draw for all. Each text gets its own, but where the seed also draws the token. */
+static uint64_t seed_for(const eval_method *method, const eval_item *item,
+                         const eval_tokens *tokens, uint64_t seed) {
   uint64_t hash = 14695981039346656037u; /* FNV-1a */
-  if (strcmp(method->info->name, "random") != 0) return seed;
+  if (strcmp(method->info->name, "random") != 0 || !tokens->target_text) return seed;
   for (const char *c = item->text; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
   return seed ^ hash;
 }
@@ -123,7 +124,7 @@ int eval_question_job(const eval_request *request, const eval_item *item, const 
   options.method_option_count = method->option_count;
   options.target = tokens->target_text ? HETA_TARGET_TEXT : HETA_TARGET_NEXT;
   options.target_text = tokens->target_text;
-  options.seed = seed_for(method, item, request->seed);
+  options.seed = seed_for(method, item, tokens, request->seed);
   options.threads = request->threads;
   options.backend = request->backend;
   options.precision = request->precision;
