@@ -20,7 +20,7 @@ import torch
 
 from dense_blocks import Llama, products
 
-CODES, APART, STEPS = 8, 3, 10  # as in src/method/coded.c and shares.c
+CODES, APART, LEAST_STEPS = 8, 3, 10  # as in src/method/coded.c and shares.c
 PROBES = (2, 4, 8, 16, 20)
 STUDENT = {2: 12.71, 4: 3.18, 8: 2.36, 16: 2.13, 20: 2.09}  # two-sided 95 %, by the number of probes
 
@@ -91,7 +91,7 @@ def estimate(code, sizes, token):
     def predicted():
         return np.maximum([np.bincount(c, weights=share, minlength=CODES) for c in code], 1e-300)
 
-    for _ in range(STEPS):
+    for _ in range(max(LEAST_STEPS, count)):
         guess = predicted()
         share = share * np.sqrt((square / guess ** 2)[at[:, None], code].sum(0) /
                                 (1 / guess)[at[:, None], code].sum(0))

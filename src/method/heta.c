@@ -44,8 +44,7 @@ static const heta_option_info OPTIONS[] = {
      "divide curvature and information by their sum or maximum before they are added"},
     {"fast", NULL, HETA_OPTION_FLAG, 0, 0, NULL, "no",
      "for long contexts: --curvature row --probes 8 --information spans:16; its ranks agree with "
-     "the "
-     "default's by 0.99 on texts of 64 and 132 tokens, and by about 0.9 on one of 512"},
+     "the default's by 0.99 on texts of 64 and 132 tokens and by 0.98 on one of 512"},
     HETA_WINDOWS_OPTIONS,
 };
 

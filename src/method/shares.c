@@ -15,7 +15,7 @@
 #include "method/coded.h"
 
 enum { CODES = HETA_CODED_CODES };
-enum { STEPS = 10 }; /* more of them fit the noise of a few probes */
+enum { LEAST_STEPS = 10 }; /* and no more than probes: further ones would fit their noise */
 
 /* What came to one token, squared, and the shares of the tokens in it. */
 typedef struct view {
@@ -121,7 +121,7 @@ size_t heta_i_coded_estimate(const heta_i_session *session, size_t target, size_
     return used;
   }
   begin(&v);
-  for (size_t k = 0; k < STEPS; k++) step(&v);
+  for (size_t k = 0; k < LEAST_STEPS || k < used; k++) step(&v);
   for (size_t p = 0; p < probes; p++) {
     double added;
     if (!done(&v, p)) continue;
