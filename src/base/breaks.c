@@ -62,7 +62,7 @@ static heta_status find_by_rule(const char *bytes, size_t size, UBreakIteratorTy
   UText text = UTEXT_INITIALIZER;
   UBreakIterator *breaks = ubrk_open(type, "", NULL, 0, &code);
   utext_openUTF8(&text, bytes, (int64_t)size, &code);
-  ubrk_setUText(breaks, &text, &code);
+  if (U_SUCCESS(code)) ubrk_setUText(breaks, &text, &code); /* looks at neither */
   if (U_FAILURE(code)) {
     status = icu_failed(code, error);
     goto done;

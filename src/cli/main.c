@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unicode/uclean.h>
 #include <unistd.h>
 
 static const char ending[] =
@@ -167,15 +168,33 @@ static void expect_cpp_to_end(void) {
 }
 
 /* Jansson drops a character of a text, and says nothing, when it is refused the room for it. */
-static void *json_block(size_t size) {
+static void *block_or_end(size_t size) {
   void *block = malloc(size);
   if (!block) memory_ended();
   return block;
 }
 
+/* ICU reads address 0, or waits for itself, when it is refused the blocks of its default locale. */
+static void *U_CALLCONV icu_block(const void *context, size_t size) {
+  (void)context;
+  return block_or_end(size);
+}
+static void *U_CALLCONV icu_resize(const void *context, void *block, size_t size) {
+  void *resized = realloc(block, size);
+  (void)context;
+  if (!resized) memory_ended();
+  return resized;
+}
+static void U_CALLCONV icu_free(const void *context, void *block) {
+  (void)context;
+  free(block);
+}
+
 static void expect_end_of_memory(void) {
+  UErrorCode code = U_ZERO_ERROR;
   expect_cpp_to_end();
-  json_set_alloc_funcs(json_block, free);
+  json_set_alloc_funcs(block_or_end, free);
+  u_setMemoryFunctions(NULL, icu_block, icu_resize, icu_free, &code);
 }
 
 int main(int argc, char **argv) {

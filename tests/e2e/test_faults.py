@@ -13,11 +13,13 @@ import json
 import os
 import pathlib
 import re
+import signal
 import struct
+import subprocess
 import sys
 import tempfile
 
-from harness import DONE, MODEL, PIPE, Case, main, run
+from harness import DONE, MODEL, Case, Result, main, run
 
 FAULTS = os.environ.get("HETA_FAULTS")
 ALL = bool(os.environ.get("HETA_TEST_ALL"))
@@ -70,10 +72,13 @@ class Faults(Case):
             more = {"HETA_FAULT_STAYS": "1"} if stays else {}
             if job.size:
                 more["HETA_FAULT_SIZE"] = str(job.size)
-            result = run(*job.words, stdin=job.stdin, before=lambda: os.chdir(folder),
-                         timeout=120, GOMP_SPINCOUNT="1000", LD_PRELOAD=FAULTS,
-                         XDG_CACHE_HOME=str(folder / "none"), HETA_FAULT_KIND=kind,
-                         HETA_FAULT_AT=str(at), HETA_FAULT_COUNT=str(count), **more)
+            try:
+                result = run(*job.words, stdin=job.stdin, before=lambda: os.chdir(folder),
+                             timeout=120, GOMP_SPINCOUNT="1000", LD_PRELOAD=FAULTS,
+                             XDG_CACHE_HOME=str(folder / "none"), HETA_FAULT_KIND=kind,
+                             HETA_FAULT_AT=str(at), HETA_FAULT_COUNT=str(count), **more)
+            except subprocess.TimeoutExpired as late:
+                result = Result(late.cmd, -signal.SIGKILL, "", "it did not end\n")
             left, finished = content(folder), None
             if job.kept and result.code > 0 and left != job.given:
                 self.expect(DONE, run(*job.words, before=lambda: os.chdir(folder)))
@@ -162,6 +167,9 @@ SAMPLED = {
                             given={"p.txt": b"the cat"}),
     "model_info": lambda: Job("model", "info", MODEL, "--hash", "--format", "json"),
     "report": lambda: Job("report", "-", "--format", "json", stdin=stored()),
+    "views": lambda: Job("report", "r.json", "--level", "sentence", "--format", "term", "-o",
+                         "a.npz", "-o", "a.html", "-o", "a.svg", "-o", "a.csv",
+                         files=["a.npz", "a.html", "a.svg", "a.csv"], given={"r.json": stored()}),
     "diff": lambda: Job("diff", "r.json", "r.json", "--format", "html",
                         given={"r.json": stored()}),
     "verify": lambda: Job("verify", "r.json", "-m", MODEL, "-t", "1", "--fraction", "1",
