@@ -133,7 +133,6 @@ heta_status heta_i_soft_of(heta_i_judging *j, double *nc, double *ns, heta_error
 /* curves.c: how many of the tokens AOPC removes in each of its steps. */
 void heta_i_aopc_counts(size_t tokens, size_t counts[HETA_AOPC_BINS]);
 
-size_t heta_i_metrics(const heta_i_metric *const **out);
 const heta_i_metric *heta_i_metric_find(const char *name);
 
 extern const heta_i_metric heta_i_metric_deletion, heta_i_metric_insertion, heta_i_metric_aopc,

@@ -26,11 +26,6 @@ static const heta_i_metric *const METRICS[] = {
 // clang-format on
 enum { COUNT = sizeof METRICS / sizeof *METRICS };
 
-size_t heta_i_metrics(const heta_i_metric *const **out) {
-  *out = METRICS;
-  return COUNT;
-}
-
 const heta_i_metric *heta_i_metric_find(const char *name) {
   for (size_t i = 0; name && i < COUNT; i++)
     if (!strcmp(METRICS[i]->info.name, name)) return METRICS[i];

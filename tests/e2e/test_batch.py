@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """test_batch.py: heta attribute --batch: a line for a line, whatever happens in between."""
+import fcntl
 import json
 import random
 import signal
@@ -269,6 +270,19 @@ class Batch(Case):
                     said=["line 2, \"id\": line 1 has the id \"x\" already"])
         self.refuse(FAILED, *ASK, self.path("none"), "-o", self.output, said=["not be opened"])
         self.nothing_left("in.jsonl")
+        self.put({"text": "the cat"}, {"text": "the hen"})
+        self.output.mkdir()
+        self.refuse(USAGE, *ASK, self.input, "-o", self.output, said=["is not a plain file"])
+        self.output.rmdir()
+        self.expect(DONE, self.ask("-a", "uniform"))
+        whole = self.lines()
+        with open(self.output, "r+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.expect(FAILED, self.ask("-a", "uniform"), "is being written by another heta")
+        self.output.write_bytes(self.output.read_bytes()[:-9])
+        self.expect(DONE, self.ask("-a", "uniform"), "its last line was written in part")
+        self.assertEqual([timeless(line) for line in whole],
+                         [timeless(line) for line in self.lines()])
 
 
 if __name__ == "__main__":

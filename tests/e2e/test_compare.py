@@ -35,6 +35,9 @@ class Compare(unittest.TestCase):
         self.assertIsNone(ranks[2][0])  # all the same: no ranks
 
     def test_other_forms(self):
+        done = run("compare", "-m", MODEL, "-p", TEXT, "-n", "2", "--methods", "uniform")
+        self.assertIn("1 of 1: uniform", done.err)
+        self.assertIn("there are 2 targets; the first is compared", done.err)
         for form, words in (("term", ("deletion", "rank correlation", "ig")),
                             ("html", ("<svg", "Rank correlation", "occlusion"))):
             done = compare("--methods", "ig+steps=2,occlusion", "--format", form)

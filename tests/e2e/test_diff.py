@@ -98,6 +98,17 @@ class Diff(Case):
         self.assertIn(f"rather than “h”, {foil['logprob']:.3f}\n", run("diff", a, b).out)
         self.assertIn("rather than “h” (", run("diff", a, b, "--format", "html").out)
 
+    def test_all_targets_as_one(self):
+        ask = ["-m", MODEL, "-p", "the cat in", "-n", "2"]
+        a, b = self.result("a.json", *ask, "--joint"), self.result("b.json", *ask)
+        targets = json.loads(a.read_text())["targets"]
+        found = self.compared(a, a)["targets"][0]["a"]
+        self.assertEqual(("all", None, None), (found["index"], found["id"], found["foil"]))
+        self.assertEqual("".join(t["text"] for t in targets), found["text"])
+        self.assertAlmostEqual(sum(t["logprob"] for t in targets), found["logprob"], places=9)
+        self.assertIn("All targets  A “", run("diff", a, a).out)
+        self.refuse(USAGE, "diff", a, b, said=["explains all targets as one (--joint)"])
+
     def test_measures(self):
         a = self.result("a.json", "-m", MODEL, "-p", "the cat in")
         rows = [self.compared(a, a, "--measure", m)["targets"][0]["tokens"]

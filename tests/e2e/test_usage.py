@@ -62,6 +62,9 @@ class WrongUse(Case):
         self.refuse(USAGE, "attrbute", "-m", MODEL, said=["attrbute", "did you mean", "attribute"])
         self.refuse(USAGE, "tokenise", "-m", MODEL, said=["tokenize"])
         self.refuse(USAGE, "zzzzzzzz", said=["zzzzzzzz", "heta help"])
+        self.refuse(USAGE, "llama.gguf", said=["a model file is named with -m: heta -m llama.gguf"])
+        self.refuse(USAGE, "model", said=["model info, model list or model pull"])
+        self.assertIn("heta model info", self.expect(DONE, run("help", "model")).out)
 
     def test_unknown_option_names_the_nearest(self):
         for typed, meant in (("--treads", "--threads"), ("--max-memroy", "--max-memory"),
