@@ -2,8 +2,9 @@
 """test_chats.py: conversations and documents: the prompt they become, its parts in the result, sums
 over them, and results that are completed and verified without the files they came from."""
 import json
+import shutil
 
-from harness import DONE, FAILED, MODEL, UNREADABLE, USAGE, Case, main, read, run
+from harness import DONE, FAILED, MODEL, TINY, UNREADABLE, USAGE, Case, main, read, run
 
 CHEAP = ["attribute", "-m", MODEL, "-a", "uniform", "--format", "none", "--bos", "no"]
 
@@ -131,6 +132,21 @@ class BadChats(Case):
     def test_a_model_without_a_template(self):
         self.bad(UNREADABLE, "--user", "x",
                  said=["no chat template", "--raw", "--chat-template NAME"])
+
+    def test_a_model_with_a_strange_template(self):
+        folder = self.path("strange")
+        shutil.copytree(TINY / "llama-gqa", folder)
+        about = folder / "tokenizer_config.json"
+        about.write_text(json.dumps({**json.loads(about.read_text()), "chat_template":
+                                     "{% for m in messages %}~{{ m.content }}{% endfor %}"}))
+        self.refuse(UNREADABLE, "attribute", "-m", folder, "--user", "x",
+                    said=["does not know the model's chat template", "fingerprint", "--raw"])
+        said = json.dumps([{"role": "user", "content": "the hen"},
+                           {"role": "assistant", "content": "in"}])
+        found = self.expect(DONE, run("attribute", "-q", "-m", folder, "-a", "uniform", "--raw",
+                                      "--messages", said, "--format", "json")).json
+        self.assertEqual("the hen\n\nin", found["input"]["text"])
+        self.assertEqual(len("the hen\n\n"), found["input"]["prompt_end"])
 
     def test_files(self):
         self.bad(FAILED, "--messages", "nowhere.json", said=["nowhere.json"])
