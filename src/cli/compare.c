@@ -45,10 +45,12 @@ static char *list_of(const compare_arguments *arguments) {
   return NULL;
 }
 
-/* Ranks go by the scores of tokens that reports do not set apart. */
-static double correlate(const cli_compared *a, const cli_compared *b, size_t first_row,
-                        cli_measured *room) {
-  if (!a->result || !b->result) return NAN;
+/* Ranks go by the scores of tokens that reports do not set apart; *value: NAN where there is no
+ * correlation. False without memory. */
+static bool correlate(const cli_compared *a, const cli_compared *b, size_t first_row,
+                      cli_measured *room, double *value) {
+  *value = NAN;
+  if (!a->result || !b->result) return true;
   const heta_attribution *x = a->result, *y = b->result;
   size_t length = x->rows[first_row].length, count = 0;
   cli_correlation found = {.value = NAN};
@@ -57,8 +59,9 @@ static double correlate(const cli_compared *a, const cli_compared *b, size_t fir
     room[count].value = cli_row_value(&x->rows[first_row], i);
     room[length + count++].value = cli_row_value(&y->rows[first_row], i);
   }
-  if (count < 3 || !cli_correlate(room, room + length, count, &found)) return NAN;
-  return found.value;
+  bool made = count < 3 || cli_correlate(room, room + length, count, &found);
+  *value = found.value;
+  return made;
 }
 
 static bool correlations(cli_comparison *comparison) {
@@ -67,9 +70,9 @@ static bool correlations(cli_comparison *comparison) {
   comparison->correlation = calloc(count * count, sizeof *comparison->correlation);
   bool made = room && comparison->correlation;
   for (size_t i = 0; made && i < count; i++) {
-    for (size_t k = 0; k < count; k++) {
-      comparison->correlation[i * count + k] =
-          correlate(&comparison->list[i], &comparison->list[k], 0, room);
+    for (size_t k = 0; made && k < count; k++) {
+      made = correlate(&comparison->list[i], &comparison->list[k], 0, room,
+                       &comparison->correlation[i * count + k]);
     }
   }
   free(room);

@@ -160,6 +160,18 @@ class Faults(Case):
         self.assertGreaterEqual(len(unread), 3, said)
 
 
+    def test_what_compare_and_eval_need_for_short(self):
+        """A comparison without memory for its ranks wrote that there are none, and ended well; an
+        evaluation without memory for an item's spans failed, and did not say so."""
+        ask = ["compare", "-q", "-m", MODEL, "-p", "the cat in", "-t", "1", "--methods",
+               "random,position", "--format", "json"]
+        ranked = len(self.expect(DONE, run(*ask)).json["tokens"]) - 1  # but for the first
+        self.every("memory", Job(*ask, size=8 * ranked))
+        spans = SAMPLED["eval"]()
+        spans.size = 1  # a text without any
+        self.every("memory", spans)
+
+
 SUITE = b'{"id": "a", "text": "the cat in", "target": " in"}\n'
 LINES = b'{"text": "the cat"}\n{"text": "in the"}\n'
 SAMPLED = {

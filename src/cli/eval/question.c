@@ -43,10 +43,12 @@ static int first_token(const heta_model *model, const eval_item *item, const cha
     size_t size;
     size_t context = heta_job_get_plan(job)->context_tokens;
     const char *bytes = heta_token_bytes(model, a->tokens[context].id, &size);
-    if (is_text(bytes, size))
+    if (is_text(bytes, size)) {
       *first = strndup(bytes, size);
-    else
+      if (!*first) code = cli_fail(CLI_FAILED, "out of memory");
+    } else {
       snprintf(problem, CLI_MESSAGE, "the target's first token is not whole characters");
+    }
   }
   heta_job_free(job);
   return code;

@@ -60,6 +60,8 @@ static int fail(eval_store *store) {
   return cli_fail(CLI_FAILED, "'%s': %s", store->path, text);
 }
 
+static int no_memory(void) { return cli_fail(CLI_FAILED, "out of memory"); }
+
 sqlite3_stmt *eval_store_prepare(eval_store *store, const char *sql) {
   sqlite3_stmt *statement = NULL;
   if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK) return statement;
@@ -264,7 +266,11 @@ static int add_item(eval_store *store, const eval_item *item, sqlite3_int64 *id)
   sqlite3_stmt *s =
       eval_store_prepare(store, "INSERT INTO item(suite, name, source, digest, text, target, spans)"
                                 " VALUES(?, ?, ?, ?, ?, ?, ?)");
-  int code = s && spans ? CLI_DONE : CLI_FAILED;
+  int code = s ? CLI_DONE : CLI_FAILED;
+  if (s && !spans) {
+    code = no_memory();
+    sqlite3_finalize(s);
+  }
   if (!code) {
     const char *texts[] = {item->suite, item->name,   item->source, item->digest,
                            item->text,  item->target, spans};
@@ -297,15 +303,6 @@ int eval_store_item(eval_store *store, const eval_item *item, sqlite3_int64 *id)
   return got == SQLITE_ROW ? code : CLI_FAILED;
 }
 
-/* A copy of a blob of `count` things of `size` bytes; NULL when it is another length. */
-static void *blob(sqlite3_stmt *s, int column, size_t count, size_t size) {
-  const void *bytes = sqlite3_column_blob(s, column);
-  if (!bytes || (size_t)sqlite3_column_bytes(s, column) != count * size) return NULL;
-  void *copy = malloc(count * size + 1);
-  if (copy) memcpy(copy, bytes, count * size);
-  return copy;
-}
-
 static void bind_blob(sqlite3_stmt *s, int at, const void *bytes, size_t size) {
   if (bytes)
     sqlite3_bind_blob64(s, at, bytes, size, SQLITE_STATIC);
@@ -316,6 +313,21 @@ static void bind_blob(sqlite3_stmt *s, int at, const void *bytes, size_t size) {
 static int damaged(const eval_store *store) {
   return cli_fail(CLI_FAILED, "'%s' is damaged: a record has not the length it should have",
                   store->path);
+}
+
+/* A copy of a blob of `count` things of `size` bytes, with room for one byte more. NULL after
+ * saying what is wrong, in *code, or when something was before. */
+static void *blob(const eval_store *store, sqlite3_stmt *s, int column, size_t count, size_t size,
+                  int *code) {
+  if (*code) return NULL;
+  const void *bytes = sqlite3_column_blob(s, column);
+  bool right = bytes && (size_t)sqlite3_column_bytes(s, column) == count * size;
+  void *copy = right ? malloc(count * size + 1) : NULL;
+  if (copy)
+    memcpy(copy, bytes, count * size);
+  else
+    *code = right ? no_memory() : damaged(store);
+  return copy;
 }
 
 int eval_store_get_tokens(eval_store *store, sqlite3_int64 item, eval_tokens *tokens, bool *found) {
@@ -329,17 +341,13 @@ int eval_store_get_tokens(eval_store *store, sqlite3_int64 item, eval_tokens *to
   if (*found) {
     size_t n = tokens->length = (size_t)sqlite3_column_bytes(s, 0) / sizeof(int32_t);
     size_t size = (size_t)sqlite3_column_bytes(s, 5);
-    tokens->ids = blob(s, 0, n, sizeof *tokens->ids);
-    tokens->apart = blob(s, 1, n, sizeof *tokens->apart);
-    tokens->start = blob(s, 2, n, sizeof *tokens->start);
-    tokens->end = blob(s, 3, n, sizeof *tokens->end);
+    tokens->ids = blob(store, s, 0, n, sizeof *tokens->ids, &code);
+    tokens->apart = blob(store, s, 1, n, sizeof *tokens->apart, &code);
+    tokens->start = blob(store, s, 2, n, sizeof *tokens->start, &code);
+    tokens->end = blob(store, s, 3, n, sizeof *tokens->end, &code);
     tokens->target = sqlite3_column_int(s, 4);
-    tokens->target_text = blob(s, 5, size, 1);
+    tokens->target_text = blob(store, s, 5, size, 1, &code);
     if (tokens->target_text) tokens->target_text[size] = 0;
-    if (!n || !tokens->ids || !tokens->apart || !tokens->start || !tokens->end ||
-        !tokens->target_text) {
-      code = damaged(store);
-    }
   }
   sqlite3_finalize(s);
   if (code) eval_tokens_free(tokens);
@@ -399,11 +407,15 @@ int eval_store_get_score(eval_store *store, sqlite3_int64 item, const eval_key *
     score->rank = (uint64_t)sqlite3_column_int64(s, 4);
     if (key->change) score->target = sqlite3_column_int(s, 5);
     size_t n = score->length = (size_t)sqlite3_column_bytes(s, 1) / sizeof(double);
-    score->problem = problem ? strdup(problem) : NULL;
-    score->score = blob(s, 1, n, sizeof(double));
-    score->signed_score = blob(s, 2, n, sizeof(double));
-    bool is_signed = sqlite3_column_type(s, 2) != SQLITE_NULL;
-    if (!problem && (!score->score || (is_signed && !score->signed_score))) code = damaged(store);
+    if (problem) {
+      score->problem = strdup(problem);
+      if (!score->problem) code = no_memory();
+    } else {
+      score->score = blob(store, s, 1, n, sizeof(double), &code);
+      if (sqlite3_column_type(s, 2) != SQLITE_NULL) {
+        score->signed_score = blob(store, s, 2, n, sizeof(double), &code);
+      }
+    }
   }
   sqlite3_finalize(s);
   if (code) eval_score_free(score);
