@@ -27,12 +27,12 @@ static const struct limited {
   const char *name, *all, *quick;
 } LIMITED[] = {
     {"heta", "heta", "heta+probes=4"},
-    {"reagent", "reagent+passes=200", "reagent+passes=64"},
+    {"reagent", "reagent+passes=200", "reagent+passes=32"},
     {"causal-tracing", "causal-tracing+samples=2", "causal-tracing+samples=1"},
     {"lime", "lime+passes=200", "lime+passes=64"},
     {"kernel-shap", "kernel-shap+passes=200", "kernel-shap+passes=64"},
     {"greedy-rationale", "greedy-rationale+passes=200", "greedy-rationale+passes=64"},
-    {"attributive-mask", "attributive-mask+passes=200", "attributive-mask+passes=64"},
+    {"attributive-mask", "attributive-mask+passes=200", "attributive-mask+passes=32"},
 };
 enum { LIMITED_COUNT = sizeof LIMITED / sizeof *LIMITED };
 
