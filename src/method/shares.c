@@ -17,6 +17,9 @@
 enum { CODES = HETA_CODED_CODES };
 enum { LEAST_STEPS = 10 }; /* and no more than probes: further ones would fit their noise */
 
+/* Below this a sum counts as none: its square could not be told from 0. */
+static const double NONE = 1e-140;
+
 /* What came to one token, squared, and the shares of the tokens in it. */
 typedef struct view {
   const heta_i_session *session;
@@ -71,7 +74,7 @@ static void step(const view *v) {
     double sums[CODES];
     if (done(v, p)) predict(v, p, sums);
     for (size_t c = 0; c < CODES; c++) {
-      bool counts = done(v, p) && sums[c] > 0;
+      bool counts = done(v, p) && sums[c] > NONE;
       v->down[p * CODES + c] = counts ? 1 / sums[c] : 0;
       v->up[p * CODES + c] = counts ? square(v, p, c) / (sums[c] * sums[c]) : 0;
     }
@@ -92,7 +95,7 @@ static double own_of(const view *v, size_t probe, double *added) {
   double sums[CODES], own = v->share[v->token];
   size_t code = codes_of(v, probe)[v->token];
   predict(v, probe, sums);
-  double share = sums[code] > 0 ? own / sums[code] : 0;
+  double share = sums[code] > NONE ? own / sums[code] : 0;
   *added = (1 - share) * square(v, probe, code);
   return v->sizes[probe * CODES + code] * sqrt(share);
 }
