@@ -125,22 +125,23 @@ size_t heta_i_coded_estimate(const heta_i_session *session, size_t target, size_
   }
   begin(&v);
   for (size_t k = 0; k < LEAST_STEPS || k < used; k++) step(&v);
+  double *own = v.up; /* [probes]: the steps have no more use for it */
   for (size_t p = 0; p < probes; p++) {
     double added;
     if (!done(&v, p)) continue;
-    double own = own_of(&v, p, &added);
-    sum += own;
+    own[p] = own_of(&v, p, &added);
+    sum += own[p];
     others += added;
   }
-  double m = (double)used, spread = 0, moved;
+  double m = (double)used, spread = 0;
   *mean = sum / m;
   if (used < 2) return used;
   for (size_t p = 0; p < probes; p++) {
     if (!done(&v, p)) continue;
-    double off = own_of(&v, p, &moved) - *mean;
+    double off = own[p] - *mean;
     spread += off * off;
   }
-  moved = *mean > 0 ? others / m / (2 * *mean) : 0;
+  double moved = *mean > 0 ? others / m / (2 * *mean) : 0;
   *error = sqrt(spread / (m - 1) / m + moved * moved / m);
   return used;
 }
