@@ -402,6 +402,14 @@ class Report(Eval):
                 if text.getAttribute("text-anchor") == "end"}
         label = f"random+but=with+many=options ({reference})"
         self.assertLess(6.7 * len(label), ends[label])  # what is drawn begins within the picture
+        self.execute("DELETE FROM score WHERE options LIKE '%beta=0.2 %'")
+        alone = self.expect(DONE, run(*report))  # one row of HETA, whatever its label
+        self.assertEqual("", alone.err)
+        self.assertIn("heta+but=with+many=options", alone.out)
+        differences = {row["method"]: row["difference"] for row in
+                       csv.DictReader(io.StringIO(alone.out)) if row["measure"] == "dsa_excess"}
+        self.assertEqual("", differences["heta+but=with+many=options"])
+        self.assertNotIn("", [differences[name] for name in differences if "heta" not in name])
         self.execute("DELETE FROM score WHERE method = 'heta'")
         self.expect(DONE, run(*report), "there are no scores by 'heta'")
 

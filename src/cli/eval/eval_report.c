@@ -26,22 +26,38 @@ enum { EXTENSION_COUNT = sizeof EXTENSIONS / sizeof *EXTENSIONS };
 
 /* ---- What is asked for, and is there --------------------------------------------------------- */
 
-/* The config that the others are compared with; SIZE_MAX when nothing was named and there is no
- * HETA. */
-static int find_against(const char *named, const eval_results *results, size_t *against) {
-  const char *label = named ? named : "heta";
-  char fuller[CLI_MESSAGE];
-  *against = eval_results_find(results, label);
-  if (*against != SIZE_MAX) return CLI_DONE;
-  eval_results_fuller(results, label, fuller);
-  if (!named && *fuller) {
+/* What is compared with when nothing is named: `heta`, or the only row there is of it. SIZE_MAX,
+ * and a word about it, when there is none or a choice. */
+static size_t find_heta(const eval_results *results) {
+  char labels[CLI_MESSAGE] = "";
+  size_t used = 0, found = 0, last = eval_results_find(results, "heta");
+  if (last != SIZE_MAX) return last;
+  for (size_t i = 0; i < results->config_count; i++) {
+    if (strcmp(results->configs[i].method, "heta") != 0) continue;
+    if (used < sizeof labels) {
+      used += (size_t)snprintf(labels + used, sizeof labels - used, "%s'%s'", found ? ", " : "",
+                               results->configs[i].label);
+    }
+    last = i;
+    found++;
+  }
+  if (found == 1) return last;
+  if (found) {
     cli_say("there is more than one 'heta', and nothing is compared with it; --against says with "
             "which: %s",
-            fuller);
-  } else if (!named) {
+            labels);
+  } else {
     cli_say("there are no scores by 'heta': nothing is compared with them");
   }
-  if (!named) return CLI_DONE;
+  return SIZE_MAX;
+}
+
+/* The config that the others are compared with, or SIZE_MAX. */
+static int find_against(const char *named, const eval_results *results, size_t *against) {
+  char fuller[CLI_MESSAGE];
+  *against = named ? eval_results_find(results, named) : find_heta(results);
+  if (!named || *against != SIZE_MAX) return CLI_DONE;
+  eval_results_fuller(results, named, fuller);
   if (*fuller) {
     return cli_fail(CLI_USAGE, "--against: there is more than one '%s': say which: %s", named,
                     fuller);
@@ -224,7 +240,7 @@ static const cli_option options[] = {
      "metric; with csv: all"},
     {0, "suite", NULL, CLI_TEXT, FIELD(suite), "NAME", 0, 0, 0, NULL, "this suite only"},
     {0, "against", NULL, CLI_TEXT, FIELD(against), "METHOD", 0, 0, 0, NULL,
-     "what the other methods are compared with; default heta"},
+     "what the other methods are compared with; default heta, or the one row of it with options"},
     {0, "answered", NULL, CLI_FLAG, FIELD(answered), NULL, 0, 0, 0, NULL,
      "only questions whose target is the model's own first choice"},
 };
