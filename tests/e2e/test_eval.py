@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import struct
 import time
+import unittest
 import xml.dom.minidom
 
 from harness import BUDGET, DONE, FAILED, MODEL, SANITIZED, TINY, USAGE, Case, main, run, start
@@ -332,6 +333,24 @@ class Refusals(Eval):
             self.assertIn("database", self.eval(code=FAILED).err)
             self.assertEqual(content, self.db.read_bytes())
         self.expect(FAILED, run("eval", "report", self.path("none.sqlite")))
+
+    @unittest.skipIf(SANITIZED, "it reads two gigabytes twice")
+    def test_large_models_that_changed(self):
+        """A model of 2 GB or more is known by its header when it opens: eval reads all of it."""
+        large = self.path("large.gguf")
+        weights = pathlib.Path(MODEL).read_bytes()
+        large.write_bytes(weights)
+        with open(large, "r+b") as file:
+            file.truncate(2_000_000_000)  # what follows the tensors takes no room on the disk
+        one = ["--metrics", "dsa", "--limit", 1]
+        self.assertIn("reading the whole model", self.eval(*one, model=large).err)
+        before = self.content()
+        with open(large, "r+b") as file:
+            file.seek(len(weights) - 100)
+            file.write(bytes([weights[-100] ^ 1]))
+        changed = self.eval(*one, code=FAILED, model=large)
+        self.assertIn("has changed since", changed.err)
+        self.assertEqual(before, self.content())
 
 
 class Report(Eval):
