@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How far faithfulness moves with the way of decoding: the 54 settings of the HETA paper's Table 8.
+"""How far faithfulness moves with the way of decoding: the 54 settings of the HETA paper's Table 2.
 
 decoding_grid.py -m MODEL [--heta PROGRAM] [--suite FILE.jsonl] [--limit N] [--seeds N]
                  [--methods LIST] [--draws N] [--threads N] --work FOLDER
