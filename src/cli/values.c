@@ -152,7 +152,8 @@ static bool refuse_choice(char message[CLI_MESSAGE], const char *shown, const ch
 static bool refuse_count(char message[CLI_MESSAGE], const cli_option *option, const char *shown,
                          const char *value) {
   if (option->maximum == UINT64_MAX) {
-    return refuse(message, "%s: '%s' is not a whole number below 2^64", shown, value);
+    return refuse(message, "%s: '%s' is not a whole number from %llu on, below 2^64", shown, value,
+                  (unsigned long long)option->minimum);
   }
   return refuse(message, "%s: '%s' is not a whole number from %llu to %llu", shown, value,
                 (unsigned long long)option->minimum, (unsigned long long)option->maximum);

@@ -6,6 +6,7 @@ import csv
 import fcntl
 import io
 import json
+import os
 import pathlib
 import random
 import resource
@@ -72,8 +73,15 @@ class Keeping(Eval):
     def test_plan_work_and_nothing_twice(self):
         said = self.eval("--plan").err
         self.assertIn("to do: 15 score vectors", said)
-        self.assertEqual([(0,)], self.query("SELECT count(*) FROM score"))
+        self.assertFalse(self.db.exists())
         self.eval("--metrics", "dsa,deletion")
+        content = self.db.read_bytes()
+        with open(self.db, "r+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # a plan needs no leave to write, and writes nothing
+            self.suite.write_text(lines(*ITEMS, {**ITEMS[2], "id": "d"}))
+            self.assertIn("to do: 5 score vectors", self.eval("--metrics", "dsa", "--plan").err)
+            self.suite.write_text(lines(*ITEMS))
+        self.assertEqual(content, self.db.read_bytes())
         before = self.query("SELECT id, made, seconds FROM score ORDER BY id")
         self.assertEqual(15, len(before))
         # dsa needs spans, which two items have.
@@ -173,10 +181,38 @@ class Keeping(Eval):
                       self.eval("--metrics", "dsa").err)
         self.assertEqual([(15,)], self.query("SELECT count(*) FROM score"))
         self.suite.write_text(lines(*ITEMS))
-        short = self.eval("--max-tokens", 12, "--limit", 1, "--plan", db=self.path("s.sqlite")).err
+        short = self.eval("--max-tokens", 12, "--limit", 1, "--metrics", "deletion",
+                          db=self.path("s.sqlite")).err
         self.assertIn("2 questions before these have more than 12 tokens", short)
         self.assertIn("1 items, 5 methods", short)
         self.assertEqual([("c",)], self.query("SELECT name FROM item", self.path("s.sqlite")))
+
+    def test_what_fits(self):
+        """Longer than the model's context is longer than --max-tokens; metrics without items."""
+        self.suite.write_text(lines({"id": "long", "text": "x" * 200, "target": " in"}, ITEMS[2]))
+        said = self.eval("--max-tokens", 60, "--limit", 1, "--metrics", "dsa,deletion",
+                         "--plan").err
+        self.assertIn("1 questions before these have more than 60 tokens", said)
+        self.assertIn("1 items, 5 methods", said)
+        self.assertIn("what these ask for: dsa; heta metrics", said)
+        said = self.eval("--metrics", "deletion", "--plan").err
+        self.assertNotIn("ask for", said)
+
+    def test_one_value_in_several_forms(self):
+        ask = ["eval", "-m", MODEL, "--suite", self.suite, "--metrics", "dsa", "--methods",
+               "heta+beta=0.25,heta+beta=.25,heta+beta=25e-2,heta+beta=0.5,heta"]
+        self.assertIn("3 items, 2 methods", self.expect(DONE, run(
+            *ask, "--db", self.db, "--plan")).err)
+
+    def test_names_that_mean_something_to_sqlite(self):
+        before = pathlib.Path.cwd()
+        os.chdir(self.path("."))
+        try:
+            for name in (":memory:", "file:r.sqlite?mode=memory"):
+                self.eval("--metrics", "dsa", db=name)
+                self.assertEqual([(15,)], self.query("SELECT count(*) FROM score", "./" + name))
+        finally:
+            os.chdir(before)
 
     def test_full_disk(self):
         def small():
@@ -246,6 +282,20 @@ class Again(Eval):
         self.assertEqual({"answer and foil have not as many tokens: values are patched token by"
                           " token"}, said)
         self.expect(DONE, run("eval", "report", self.db, "--measures", "all"))
+
+    def test_weights_of_a_file(self):
+        """What `auto` stands for is what attributes again, too."""
+        weights = self.path("w.json")
+        ask = ["eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q", "--subsets", 4,
+               "--limit", 1]
+        self.expect(DONE, run(*ask, "--metrics", "faithfulness-error", "--methods",
+                              "heta+probes=2,heta+probes=2+gamma=0,heta+probes=2+beta=0"))
+        self.expect(DONE, run("calibrate", self.db, "--method", "heta+probes=2", "-o", weights))
+        self.expect(DONE, run(*ask, "--metrics", "causal-pass,paraphrase", "--calibration", weights,
+                              "--methods", "heta+beta=auto+probes=2,heta+gamma=auto+probes=2"))
+        self.assertEqual([("heta+beta=auto+probes=2", 2, 0)], self.query(
+            "SELECT label, count(*), count(problem) FROM again GROUP BY label"))
+        self.assertEqual([(0,)], self.query("SELECT count(problem) FROM metric"))
 
     def test_kills_lose_nothing(self):
         self.WAY = [*self.WAY[:-1], "occlusion,dig,uniform"]

@@ -41,9 +41,12 @@ bool eval_again_applies(const heta_metric_info *metric, const eval_method *metho
   return !strcmp(method->info->name, "heta") && saves(method);
 }
 
-/* The method with some of its options left away, of the gate alone if asked. */
+/* The method with some of its options left away, of the gate alone if asked. Options are those it
+ * is run with: its label may say `auto` where a calibration gave a number. */
 static int changed_method(const eval_method *from, unsigned how, eval_method *to) {
-  size_t room = strlen(from->label) + 32, used;
+  size_t room = strlen(from->info->name) + 32, used;
+  for (size_t i = 0; i < from->option_count; i++)
+    room += strlen(from->options[i].name) + strlen(from->options[i].value) + 2;
   char *text = malloc(room);
   if (!text) return cli_fail(CLI_FAILED, "out of memory");
   used = (size_t)snprintf(text, room, "%s", from->info->name);
@@ -74,9 +77,15 @@ static eval_change *add_change(eval_changes *changes) {
 /* The method as it is, under another name in the database; NULL after saying why not. */
 static eval_change *add_same(eval_changes *changes, const eval_method *method) {
   eval_change *change = add_change(changes);
-  int code =
-      change ? eval_method_read(method->label, strlen(method->label), &change->method) : CLI_FAILED;
-  return code ? NULL : change;
+  if (!change || changed_method(method, 0, &change->method)) return NULL;
+  char *label = strdup(method->label);
+  if (!label) {
+    cli_fail(CLI_FAILED, "out of memory");
+    return NULL;
+  }
+  free(change->method.label);
+  change->method.label = label;
+  return change;
 }
 
 static int add_noise(const eval_runner *r, const eval_method *method, eval_changes *changes) {

@@ -44,12 +44,24 @@ static const char *within(const char *name, bool quick) {
   return name;
 }
 
+/* Adds "name=value"; numbers in one form: 0.5, 0.50 and 5e-1 are one value. */
+static size_t add_value(char *to, size_t room, const heta_option_info *option, const char *value) {
+  char *end, number[40];
+  double x = strtod(value, &end);
+  if (option->type == HETA_OPTION_NUMBER && end != value && !*end) {
+    snprintf(number, sizeof number, "%.15g", x);
+    if (strtod(number, NULL) != x) snprintf(number, sizeof number, "%.17g", x);
+    value = number;
+  }
+  return (size_t)snprintf(to, room, "%s=%s", option->name, value);
+}
+
 /* "name=value …" of every option of the method's table. */
 static char *resolve(const eval_method *method) {
   const heta_method_info *info = method->info;
   size_t room = 1, used = 0;
   for (size_t i = 0; i < info->option_count; i++) {
-    room += strlen(info->options[i].name) + strlen(info->options[i].default_value) + 2;
+    room += strlen(info->options[i].name) + strlen(info->options[i].default_value) + 42;
   }
   for (size_t i = 0; i < method->option_count; i++) room += strlen(method->options[i].value);
   char *text = calloc(room, 1);
@@ -58,8 +70,8 @@ static char *resolve(const eval_method *method) {
     for (size_t k = 0; k < method->option_count; k++) {
       if (method->options[k].name == info->options[i].name) value = method->options[k].value;
     }
-    used += (size_t)snprintf(text + used, room - used, "%s%s=%s", i ? " " : "",
-                             info->options[i].name, value);
+    if (i) text[used++] = ' ';
+    used += add_value(text + used, room - used, &info->options[i], value);
   }
   return text;
 }
@@ -129,6 +141,17 @@ const char *eval_method_value(const eval_method *method, const char *name) {
   return option ? option->default_value : "";
 }
 
+/* Whether the one at `at` is an earlier one once more. */
+static bool is_twice(const eval_choice *choice, size_t at) {
+  const eval_method *method = &choice->methods[at];
+  bool twice = false;
+  for (size_t i = 0; i < at; i++) {
+    twice |= choice->methods[i].info == method->info &&
+             strcmp(choice->methods[i].resolved, method->resolved) == 0;
+  }
+  return twice;
+}
+
 /* Adds a method unless the same one is there already. */
 static int add_method(eval_choice *choice, const char *text, size_t length) {
   eval_method *grown =
@@ -138,12 +161,7 @@ static int add_method(eval_choice *choice, const char *text, size_t length) {
   eval_method *method = &choice->methods[choice->method_count];
   *method = (eval_method){0};
   int code = eval_method_read(text, length, method);
-  bool twice = false;
-  for (size_t i = 0; !code && i < choice->method_count; i++) {
-    twice |= choice->methods[i].info == method->info &&
-             strcmp(choice->methods[i].resolved, method->resolved) == 0;
-  }
-  if (code || twice) {
+  if (code || is_twice(choice, choice->method_count)) {
     eval_method_free(method);
     return code;
   }
@@ -285,6 +303,12 @@ int eval_choice_calibrate(eval_choice *choice, const char *file, const heta_mode
     if (!has_auto(&choice->methods[m])) continue;
     found++;
     code = calibrate(&choice->methods[m], file, model);
+    if (code || !is_twice(choice, m)) continue; /* beta=auto and gamma=auto are one method */
+    eval_method_free(&choice->methods[m]);
+    choice->method_count--;
+    memmove(&choice->methods[m], &choice->methods[m + 1],
+            (choice->method_count - m) * sizeof *choice->methods);
+    m--;
   }
   if (code || found || !file) return code;
   return cli_fail(CLI_USAGE,

@@ -121,7 +121,9 @@ static int evaluate(const eval_arguments *arguments, heta_model *model, const ev
                           .no_progress = arguments->no_progress || arguments->quiet};
   eval_store store;
   cli_speed_apply(model, arguments->backend, arguments->precision, arguments->threads);
-  int code = eval_store_open(arguments->db, heta_model_get_info(model), &store);
+  const heta_model_info *info = heta_model_get_info(model);
+  int code = arguments->plan_only ? eval_store_open_copy(arguments->db, info, &store)
+                                  : eval_store_open(arguments->db, info, &store);
   if (code) return code;
   code = arguments->plan_only ? CLI_DONE : check_whole(&store, model, arguments->quiet);
   if (!code) code = eval_run(&request, &store);
@@ -239,7 +241,9 @@ const cli_command cli_eval = {
     .notes =
         "Every score vector and every measure is written to the database as soon as it is there. A "
         "run that was stopped, however it was stopped, is continued by the same command; another "
-        "metric, method or item is an addition to the same file and repeats nothing. A database "
+        "metric, method or item is an addition to the same file and repeats nothing, unless "
+        "--mask, "
+        "--draws, --subsets or --seed differ. A database "
         "belongs to one model, by its fingerprint. One process writes it at a time; heta eval "
         "report can read it meanwhile.\n\n"
         "A suite is a file of JSON lines: docs/eval.md describes them.",

@@ -76,6 +76,17 @@ static bool on_stop(void *context) {
 
 /* ---- The plan ------------------------------------------------------------------------------- */
 
+/* The tokens of a text, also of one longer than the model's context. */
+static int count_tokens(const heta_model *model, const char *text, size_t *count) {
+  heta_error error = {0};
+  heta_tokens *tokens = NULL;
+  heta_status status =
+      heta_tokenize(model, text, strlen(text), HETA_BOS_AUTO, false, &tokens, &error);
+  if (!status) *count = heta_tokens_count(tokens);
+  heta_tokens_free(tokens);
+  return status ? cli_fail(cli_exit_code(status), "%s", error.message) : CLI_DONE;
+}
+
 /* Whether --max-tokens leaves the item out. */
 static int too_long(eval_runner *r, const eval_item *item, bool *so) {
   eval_tokens tokens = {0};
@@ -83,7 +94,9 @@ static int too_long(eval_runner *r, const eval_item *item, bool *so) {
   *so = false;
   if (!r->request->max_tokens) return CLI_DONE;
   int code = eval_question_tokens(r->request->model, item, &tokens, problem);
-  *so = tokens.length > r->request->max_tokens; /* what has a problem is said to have it */
+  size_t length = tokens.length;
+  if (!code && problem[0]) code = count_tokens(r->request->model, item->text, &length);
+  *so = length > r->request->max_tokens; /* any other problem is said when the item is entered */
   r->too_long += *so;
   eval_tokens_free(&tokens);
   return code;
@@ -161,6 +174,16 @@ static int price_of(eval_runner *r, const eval_entry *e, const eval_method *meth
   heta_job_free(job);
   eval_tokens_free(&tokens);
   *out = p;
+  return code;
+}
+
+static int rate_of_occlusion(eval_runner *r, const eval_entry *e, prices *known) {
+  static const char NAME[] = "occlusion";
+  const price *unused;
+  eval_method method = {0};
+  int code = eval_method_read(NAME, strlen(NAME), &method);
+  if (!code) code = price_of(r, e, &method, known, &unused);
+  eval_method_free(&method);
   return code;
 }
 
@@ -278,6 +301,7 @@ static int count_missing(eval_runner *r, const eval_entry *e, size_t m, prices *
     double seconds = 0;
     bool found = false;
     if (!applies(metric, e->item, method)) continue;
+    r->fits[k] = true;
     if (score.id) {
       code =
           eval_store_has_metric(r->store, score.id, metric->name, settings_of(r, metric), &found);
@@ -321,12 +345,15 @@ static int plan(eval_runner *r) {
   size_t items = 0, metrics = request->choice->metric_count;
   for (size_t s = 0; s < request->suite_count; s++) items += request->suites[s].count;
   r->entries = calloc(items + 1, sizeof *r->entries);
+  r->fits = calloc(metrics + 1, sizeof *r->fits);
   bool *asked = calloc(metrics + 1, sizeof *asked);
-  if (!r->entries || !asked) {
+  if (!r->entries || !r->fits || !asked) {
     free(asked);
     return cli_fail(CLI_FAILED, "out of memory");
   }
   int code = check_methods(r);
+  if (!code) code = eval_store_begin(r->store);
+  bool begun = !code;
   for (size_t s = 0; !code && s < request->suite_count; s++) {
     size_t before = r->entry_count;
     for (size_t i = 0; !code && i < request->suites[s].count; i++) {
@@ -334,12 +361,18 @@ static int plan(eval_runner *r) {
       if (request->limit && r->entry_count - before >= request->limit) break;
       code = too_long(r, &request->suites[s].items[i], &left_out);
       if (!code && !left_out) code = enter_item(r, &request->suites[s].items[i]);
-      if (!code && cli_interrupt_signal()) code = 128 + cli_interrupt_signal();
+      if (!code && cli_interrupt_signal()) code = eval_runner_stopped(r);
     }
   }
-  /* Methods first, the dearest of which tells how fast matrix products are here. */
+  if (begun) {
+    int kept = eval_store_commit(r->store);
+    if (!code) code = kept;
+  }
+  /* Methods first, the dearest of which tells how fast matrix products are here: at the least
+   * occlusion, since metrics can be far dearer than the methods that they judge. */
   for (size_t i = 0; !code && i < r->entry_count; i++) {
     const price *unused;
+    if (i == 0 && r->entries[0].length) code = rate_of_occlusion(r, &r->entries[0], &known);
     for (size_t m = 0; !code && i == 0 && r->entries[0].length && m < request->choice->method_count;
          m++) {
       code = price_of(r, &r->entries[0], &request->choice->methods[m], &known, &unused);
@@ -355,6 +388,22 @@ static int plan(eval_runner *r) {
   return code;
 }
 
+/* Says which metrics have nothing to judge. */
+static void print_unfit(const eval_runner *r) {
+  char list[CLI_MESSAGE] = "";
+  size_t used = 0;
+  for (size_t k = 0; k < r->request->choice->metric_count && used < sizeof list; k++) {
+    if (r->fits[k]) continue;
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                             r->request->choice->metrics[k]->name);
+  }
+  if (used && r->entry_count > r->problems) {
+    cli_say("no item and method here have what these ask for: %s; heta metrics NAME says what that "
+            "is",
+            list);
+  }
+}
+
 static void print_plan(const eval_runner *r) {
   const eval_todo *t = &r->left;
   char time[CLI_SHORT];
@@ -367,6 +416,7 @@ static void print_plan(const eval_runner *r) {
     cli_say("%zu questions before these have more than %zu tokens and are passed over", r->too_long,
             r->request->max_tokens);
   }
+  print_unfit(r);
   if (!t->attributions && !t->metrics) { /* changes are made for metrics */
     cli_say("nothing is left to do");
     return;
@@ -655,5 +705,6 @@ int eval_run(const eval_request *request, eval_store *store) {
   if (!code && !request->plan_only) code = work_all(&r);
   heta_evaluator_close(r.evaluator);
   free(r.entries);
+  free(r.fits);
   return code;
 }

@@ -25,6 +25,7 @@ typedef struct eval_runner {
   heta_job *last; /* whose engine and clean run the next method takes over; or NULL */
   eval_entry *entries;
   size_t entry_count, problems, too_long;
+  bool *fits; /* [metrics]: there is an item and a method that it can be asked of */
   char engine[96], settings[160], repeats[32];
   eval_todo left;
   double deviation;     /* of the model's embeddings, when a metric asks for it */

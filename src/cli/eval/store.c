@@ -57,6 +57,12 @@ static int fail(eval_store *store) {
         "make room and run the same command again",
         store->path);
   }
+  if (why == SQLITE_READONLY || why == SQLITE_CANTOPEN) {
+    return cli_fail(CLI_FAILED,
+                    "'%s' cannot be written: the file and its folder, in which SQLite keeps a "
+                    "journal, must both be writable",
+                    store->path);
+  }
   return cli_fail(CLI_FAILED, "'%s': %s", store->path, text);
 }
 
@@ -206,25 +212,71 @@ int eval_store_check_whole(eval_store *store, const heta_model_info *model) {
                   store->path, model->file, known, model->fingerprint);
 }
 
+/* Names like ":memory:" and "file:…" mean something to SQLite: here each names a file. */
 static int open_file(eval_store *store, int flags) {
-  if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) return fail(store);
+  size_t room = strlen(store->path) + 3;
+  char *path = malloc(room);
+  if (!path) return no_memory();
+  snprintf(path, room, "%s%s", store->path[0] == '/' ? "" : "./", store->path);
+  int got = sqlite3_open_v2(path, &store->db, flags, NULL);
+  free(path);
+  if (got != SQLITE_OK) return fail(store);
   sqlite3_busy_timeout(store->db, 20000);
   return CLI_DONE;
 }
 
-int eval_store_open(const char *path, const heta_model_info *model, eval_store *store) {
+/* What is in an open file or copy is made, or checked. */
+static int enter(eval_store *store, const heta_model_info *model) {
   bool empty = false;
+  int code = is_empty(store, &empty);
+  if (!code) code = empty ? make(store, model) : check_format(store);
+  if (!code) code = check_model(store, model);
+  return code ? code : execute(store, AGAIN);
+}
+
+int eval_store_open(const char *path, const heta_model_info *model, eval_store *store) {
   *store = (eval_store){.path = path, .lock = -1};
   int code = take_lock(store);
   if (!code) code = check_file(store);
   if (!code) code = open_file(store, SQLITE_OPEN_READWRITE);
   if (!code) code = execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-  if (!code) code = is_empty(store, &empty);
-  if (!code) code = empty ? make(store, model) : check_format(store);
-  if (!code) code = check_model(store, model);
-  if (!code) code = execute(store, AGAIN);
+  if (!code) code = enter(store, model);
   if (code) eval_store_close(store);
   return code;
+}
+
+/* Copies the file's content into the store's database. */
+static int copy_file(eval_store *store) {
+  eval_store file = {.path = store->path, .lock = open(store->path, O_RDONLY | O_CLOEXEC)};
+  if (file.lock < 0) {
+    return cli_fail(CLI_FAILED, "'%s' could not be opened: %s", file.path, strerror(errno));
+  }
+  int code = check_file(&file);
+  if (!code) code = open_file(&file, SQLITE_OPEN_READONLY);
+  if (!code) {
+    sqlite3_backup *copy = sqlite3_backup_init(store->db, "main", file.db, "main");
+    int got = copy ? sqlite3_backup_step(copy, -1) : SQLITE_ERROR;
+    sqlite3_backup_finish(copy);
+    if (got != SQLITE_DONE) code = fail(sqlite3_errcode(file.db) ? &file : store);
+  }
+  eval_store_close(&file);
+  return code;
+}
+
+int eval_store_open_copy(const char *path, const heta_model_info *model, eval_store *store) {
+  *store = (eval_store){.path = path, .lock = -1};
+  int code = sqlite3_open(":memory:", &store->db) == SQLITE_OK ? CLI_DONE : fail(store);
+  if (!code && access(path, F_OK) == 0) code = copy_file(store);
+  if (!code) code = enter(store, model);
+  if (code) eval_store_close(store);
+  return code;
+}
+
+int eval_store_begin(eval_store *store) { return execute(store, "BEGIN IMMEDIATE"); }
+
+int eval_store_commit(eval_store *store) {
+  bool lost = sqlite3_get_autocommit(store->db) != 0; /* rolled back by what failed, and said */
+  return lost ? CLI_DONE : execute(store, "COMMIT");
 }
 
 int eval_store_read(const char *path, eval_store *store) {

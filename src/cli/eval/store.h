@@ -56,6 +56,13 @@ typedef struct eval_key {
 /* Opens or makes the file for writing. Refuses another program's file, another version's, another
  * model's, and one that another process writes. */
 int eval_store_open(const char *path, const heta_model_info *model, eval_store *store);
+/* A copy in memory of what the file holds, or of an empty one where there is none: to be changed
+ * without changing the file, also while another process writes it. Refuses what eval_store_open
+ * does. */
+int eval_store_open_copy(const char *path, const heta_model_info *model, eval_store *store);
+/* Makes one transaction of what is written in between: for many small records of no cost. */
+int eval_store_begin(eval_store *store);
+int eval_store_commit(eval_store *store);
 /* The same for a model of a database that knows it by its header, once its whole file was hashed:
  * the first one is kept, another is refused. */
 int eval_store_check_whole(eval_store *store, const heta_model_info *model);
