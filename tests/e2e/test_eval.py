@@ -463,7 +463,10 @@ class Report(Eval):
         compared = self.expect(DONE, run(*report, "--against", "heta [beta=0.2]")).out
         self.assertEqual("", self.expect(DONE, run(*report, "--against", "uniform")).err)
         self.assertNotEqual(result.out, compared)
-        self.refuse(FAILED, "calibrate", self.db, said=["several seeds", "'heta [beta=0.2]'"])
+        self.refuse(FAILED, "calibrate", self.db, said=["no scores by 'heta'"])
+        self.refuse(FAILED, "calibrate", self.db, "--method", "heta [beta=0.2]",
+                    said=["'heta+beta=0.2+probes=2,heta+beta=0.2+probes=2+gamma=0,"
+                          "heta+probes=2+beta=0'"])
         self.execute("UPDATE score SET label = label || '+but=with+many=options' WHERE seed = 0")
         self.expect(DONE, run("eval", "report", self.db, "-o", self.path("r.svg")))
         texts = xml.dom.minidom.parse(str(self.path("r.svg"))).getElementsByTagName("text")
@@ -485,7 +488,7 @@ class Report(Eval):
     def test_files_and_charts(self):
         self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",
                               "--methods", "heta+probes=2,heta+probes=2+gamma=0,"
-                              "heta+probes=2+beta=0,occlusion", "--subsets", 4, "--draws", 1))
+                              "heta+probes=2+beta=0,occlusion", "--subsets", 64, "--draws", 1))
         page = self.path("r.html")
         name = ["eval", "report", self.db, "--against", "occlusion"]
         self.expect(DONE, run(*name, "-o", page))
@@ -570,6 +573,61 @@ class Report(Eval):
         self.refuse(FAILED, *auto, said=["no file of heta calibrate"])
         weights.write_text("{")
         self.refuse(FAILED, *auto, said=["line 1, column"])
+
+    def measure_errors(self, methods, *more):
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",
+                              "--metrics", "faithfulness-error", "--methods", methods, *more))
+
+    def test_a_fit_says_what_it_takes(self):
+        fit = ["calibrate", self.db, "--format", "json", "--method"]
+        self.measure_errors("heta+probes=2", "--subsets", 64)
+        # The command it gives, followed; labels are another's, and the options decide.
+        said = self.refuse(FAILED, *fit, "heta+probes=2", said=["parts of 'heta+probes=2'"]).err
+        self.measure_errors(said.split("'")[3], "--subsets", 64)
+        self.execute("UPDATE score SET label = replace(label, 'heta+probes=2+', 'heta+') ||"
+                     " '+probes=2' WHERE label LIKE '%=2+%'")
+        alone = self.expect(DONE, run(*fit, "heta+probes=2"))
+        self.assertEqual(["", 3, 2], [alone.err, alone.json["questions"], alone.json["sources"]])
+        methods = "heta+probes=2,heta+probes=2+gamma=0,heta+probes=2+beta=0"
+        self.measure_errors(methods, "--limit", 1, "--mask", "mean", "--subsets", 2)
+        both = self.expect(DONE, run(*fit, "heta+gate=flow+probes=2"), "most questions",
+                           "'mask=zero draws=10 subsets=64 seed=0' (3)", "subsets=2 seed=0' (1)")
+        self.assertEqual({**alone.json, "method": 0}, {**both.json, "method": 0})
+        # Sources of which nothing is fitted have no part in the intervals.
+        self.execute("UPDATE measure SET points = X'000000000000F03F' WHERE name ="
+                     " 'faithfulness_product'")  # 1: there is a fit for each
+        self.execute("UPDATE item SET suite = 'other' WHERE name = 'c'")
+        only = self.expect(DONE, run(*fit, "heta+probes=2", "--suite", "other")).json
+        for name in ("beta", "gamma", "r2"):  # one source
+            self.assertIsInstance(only[name][0], float)
+            self.assertEqual([None, None], only[name][1:])
+        self.assertIn("–", self.expect(DONE, run(*fit[:2], *fit[4:], "heta+probes=2", "--suite",
+                                                 "other")).out)
+        self.execute("UPDATE item SET source = name, suite = 'mine' WHERE name = 'b'")
+        two = self.expect(DONE, run(*fit, "heta+probes=2", "--suite", "mine")).json
+        self.execute("DELETE FROM score WHERE item IN (SELECT id FROM item WHERE name = 'c')")
+        self.assertEqual(two, self.expect(DONE, run(*fit, "heta+probes=2")).json)
+        self.measure_errors(methods, "--seed", 7)
+        self.refuse(USAGE, *fit, "heta+probes=2", said=["several seeds", "'heta+probes=2 seed 7'"])
+        seven = self.expect(DONE, run(*fit, "heta+probes=2 seed 7")).json
+        self.assertIn("seed=7", seven["settings"])
+        for more, words in ((["occlusion"], ["only heta", "'occlusion'"]),
+                            (["heta+beta=0"], ["leave beta out"]),
+                            (["heta+config=product"], ["config is product"]),
+                            (["heta+probes=2", "-y"], ["no -o"]),
+                            (["heta+probes=2", "--suite", "nosuch"], ["'nosuch'", "'mine'"])):
+            self.refuse(USAGE, *fit, *more, said=words)
+
+    def test_a_fit_of_nothing_is_no_fit(self):
+        methods = "heta+probes=2,heta+probes=2+gamma=0,heta+probes=2+beta=0"
+        self.measure_errors(methods, "--subsets", 2)
+        self.execute("UPDATE measure SET points = X'000000000000F0BF' WHERE name ="
+                     " 'faithfulness_product'")  # -1: the more a part says, the less falls
+        weights = self.path("weights.json")
+        for more in ([], ["--format", "json"]):
+            result = self.refuse(FAILED, "calibrate", self.db, "--method", "heta+probes=2", "-o",
+                                 weights, *more, said=["nothing fits", "3 questions"])
+            self.assertEqual(["", False], [result.out, weights.exists()])
 
     def test_suites_of_published_files(self):
         words = " ".join(["word"] * 24)

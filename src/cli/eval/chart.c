@@ -424,42 +424,14 @@ static int draw_cost(FILE *file, const eval_results *r, size_t suite, bool *draw
 
 /* ---- The sweep of beta and gamma ------------------------------------------------------------ */
 
-/* The value of an option in "beta=0.5 gamma=0.5 …"; NaN when there is none. */
-static double option_value(const char *options, const char *name) {
-  size_t length = strlen(name);
-  for (const char *at = options; *at;) {
-    size_t word = strcspn(at, " ");
-    if (word > length && at[length] == '=' && !memcmp(at, name, length)) {
-      return strtod(at + length + 1, NULL);
-    }
-    at += word + (at[word] == ' ');
-  }
-  return NAN;
-}
-
-/* Whether two configs differ in beta and gamma only. */
-static bool same_but_weights(const eval_config *x, const eval_config *y) {
-  const char *a = x->options, *b = y->options;
-  if (strcmp(x->method, y->method) != 0 || x->seed != y->seed) return false;
-  if (strcmp(x->engine, y->engine) != 0) return false;
-  while (*a || *b) {
-    size_t m = strcspn(a, " "), n = strcspn(b, " ");
-    bool weight = !strncmp(a, "beta=", 5) || !strncmp(a, "gamma=", 6);
-    if (weight ? strncmp(a, b, 5) != 0 : m != n || memcmp(a, b, m)) return false;
-    a += m + (a[m] == ' ');
-    b += n + (b[n] == ' ');
-  }
-  return true;
-}
-
 /* The configs of HETA that share all but the weights with config `like`, by the share of gamma. */
 static void sweep_of(const eval_results *r, const panel *p, size_t like, line *out) {
   *out = (line){.config = like, .label = r->configs[like].label};
   for (size_t c = 0; c < r->config_count && out->points < 64; c++) {
     const eval_cell *cell = cell_of(p, c);
-    if (!cell || !same_but_weights(&r->configs[c], &r->configs[like])) continue;
-    double beta = option_value(r->configs[c].options, "beta");
-    double gamma = option_value(r->configs[c].options, "gamma");
+    if (!cell || !eval_config_same_but_weights(&r->configs[c], &r->configs[like])) continue;
+    double beta = eval_option_number(r->configs[c].options, "beta");
+    double gamma = eval_option_number(r->configs[c].options, "gamma");
     if (!(beta + gamma > 0)) continue;
     double share = gamma / (beta + gamma);
     size_t at = out->points++;
@@ -490,7 +462,7 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
       if (seen[c] || strcmp(r->configs[c].method, "heta") != 0) continue;
       sweep_of(r, &p, c, &lines[count]);
       for (size_t o = 0; o < r->config_count; o++) {
-        seen[o] |= same_but_weights(&r->configs[o], &r->configs[c]);
+        seen[o] |= eval_config_same_but_weights(&r->configs[o], &r->configs[c]);
       }
       count += lines[count].points > 2;
     }

@@ -127,15 +127,13 @@ static int check_measures(const eval_results *results, const char *list) {
 }
 
 static int check(const report_arguments *arguments, const eval_results *results) {
-  bool suite = !arguments->suite;
-  for (size_t i = 0; !suite && i < results->suite_count; i++) {
-    suite = !strcmp(results->suites[i], arguments->suite);
-  }
+  size_t suite;
   if (!results->question_count) {
     return cli_fail(CLI_FAILED, "'%s' has no scores yet%s", arguments->parsed.words.items[0],
                     arguments->answered ? " of questions that the model answers" : "");
   }
-  if (!suite) return cli_fail(CLI_USAGE, "there is no suite '%.60s' in it", arguments->suite);
+  int code = arguments->suite ? eval_results_suite(results, arguments->suite, &suite) : CLI_DONE;
+  if (code) return code;
   return arguments->measures ? check_measures(results, arguments->measures) : CLI_DONE;
 }
 

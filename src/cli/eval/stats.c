@@ -72,8 +72,7 @@ static double statistic(const sums *s, size_t sources, const uint32_t *times,
   return !sample->below ? value : sample->percent ? 100 * value : log(value);
 }
 
-/* The 95 % interval of resampled values; those not defined are left out. */
-static void interval(double *values, size_t count, double *low, double *high) {
+void eval_interval(double *values, size_t count, double *low, double *high) {
   size_t kept = 0;
   for (size_t i = 0; i < count; i++) {
     if (isfinite(values[i])) values[kept++] = values[i];
@@ -104,7 +103,7 @@ bool eval_estimate_of(const eval_sample *sample, const eval_resamples *resamples
     for (size_t r = 0; r < EVAL_RESAMPLES; r++) {
       values[r] = statistic(&s, sources, resamples->times + r * sources, sample);
     }
-    if (out->sources > 1) interval(values, EVAL_RESAMPLES, &out->low, &out->high);
+    if (out->sources > 1) eval_interval(values, EVAL_RESAMPLES, &out->low, &out->high);
   }
   close_sums(&s);
   free(values);
@@ -136,7 +135,7 @@ bool eval_difference_of(const eval_sample *a, const eval_sample *b, const eval_r
       less += values[r] < 0;
     }
     if (used > 1 && defined > EVAL_RESAMPLES / 2) {
-      interval(values, EVAL_RESAMPLES, &out->low, &out->high);
+      eval_interval(values, EVAL_RESAMPLES, &out->low, &out->high);
       size_t ties = defined - more - less, fewer = more < less ? more : less;
       double p = 2 * ((double)fewer + 0.5 * (double)ties + 1) / ((double)defined + 1);
       /* Resampling few sources never meets the other sign: no test of them can do better than

@@ -47,6 +47,9 @@ bool eval_estimate_of(const eval_sample *sample, const eval_resamples *resamples
 /* a minus b over the questions that both have. */
 bool eval_difference_of(const eval_sample *a, const eval_sample *b, const eval_resamples *resamples,
                         eval_difference *out);
+/* The 95 % interval of resampled values, which are put in order. Those that are not defined are
+ * left out; NaN when that is more than half of them. */
+void eval_interval(double *values, size_t count, double *low, double *high);
 /* Holm's correction of p-values in place; NaN stays. */
 void eval_holm(double *p, size_t count);
 

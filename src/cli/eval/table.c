@@ -183,6 +183,46 @@ void eval_results_fuller(const eval_results *results, const char *label, char ro
   }
 }
 
+int eval_results_suite(const eval_results *results, const char *name, size_t *suite) {
+  char names[CLI_MESSAGE] = "";
+  size_t used = 0;
+  for (*suite = 0; *suite < results->suite_count; (*suite)++) {
+    const char *own = results->suites[*suite];
+    if (!strcmp(own, name)) return CLI_DONE;
+    if (used >= sizeof names) continue;
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s'%s'", used ? ", " : "", own);
+  }
+  return cli_fail(CLI_USAGE, "--suite: there is no suite '%.60s'%s in it: there is %s", name,
+                  results->answered ? " with questions that the model answers" : "",
+                  used ? names : "none");
+}
+
+double eval_option_number(const char *options, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = options; *at;) {
+    size_t word = strcspn(at, " ");
+    if (word > length && at[length] == '=' && !memcmp(at, name, length)) {
+      return strtod(at + length + 1, NULL);
+    }
+    at += word + (at[word] == ' ');
+  }
+  return NAN;
+}
+
+bool eval_config_same_but_weights(const eval_config *x, const eval_config *y) {
+  const char *a = x->options, *b = y->options;
+  if (strcmp(x->method, y->method) != 0 || x->seed != y->seed) return false;
+  if (strcmp(x->engine, y->engine) != 0) return false;
+  while (*a || *b) {
+    size_t m = strcspn(a, " "), n = strcspn(b, " ");
+    bool weight = !strncmp(a, "beta=", 5) || !strncmp(a, "gamma=", 6);
+    if (weight ? strncmp(a, b, 5) != 0 : m != n || memcmp(a, b, m)) return false;
+    a += m + (a[m] == ' ');
+    b += n + (b[n] == ' ');
+  }
+  return true;
+}
+
 /* ---- Values --------------------------------------------------------------------------------- */
 
 /* The column of a measure under some settings; made when there is none. NULL without memory. */
@@ -270,7 +310,7 @@ static int by_metric(const void *a, const void *b) {
 }
 
 int eval_results_read(eval_store *store, bool answered, eval_results *results) {
-  *results = (eval_results){0};
+  *results = (eval_results){.answered = answered};
   int code = read_meta(store, results);
   if (!code) code = read_questions(store, answered, results);
   if (!code) code = read_configs(store, results);
@@ -304,9 +344,8 @@ void eval_results_free(eval_results *results) {
 
 /* ---- Rows ----------------------------------------------------------------------------------- */
 
-/* The column of another measure of the same metric and settings, or NULL. */
-static const eval_column *beside(const eval_results *r, const eval_column *column,
-                                 const char *name) {
+const eval_column *eval_results_beside(const eval_results *r, const eval_column *column,
+                                       const char *name) {
   for (size_t i = 0; name && i < r->column_count; i++) {
     const eval_column *c = &r->columns[i];
     if (c->metric == column->metric && !strcmp(c->settings, column->settings) &&
@@ -377,8 +416,8 @@ static void sort_cells(eval_cell *cells, size_t count, int better) {
 
 int eval_results_cells(const eval_results *results, const eval_column *column, size_t suite,
                        size_t against, eval_cell *cells, size_t *count) {
-  const eval_column *below = beside(results, column, column->measure->over);
-  const eval_column *chance = beside(results, column, column->measure->chance);
+  const eval_column *below = eval_results_beside(results, column, column->measure->over);
+  const eval_column *chance = eval_results_beside(results, column, column->measure->chance);
   eval_resamples resamples = {0};
   selection s;
   double *p = calloc(results->config_count + 1, sizeof *p);

@@ -31,6 +31,7 @@ typedef struct eval_column {
 } eval_column;
 
 typedef struct eval_results {
+  bool answered; /* only questions whose target was the model's first choice */
   char model[256], fingerprint[128], made_by[64];
   char **suites;
   size_t suite_count, config_count, question_count, column_count, source_count;
@@ -47,7 +48,6 @@ typedef struct eval_cell {
   double p;                   /* corrected by Holm's method over the table's methods */
 } eval_cell;
 
-/* Only questions whose target was the model's first choice, when `answered`. */
 int eval_results_read(eval_store *store, bool answered, eval_results *results);
 void eval_results_free(eval_results *results);
 
@@ -56,6 +56,17 @@ size_t eval_results_find(const eval_results *results, const char *label);
 /* "'heta seed 1', 'heta seed 7'": the labels of which this one was the beginning, and too little to
  * tell them apart; "" when it was not. */
 void eval_results_fuller(const eval_results *results, const char *label, char room[CLI_MESSAGE]);
+
+/* The suite of a name. Returns CLI_DONE or an exit code after saying which there are. */
+int eval_results_suite(const eval_results *results, const char *name, size_t *suite);
+/* The column of another measure of the same metric, under the same settings; NULL: none. */
+const eval_column *eval_results_beside(const eval_results *results, const eval_column *column,
+                                       const char *name);
+
+/* The value of an option in "beta=0.5 gamma=0.5 …"; NaN when there is none. */
+double eval_option_number(const char *options, const char *name);
+/* Whether two configs differ in beta and gamma at most. */
+bool eval_config_same_but_weights(const eval_config *x, const eval_config *y);
 
 /* The rows of one measure on one suite, best first; *count of them. cells: [config_count].
  * against: the config compared with, or SIZE_MAX. */
