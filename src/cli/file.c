@@ -44,6 +44,8 @@ static void remove_temporary(void) {
   pending = 0;
 }
 
+const char *cli_file_temporary(void) { return temporary; }
+
 int cli_file_try(const char *directory) {
   int handle = create_temporary(directory);
   if (handle < 0) return errno;
@@ -100,8 +102,18 @@ static void sync_directory(const char *directory) {
   close(handle);
 }
 
+/* Why an earlier write failed, whose errno is long gone: more bytes behind what is thrown away
+ * anyway ask the system again. The first may yet fit. */
+static int reason_of_failure(int handle) {
+  static const char more[1 << 16];
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (write(handle, more, sizeof more) < 0) return errno;
+  }
+  return EIO;
+}
+
 int cli_file_close(cli_file *file, int why) {
-  if (!why && ferror(file->stream)) why = EIO;
+  if ((!why || why == EIO) && ferror(file->stream)) why = reason_of_failure(fileno(file->stream));
   if (!why && (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0))
     why = errno ? errno : EIO;
   if (fclose(file->stream) != 0 && !why) why = errno ? errno : EIO;

@@ -24,6 +24,8 @@ int cli_file_try(const char *directory);
 /* Begins a file. Without overwrite, one that exists when it is closed is left as it is. Returns
  * CLI_DONE, or an exit code after saying why. */
 int cli_file_open(const char *path, bool overwrite, cli_file *out);
+/* The name that the begun file has until it ends. */
+const char *cli_file_temporary(void);
 /* Ends it. why: 0, the errno of what failed in between, or CLI_FILE_SAID. Returns CLI_DONE when the
  * whole file is in its place; else an exit code after saying why, and nothing is left of it. */
 int cli_file_close(cli_file *file, int why);

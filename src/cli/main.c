@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/uclean.h>
@@ -197,11 +198,16 @@ static void expect_end_of_memory(void) {
   u_setMemoryFunctions(NULL, icu_block, icu_resize, icu_free, &code);
 }
 
+/* A file that grows beyond ulimit -f would end the program with its temporary files left behind;
+ * ignored, the write fails and says why. */
+static void expect_full_files(void) { signal(SIGXFSZ, SIG_IGN); }
+
 int main(int argc, char **argv) {
   int used = 0;
   wait_patiently(argv);
   expect_end_of_memory();
   hold_standard_streams();
+  expect_full_files();
   cli_interrupt_install();
   if (argc < 2) {
     print_overview(stderr);

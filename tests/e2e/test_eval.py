@@ -343,6 +343,13 @@ class Refusals(Eval):
         self.refuse_suite(lines({**item, "spans": [{**span, "role": "distracter", "end": 1}]}),
                           'spans[0]: no metric asks for the role "distracter"', '"distractor"')
         self.refuse_suite(lines({"schema": "heta.suite/2"}, *ITEMS), "heta.suite/1")
+        self.refuse_suite(fine + "\0" * 20, "line 2, column 1: a NUL byte")  # was never written
+        for text in ("\0", fine + " \0\n"):
+            self.refuse_suite(text, "a NUL byte")
+        self.suite.write_bytes(fine.encode("utf-16"))
+        self.assertIn("is UTF-16", self.eval(code=FAILED).err)
+        self.suite.write_bytes(b"\xef\xbb\xbf" + fine.encode())  # a mark of some editors
+        self.eval("--plan")
         self.suite.unlink()
         self.eval(code=FAILED)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import sqlite3
 import unittest
 
@@ -55,8 +56,9 @@ class Build(Data):
                          (items[1]["text"], items[1]["target"]))
         self.assertEqual(2, len(self.build("longra", "--limit", 2)[1]))
         ask = ["data", "build", "longra", "--from", self.folder, "-o", self.path("x.jsonl")]
-        self.path("questions-words.txt").write_text(": capital\nOslo Norway Rome\n")
-        self.refuse(FAILED, *ask, said=["questions-words.txt: line 2"])
+        for line in ("Oslo Norway Rome", "Oslo Norway Rome Italy Lima"):
+            self.path("questions-words.txt").write_text(f": capital\n\n\n{line}\n")
+            self.refuse(FAILED, *ask, said=["questions-words.txt: line 4"])
         self.path("questions-words.txt").write_text(": other\na b c d\n")
         self.refuse(FAILED, *ask, said=["no template for any section"])
         self.path("data_utils.py").unlink()
@@ -116,6 +118,102 @@ class Build(Data):
                          items[0]["paraphrase"])
         self.assertEqual((" yaks", {"gold": "yaks"}), (items[0]["target"], parts(items[0])))
 
+    def write_curated(self, document=lambda k: f"d{k}"):
+        """Six supports and five summaries, each of sentences of twenty words."""
+        words = "and so it went on all day long with the old man and his dog by the sea".split()
+        self.path("summaries.csv").write_text("document_id,set,summary\n" + "".join(
+            f'"{document(k)}",test,"' + " ".join(f"In {k}.{s} " + " ".join(words) + "."
+                                                 for s in range(6)) + '"\n' for k in range(5)))
+        self.path("train.json").write_text(json.dumps([
+            {"question": "Which?", "distractor1": "b", "distractor2": "c", "distractor3": "d",
+             "correct_answer": "cat", "support": f"It was a cat, said {k}."} for k in range(6)]))
+
+    def accepted(self, *more):
+        """What is built is what eval reads."""
+        items = self.build("curated", *more)[1]
+        self.assertEqual(len(items), len({item["id"] for item in items}))
+        self.assertEqual(len(items), len({item["text"] for item in items}))
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.path("made.jsonl"), "--db",
+                              self.path("p.sqlite"), "--methods", "random", "--metrics", "span",
+                              "--plan", "-q"))
+        return items
+
+    def test_curated(self):
+        self.write_curated()
+        for seed in range(6):
+            items = self.accepted("--per-support", 5, "--seed", seed)
+            self.assertEqual({f"sciq-{i}-d{k}" for i in range(6) for k in range(5)},
+                             {item["id"] for item in items})  # no summary twice
+        self.assertIn("It was a cat, said 0.\n\nQuestion: Which?\nAnswer:", items[0]["text"])
+        self.assertEqual((" cat", "sciq-0", "cat"),
+                         (items[0]["target"], items[0]["source"], parts(items[0])["gold"]))
+        one = self.accepted("--seed", 5)
+        self.assertEqual(6, len(one))
+        self.assertEqual(items[0]["id"], one[0]["id"])
+        # More narratives than summaries, and documents that cannot be told apart.
+        self.assertGreater(len(self.accepted("--per-support", 9)), 30)
+        self.write_curated(lambda k: "é" * 30 + str(k))
+        self.assertEqual(30, len(self.accepted("--per-support", 5)))
+        for path in ("summaries.csv", "train.json"):  # with the mark that some editors put there
+            self.path(path).write_bytes(b"\xef\xbb\xbf" + self.path(path).read_bytes())
+        self.assertEqual(30, len(self.accepted("--per-support", 5)))
+
+    def test_files_of_another_kind(self):
+        self.write_curated()
+        files = {name: self.path(name).read_bytes() for name in ("summaries.csv", "train.json")}
+        table = files["summaries.csv"]
+        for name, content, *said in (
+                ("train.json", b"", "train.json is empty"), ("train.json", b" \n", "is empty"),
+                ("train.json", b"[1", "train.json: line 1, column"),
+                ("train.json", "[]".encode("utf-16"), "train.json is UTF-16"),
+                ("train.json", b"[]\n\0\0", "train.json: line 2, column 1: a NUL byte"),
+                ("summaries.csv", table.replace(b",", b";"), "summaries.csv: line 1", "commas"),
+                ("summaries.csv", table.replace(b",test,", b","), "summaries.csv: line 2 has"),
+                ("summaries.csv", table + b'"', f"{self.folder}/summaries.csv: line 7"),
+                ("summaries.csv", table.replace(b"old", b"\xff"), "train.json: record 1 has a text "
+                 "that is not UTF-8"),
+                ("summaries.csv", table.splitlines()[0], "no summary")):
+            self.path(name).write_bytes(content)
+            self.refuse(FAILED, "data", "build", "curated", "--from", self.folder, "-o",
+                        self.path("x.jsonl"), said=said)
+            self.path(name).write_bytes(files[name])
+        self.nothing_left("summaries.csv", "train.json")
+
+    def test_read_as_eval_reads(self):
+        """What eval would refuse is not put in place, and the message says where it comes from."""
+        def record(case, other):
+            return {"case_id": case, "requested_rewrite": {
+                "prompt": "{} is in", "subject": "Rome", "target_true": {"str": "Italy"},
+                "target_new": {"str": "Peru"}}, "paraphrase_prompts": [other]}
+        self.path("counterfact.json").write_text(json.dumps(
+            [record(7, "x"), {"case_id": 8}, record(9, "y"), record(7, "z")]))
+        ask = ["--from", self.folder, "-o", self.path("x.jsonl")]
+        self.refuse(FAILED, "data", "build", "counterfact", *ask, said=[
+            "counterfact.json: line 4: the id “counterfact-7” is that of line 2 too",
+            "record 4 of", "the other “counterfact-7” was made of record 1"])
+        self.path("counterfact.json").write_text(json.dumps([record(1, "x"), record(2, "")]))
+        self.refuse(FAILED, "data", "build", "counterfact", *ask,
+                    said=['"paraphrase" is empty', "“counterfact-2” was made of record 2"])
+        name = "knowwhy_hidden_test_set_ontology.csv"
+        self.path(name).write_text("narrative,question,all_gold_answers,question_meta\n"
+                                   f"a b.,why?,so,{'m' * 201}\n")
+        self.refuse(FAILED, "data", "build", "tellmewhy", *ask,
+                    said=["longer than 200 bytes", f"record 1 of {self.folder}/{name}"])
+        self.path("dataset.json").write_text(json.dumps([{
+            "wiki_bio_test_idx": 9, "gpt3_text": "A b. C d e.",
+            "gpt3_sentences": ["A b.", "C d e."], "annotation": ["accurate", "gold"]}]))
+        self.refuse(FAILED, "data", "build", "wikibio", *ask,
+                    said=["dataset.json: record 1: the annotation “gold”"])
+        self.nothing_left("counterfact.json", "dataset.json", name)
+
+    def test_full_disk(self):
+        """A file that may not grow: the reason is said, and no temporary file stays."""
+        self.write_curated()
+        self.refuse(FAILED, "data", "build", "curated", "--from", self.folder, "-o",
+                    self.path("x.jsonl"), "--per-support", 5, said=["File too large"],
+                    before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)))
+        self.nothing_left("summaries.csv", "train.json")
+
     def test_quick(self):
         """Five questions of each of four sets, which lie in one folder."""
         names = ("longra", "tellmewhy", "wikibio", "curated")
@@ -147,6 +245,11 @@ class Build(Data):
         self.path("made.jsonl").write_text("mine")
         self.refuse(USAGE, "data", "build", "longra", "--from", self.folder, "-o",
                     self.path("made.jsonl"), said=["exists"])
+        for option in ("--per-support", "--seed"):
+            self.refuse(USAGE, "data", "build", "longra", "--from", self.folder, "-o",
+                        self.path("x.jsonl"), option, 1, said=[f"{option} changes nothing"])
+        self.refuse(USAGE, "data", "build", "longra", "--from", self.folder, "-o", "-",
+                    said=["standard output"])
         self.assertEqual("mine", self.path("made.jsonl").read_text())
 
 

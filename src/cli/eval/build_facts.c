@@ -26,8 +26,8 @@ static int counterfact_item(eval_builder *b, const json_t *record) {
   snprintf(text, room, "%.*s%s%s", (int)before, prompt, subject, place + 2);
   snprintf(id, sizeof id, "counterfact-%lld",
            (long long)json_integer_value(json_object_get(record, "case_id")));
-  snprintf(answer, sizeof answer, " %.250s", target);
-  snprintf(other, sizeof other, " %.250s", foil);
+  snprintf(answer, sizeof answer, " %.*s", eval_build_cut(target, 250), target);
+  snprintf(other, sizeof other, " %.*s", eval_build_cut(foil, 250), foil);
   eval_made item = {.id = id,
                     .text = text,
                     .target = answer,
@@ -45,6 +45,7 @@ int eval_build_counterfact(eval_builder *b) {
   if (code) return code;
   eval_build_head(b, "CounterFact: the subject is the evidence for the object");
   for (size_t i = 0; !code && i < json_array_size(list) && !eval_build_full(b); i++) {
+    b->record = i + 1;
     code = counterfact_item(b, json_array_get(list, i));
   }
   json_decref(list);
@@ -59,9 +60,14 @@ enum { MOST_SECTIONS = 64 };
  * [A] and [B]. */
 typedef struct section {
   char *name, *template;
-  char *(*pairs)[2]; /* owned; the words lie in the file's text */
+  struct pair *pairs; /* owned */
   size_t count, room;
 } section;
+
+typedef struct pair {
+  char *word[2]; /* they lie in the file's text */
+  size_t line;
+} pair;
 
 /* The Python strings in parentheses behind "['NAME']['template'] = (", put together. */
 static char *find_template(const char *code, const char *name) {
@@ -88,9 +94,9 @@ static char *find_template(const char *code, const char *name) {
   return out;
 }
 
-static bool add_pair(section *s, char *a, char *b) {
+static bool add_pair(section *s, char *a, char *b, size_t line) {
   for (size_t i = 0; i < s->count; i++) {
-    if (!strcmp(s->pairs[i][0], a) && !strcmp(s->pairs[i][1], b)) return true;
+    if (!strcmp(s->pairs[i].word[0], a) && !strcmp(s->pairs[i].word[1], b)) return true;
   }
   if (s->count == s->room) {
     size_t room = 2 * s->room + 64;
@@ -99,25 +105,31 @@ static bool add_pair(section *s, char *a, char *b) {
     s->pairs = grown;
     s->room = room;
   }
-  s->pairs[s->count][0] = a;
-  s->pairs[s->count++][1] = b;
+  s->pairs[s->count++] = (pair){{a, b}, line};
   return true;
 }
 
 /* Lines ": NAME" and "a b c d", of which a b and c d are pairs. */
 static int read_pairs(const eval_builder *b, char *text, section *sections, size_t *count) {
   size_t line = 0;
-  char *rest = NULL;
-  for (char *at = strtok_r(text, "\n", &rest); at; at = strtok_r(NULL, "\n", &rest)) {
-    char *words[4], *more = NULL;
+  for (char *at = text, *next; at; at = next) {
+    char *words[5], *more = NULL; /* the fifth is one too many */
     int found = 0;
     line++;
+    next = strchr(at, '\n');
+    if (next) *next++ = 0;
     at[strcspn(at, "\r")] = 0;
-    if (at[0] == ':' && *count < MOST_SECTIONS) {
+    if (at[0] == ':') {
+      if (*count == MOST_SECTIONS) {
+        return cli_fail(CLI_FAILED,
+                        "%s/questions-words.txt: line %zu begins section number %d; at "
+                        "most %d are read",
+                        b->from, line, MOST_SECTIONS + 1, MOST_SECTIONS);
+      }
       sections[(*count)++] = (section){.name = at + 1 + strspn(at + 1, " ")};
       continue;
     }
-    for (char *w = strtok_r(at, " \t", &more); w && found < 4; w = strtok_r(NULL, " \t", &more)) {
+    for (char *w = strtok_r(at, " \t", &more); w && found < 5; w = strtok_r(NULL, " \t", &more)) {
       words[found++] = w;
     }
     if (!found) continue;
@@ -128,7 +140,7 @@ static int read_pairs(const eval_builder *b, char *text, section *sections, size
                       b->from, line);
     }
     section *s = &sections[*count - 1];
-    if (!add_pair(s, words[0], words[1]) || !add_pair(s, words[2], words[3])) {
+    if (!add_pair(s, words[0], words[1], line) || !add_pair(s, words[2], words[3], line)) {
       return cli_fail(CLI_FAILED, "out of memory");
     }
   }
@@ -137,7 +149,7 @@ static int read_pairs(const eval_builder *b, char *text, section *sections, size
 
 /* The template ends with one word, the target; the other one, before it, is the antecedent; what
  * stands in parentheses is the distractor. */
-static int longra_item(eval_builder *b, const section *s, char *const pair[2]) {
+static int longra_item(eval_builder *b, const section *s, const pair *p) {
   const char *template = s->template, *a = strstr(template, "[A]"), *z = strstr(template, "[B]");
   if (!a || !z) {
     return cli_fail(CLI_FAILED, "%s/data_utils.py: the template of %s has not both [A] and [B]",
@@ -145,7 +157,7 @@ static int longra_item(eval_builder *b, const section *s, char *const pair[2]) {
   }
   bool last = a > z; /* whether [A] is the target */
   const char *early = last ? z : a, *late = last ? a : z;
-  const char *antecedent = pair[last], *target = pair[!last];
+  const char *antecedent = p->word[last], *target = p->word[!last];
   size_t before = (size_t)(early - template), length = strlen(antecedent);
   size_t room = strlen(template) + length + 1;
   char *text = malloc(room), id[200], answer[128];
@@ -153,8 +165,9 @@ static int longra_item(eval_builder *b, const section *s, char *const pair[2]) {
   int size = snprintf(text, room, "%.*s%s%.*s", (int)before, template, antecedent,
                       (int)(late - early - 3), early + 3);
   while (size && text[size - 1] == ' ') text[--size] = 0;
-  snprintf(id, sizeof id, "longra-%.60s-%.50s-%.50s", s->name, pair[0], pair[1]);
-  snprintf(answer, sizeof answer, " %.100s", target);
+  snprintf(id, sizeof id, "longra-%.*s-%.*s-%.*s", eval_build_cut(s->name, 60), s->name,
+           eval_build_cut(p->word[0], 50), p->word[0], eval_build_cut(p->word[1], 50), p->word[1]);
+  snprintf(answer, sizeof answer, " %.*s", eval_build_cut(target, 100), target);
   eval_made item = {.id = id, .source = s->name, .text = text, .target = answer};
   eval_build_span(&item, "gold", before, before + length);
   const char *open = strchr(text, '('), *close = strchr(text, ')');
@@ -173,6 +186,8 @@ int eval_build_longra(eval_builder *b) {
   size_t count = 0, most = 0, used = 0;
   int code = eval_build_read(b, "questions-words.txt", &words);
   if (!code) code = eval_build_read(b, "data_utils.py", &code_text);
+  b->file = "questions-words.txt";
+  b->unit = "line";
   if (!code) code = read_pairs(b, words.bytes, sections, &count);
   for (size_t i = 0; !code && i < count; i++) {
     sections[i].template = find_template(code_text.bytes, sections[i].name);
@@ -192,7 +207,8 @@ int eval_build_longra(eval_builder *b) {
   for (size_t k = 0; !code && k < most && !eval_build_full(b); k++) {
     for (size_t i = 0; !code && i < count && !eval_build_full(b); i++) {
       if (k >= sections[i].count || !sections[i].template) continue;
-      code = longra_item(b, &sections[i], sections[i].pairs[k]);
+      b->record = sections[i].pairs[k].line;
+      code = longra_item(b, &sections[i], &sections[i].pairs[k]);
     }
   }
   for (size_t i = 0; i < count; i++) {

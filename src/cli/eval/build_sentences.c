@@ -7,6 +7,11 @@
 
 /* ---- WikiBio -------------------------------------------------------------------------------- */
 
+static bool known_label(const char *label) {
+  return !strcmp(label, "accurate") || !strcmp(label, "minor_inaccurate") ||
+         !strcmp(label, "major_inaccurate");
+}
+
 /* The passage up to the last word of its sentence number `k`, which is the target: GPT-3 wrote it,
  * and people said whether it is true. */
 static int wikibio_item(eval_builder *b, const json_t *record, size_t k, size_t *from) {
@@ -14,8 +19,14 @@ static int wikibio_item(eval_builder *b, const json_t *record, size_t k, size_t 
   const char *given =
       json_string_value(json_array_get(json_object_get(record, "gpt3_sentences"), k));
   const char *label = json_string_value(json_array_get(json_object_get(record, "annotation"), k));
+  if (label && !known_label(label)) {
+    return cli_fail(CLI_FAILED,
+                    "%s/dataset.json: record %zu: the annotation “%.40s” is none of accurate, "
+                    "minor_inaccurate and major_inaccurate",
+                    b->from, b->record, label);
+  }
   const char *found = given && *given ? strstr(passage + *from, given) : NULL;
-  if (!found || !label || !*label) {
+  if (!found || !label) {
     b->skipped++;
     return CLI_DONE;
   }
@@ -63,6 +74,7 @@ int eval_build_wikibio(eval_builder *b) {
     for (size_t i = 0; !code && i < records && !eval_build_full(b); i++) {
       const json_t *record = json_array_get(list, i);
       if (k >= json_array_size(json_object_get(record, "gpt3_sentences"))) continue;
+      b->record = i + 1;
       code = wikibio_item(b, record, k, &from[i]);
     }
   }
@@ -105,7 +117,7 @@ static char *ask(const char *sentence, const passive *p) {
   return text;
 }
 
-static int pair_item(eval_builder *b, size_t line, const char *active, const char *other) {
+static int pair_item(eval_builder *b, const char *active, const char *other) {
   passive p;
   char id[64], target[80], place[120];
   if (!take_apart(other, &p)) {
@@ -117,7 +129,7 @@ static int pair_item(eval_builder *b, size_t line, const char *active, const cha
   snprintf(place, sizeof place, " %s %s", p.determiner, p.noun);
   const char *found = code ? NULL : strstr(text, place); /* behind the verb */
   if (found) {
-    snprintf(id, sizeof id, "active-passive-%zu", line);
+    snprintf(id, sizeof id, "active-passive-%zu", b->record);
     snprintf(target, sizeof target, " %s", p.noun);
     eval_made item = {.id = id, .text = text, .target = target, .paraphrase = paraphrase};
     size_t start = (size_t)(found - text) + strlen(place) - strlen(p.noun);
@@ -139,7 +151,8 @@ int eval_build_active_passive(eval_builder *b) {
   for (size_t i = 0; !code && i < json_array_size(list) && !eval_build_full(b); i++) {
     const json_t *pair = json_object_get(json_array_get(list, i), "translation");
     if (strncmp(eval_build_text(pair, "prefix"), "passiv", 6) != 0) continue; /* a mere copy */
-    code = pair_item(b, i + 1, eval_build_text(pair, "src"), eval_build_text(pair, "tgt"));
+    b->record = i + 1;
+    code = pair_item(b, eval_build_text(pair, "src"), eval_build_text(pair, "tgt"));
   }
   json_decref(list);
   return code;

@@ -1,6 +1,5 @@
 /* build_stories.c: suites of stories and questions: NarrativeQA with SciQ, TellMeWhy. */
 #include "cli/eval/builder.h"
-#include "cli/eval/csv.h"
 #include "cli/eval/stats.h"
 
 #include <ctype.h>
@@ -62,8 +61,62 @@ static const char *foil_of(const json_t *record, const char *answer, const char 
   return any;
 }
 
-static int curated_item(eval_builder *b, size_t number, const json_t *record, const char *summary,
-                        const char *document) {
+/* What is drawn for one support. No summary is taken twice before all are taken once. */
+typedef struct drawn {
+  size_t *times; /* [rows], owned: how often each row was taken */
+  size_t rows, count;
+  char **ids, **narratives; /* [made], owned; in the order they were made */
+  size_t made;
+} drawn;
+
+static bool drawn_open(drawn *d, size_t rows, size_t most) {
+  *d = (drawn){.times = calloc(rows, sizeof *d->times), .rows = rows};
+  d->ids = calloc(most, sizeof *d->ids);
+  d->narratives = calloc(most, sizeof *d->narratives);
+  return d->times && d->ids && d->narratives;
+}
+
+/* Forgets all for the next support. */
+static void drawn_clear(drawn *d) {
+  for (size_t i = 0; i < d->made; i++) free(d->ids[i]), free(d->narratives[i]);
+  if (d->times) memset(d->times, 0, d->rows * sizeof *d->times);
+  d->count = d->made = 0;
+}
+
+static void drawn_free(drawn *d) {
+  drawn_clear(d);
+  free(d->times);
+  free(d->ids);
+  free(d->narratives);
+}
+
+/* A random row but the headings, or the next one behind it that is not taken yet. */
+static size_t draw_row(eval_builder *b, drawn *d) {
+  size_t turn = d->count++ / (d->rows - 1), row = 1 + eval_draw(&b->state, d->rows - 1);
+  while (d->times[row] > turn) row = row + 1 < d->rows ? row + 1 : 1;
+  d->times[row]++;
+  return row;
+}
+
+static bool among(char *const *texts, size_t count, const char *text) {
+  for (size_t i = 0; i < count; i++) {
+    if (!strcmp(texts[i], text)) return true;
+  }
+  return false;
+}
+
+/* The item's id in room of `size` bytes: support and document, with a number behind them where the
+ * support has this id already. */
+static void name_item(const drawn *d, size_t number, const char *document, char *id, size_t size) {
+  int length = eval_build_cut(document, 40);
+  snprintf(id, size, "sciq-%zu-%.*s", number, length, document);
+  for (size_t k = 2; among(d->ids, d->made, id); k++) {
+    snprintf(id, size, "sciq-%zu-%.*s-%zu", number, length, document, k);
+  }
+}
+
+static int curated_item(eval_builder *b, drawn *d, size_t number, const json_t *record,
+                        const char *summary, const char *document) {
   const char *question = eval_build_text(record, "question"),
              *answer = eval_build_text(record, "correct_answer");
   char *support = eval_build_tidy(eval_build_text(record, "support"),
@@ -76,17 +129,20 @@ static int curated_item(eval_builder *b, size_t number, const json_t *record, co
     free(support);
     return CLI_DONE;
   }
-  char *narrative = eval_build_tidy(summary + start, end - start), id[96], source[32], target[256];
+  char *narrative = eval_build_tidy(summary + start, end - start), id[120], source[32], target[256];
   char foil[256];
   size_t room = strlen(question) + strlen(support) + 64 + (end - start);
-  char *text = malloc(room);
+  char *text = malloc(room), *kept = NULL;
   int code = narrative && text ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
-  if (!code) {
+  if (!code) name_item(d, number, document, id, sizeof id);
+  if (!code && !(kept = strdup(id))) code = cli_fail(CLI_FAILED, "out of memory");
+  if (!code && among(d->narratives, d->made, narrative)) { /* the same text would ask it again */
+    b->skipped++;
+  } else if (!code) {
     size_t first = strlen(narrative), second = first + 2, gold = second + (size_t)(found - support);
     snprintf(text, room, "%s\n\n%s\n\nQuestion: %s\nAnswer:", narrative, support, question);
     snprintf(source, sizeof source, "sciq-%zu", number);
-    snprintf(id, sizeof id, "sciq-%zu-%.40s", number, document);
-    snprintf(target, sizeof target, " %.250s", answer);
+    snprintf(target, sizeof target, " %.*s", eval_build_cut(answer, 250), answer);
     const char *wrong = foil_of(record, answer, text);
     if (wrong) snprintf(foil, sizeof foil, " %s", wrong);
     eval_made item = {
@@ -95,8 +151,12 @@ static int curated_item(eval_builder *b, size_t number, const json_t *record, co
     eval_build_span(&item, "support", second, second + strlen(support));
     eval_build_span(&item, "gold", gold, gold + strlen(answer));
     code = eval_build_put(b, &item);
+    d->ids[d->made] = kept;
+    d->narratives[d->made++] = narrative;
+    kept = narrative = NULL;
   }
   free(text);
+  free(kept);
   free(narrative);
   free(support);
   return code;
@@ -104,29 +164,36 @@ static int curated_item(eval_builder *b, size_t number, const json_t *record, co
 
 int eval_build_curated(eval_builder *b) {
   json_t *list = NULL;
-  cli_text text = {0};
   eval_csv csv = {0};
-  int code = eval_build_list(b, "train.json", &list);
-  if (!code) code = eval_build_read(b, "summaries.csv", &text);
-  if (!code) code = eval_csv_read("summaries.csv", text.bytes, text.size, &csv);
+  drawn d = {0};
+  int code = eval_build_csv(b, "summaries.csv", &csv);
+  if (!code) code = eval_build_list(b, "train.json", &list);
   size_t summary = code ? 0 : eval_csv_column(&csv, "summary");
   size_t document = code ? 0 : eval_csv_column(&csv, "document_id");
-  if (!code && (summary == SIZE_MAX || document == SIZE_MAX || csv.rows < 2)) {
+  if (!code && (summary == SIZE_MAX || document == SIZE_MAX)) {
     code = cli_fail(CLI_FAILED, "%s/summaries.csv has not the columns document_id and summary",
                     b->from);
+  }
+  if (!code && csv.rows < 2) {
+    code = cli_fail(CLI_FAILED, "%s/summaries.csv has headings and no summary", b->from);
+  }
+  if (!code && !drawn_open(&d, csv.rows, (size_t)b->per_support)) {
+    code = cli_fail(CLI_FAILED, "out of memory");
   }
   if (!code) {
     eval_build_head(b, "a segment of a NarrativeQA summary, then a SciQ support and its question");
   }
   for (size_t i = 0; !code && i < json_array_size(list) && !eval_build_full(b); i++) {
+    b->record = i + 1;
+    drawn_clear(&d);
     for (uint64_t k = 0; !code && k < b->per_support && !eval_build_full(b); k++) {
-      size_t row = 1 + eval_draw(&b->state, csv.rows - 1);
-      code = curated_item(b, i, json_array_get(list, i), eval_csv_at(&csv, row, summary),
+      size_t row = draw_row(b, &d);
+      code = curated_item(b, &d, i, json_array_get(list, i), eval_csv_at(&csv, row, summary),
                           eval_csv_at(&csv, row, document));
     }
   }
+  drawn_free(&d);
   eval_csv_free(&csv);
-  free(text.bytes);
   json_decref(list);
   return code;
 }
@@ -148,7 +215,7 @@ static size_t sentence_of(const char *meta, char *story, size_t room) {
 static int tellmewhy_item(eval_builder *b, const char *narrative, const char *question,
                           const char *answers, const char *meta) {
   size_t ends[EVAL_MOST_SENTENCES], length = strcspn(answers, "|");
-  char *story = eval_build_tidy(narrative, strlen(narrative)), source[100], target[300];
+  char *story = eval_build_tidy(narrative, strlen(narrative)), source[256], target[300];
   char *answer = eval_build_tidy(answers, length);
   size_t room = strlen(narrative) + strlen(question) + 40;
   char *text = malloc(room);
@@ -159,7 +226,7 @@ static int tellmewhy_item(eval_builder *b, const char *narrative, const char *qu
     size_t asked = sentence_of(meta, source, sizeof source);
     size_t sentences = eval_build_sentences(story, ends);
     snprintf(text, room, "%s\n\nQuestion: %s\nAnswer:", story, question);
-    snprintf(target, sizeof target, " %.290s", answer);
+    snprintf(target, sizeof target, " %.*s", eval_build_cut(answer, 290), answer);
     eval_made item = {.id = meta, .source = source, .text = text, .target = target};
     if (asked < sentences) {
       size_t start = asked ? ends[asked - 1] : 0;
@@ -190,10 +257,8 @@ static size_t *turns_of(const eval_csv *csv, size_t column) {
 int eval_build_tellmewhy(eval_builder *b) {
   static const char *const NAMES[] = {"narrative", "question", "all_gold_answers", "question_meta"};
   size_t at[4];
-  cli_text text = {0};
   eval_csv csv = {0};
-  int code = eval_build_read(b, TELLMEWHY, &text);
-  if (!code) code = eval_csv_read(TELLMEWHY, text.bytes, text.size, &csv);
+  int code = eval_build_csv(b, TELLMEWHY, &csv);
   for (int i = 0; !code && i < 4; i++) {
     at[i] = eval_csv_column(&csv, NAMES[i]);
     if (at[i] != SIZE_MAX) continue;
@@ -206,12 +271,12 @@ int eval_build_tellmewhy(eval_builder *b) {
   for (size_t k = 0; !code && k <= most; k++) { /* a question of each story in turn */
     for (size_t row = 1; !code && row < csv.rows && !eval_build_full(b); row++) {
       if (turn[row] != k) continue;
+      b->record = row; /* the headings are none */
       code = tellmewhy_item(b, eval_csv_at(&csv, row, at[0]), eval_csv_at(&csv, row, at[1]),
                             eval_csv_at(&csv, row, at[2]), eval_csv_at(&csv, row, at[3]));
     }
   }
   free(turn);
   eval_csv_free(&csv);
-  free(text.bytes);
   return code;
 }

@@ -1,6 +1,8 @@
 /* builder.c: reading published files, writing items. */
 #include "cli/eval/builder.h"
 
+#include "cli/eval/suite.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,20 @@ int eval_build_read(const eval_builder *b, const char *name, cli_text *text) {
   if (length < 0 || (size_t)length >= sizeof path) {
     return cli_fail(CLI_USAGE, "--from is too long a path");
   }
-  return cli_read_file(path, text);
+  int code = cli_read_file(path, text);
+  if (code) return code;
+  const char *bytes = text->bytes;
+  code = eval_plain_text(path, &bytes, &text->size);
+  memmove(text->bytes, bytes, text->size);
+  text->bytes[text->size] = 0;
+  if (!code && strspn(text->bytes, " \t\r\n") == text->size) {
+    code = cli_fail(CLI_FAILED, "%s is empty", path);
+  }
+  if (code) {
+    free(text->bytes);
+    *text = (cli_text){0};
+  }
+  return code;
 }
 
 /* One object a line, from line `line` on. */
@@ -38,11 +53,25 @@ static int read_lines(const eval_builder *b, const char *name, const cli_text *t
   return CLI_DONE;
 }
 
-int eval_build_list(const eval_builder *b, const char *name, json_t **list) {
+int eval_build_csv(eval_builder *b, const char *name, eval_csv *csv) {
+  char path[HETA_PATH];
+  cli_text text = {0};
+  int code = eval_build_read(b, name, &text);
+  snprintf(path, sizeof path, "%s/%s", b->from, name); /* it fits: it was read */
+  if (!code) code = eval_csv_read(path, text.bytes, text.size, csv);
+  free(text.bytes);
+  b->file = name;
+  b->unit = "record";
+  return code;
+}
+
+int eval_build_list(eval_builder *b, const char *name, json_t **list) {
   cli_text text;
   json_error_t error;
   size_t first = 0;
   *list = NULL;
+  b->file = name;
+  b->unit = "record";
   int code = eval_build_read(b, name, &text);
   if (code) return code;
   while (first < text.size && isspace((unsigned char)text.bytes[first])) first++;
@@ -53,7 +82,7 @@ int eval_build_list(const eval_builder *b, const char *name, json_t **list) {
     *list = json_loadb(text.bytes, text.size, 0, &error);
     if (!*list) {
       code = cli_fail(CLI_FAILED, "%s/%s: line %d, column %d: %s", b->from, name, error.line,
-                      error.column, error.text);
+                      error.column > 0 ? error.column : 1, error.text);
     } else if (!json_is_array(*list)) {
       code = cli_fail(CLI_FAILED, "%s/%s is not a list", b->from, name);
     }
@@ -94,13 +123,26 @@ int eval_build_put(eval_builder *b, eval_made *item) {
   char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
   item->spans = NULL; /* the object's, or released with it */
   json_decref(object);
-  if (!line)
-    return cli_fail(CLI_FAILED, "an item could not be put together: no memory, or a text "
-                                "that is not UTF-8");
+  if (!line) {
+    return cli_fail(CLI_FAILED, "%s/%s: %s %zu has a text that is not UTF-8", b->from, b->file,
+                    b->unit, b->record);
+  }
   fprintf(b->out, "%s\n", line);
   free(line);
-  b->written++;
+  if (!(b->written & (b->written + 1))) { /* the room doubles: 1, 2, 4 … */
+    size_t *grown = realloc(b->records, 2 * (b->written + 1) * sizeof *grown);
+    if (!grown) return cli_fail(CLI_FAILED, "out of memory");
+    b->records = grown;
+  }
+  b->records[b->written++] = b->record;
   return CLI_DONE;
+}
+
+int eval_build_cut(const char *text, int most) {
+  size_t size = strlen(text);
+  if (size <= (size_t)most) return (int)size;
+  while (most > 0 && (text[most] & 0xc0) == 0x80) most--;
+  return most;
 }
 
 const char *eval_build_text(const json_t *object, const char *key) {

@@ -70,6 +70,12 @@ int eval_csv_read(const char *name, const char *bytes, size_t size, eval_csv *cs
     s.at += s.at < s.end;
     s.line++;
     if (!csv->columns) csv->columns = columns;
+    const char *other = columns == 1 && !csv->rows && !code ? strpbrk(csv->field[0], ";\t") : NULL;
+    if (other) {
+      code =
+          cli_fail(CLI_FAILED, "%s: line 1: the fields are separated by %s, and must be by commas",
+                   name, *other == ';' ? "semicolons" : "tabs");
+    }
     if (!code && columns != csv->columns) {
       code = cli_fail(CLI_FAILED, "%s: line %zu has %zu fields, the first one %zu", name, line,
                       columns, csv->columns);

@@ -1,8 +1,10 @@
 /* data.c: `heta data build` makes suites of the published files of data sets. */
 #include "cli/commands.h"
 #include "cli/eval/builder.h"
+#include "cli/eval/suite.h"
 #include "cli/file.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +14,9 @@ typedef struct data_arguments {
   uint64_t limit, per_support, seed;
   bool overwrite;
 } data_arguments;
+
+enum { PER_SUPPORT = 1 };                     /* the default; 0 is not given */
+static const uint64_t NOT_GIVEN = UINT64_MAX; /* a seed */
 
 static const struct source {
   const char *name;
@@ -31,19 +36,50 @@ bool eval_build_known(const char *name) {
   return false;
 }
 
+/* Says of which record of which file the last item of a refused suite was made. */
+static void name_origin(const eval_builder *b, const eval_suite *suite) {
+  size_t last = suite->count - 1;
+  const char *name = suite->items[last].name;
+  cli_say("“%.60s” was made of %s %zu of %s/%s; no suite was written", name ? name : "", b->unit,
+          b->records[last], b->from, b->file);
+  for (size_t i = 0; name && i < last; i++) {
+    if (strcmp(suite->items[i].name, name) != 0) continue;
+    cli_say("the other “%.60s” was made of %s %zu", name, b->unit, b->records[i]);
+  }
+}
+
+/* Reads what was written as heta eval will read it. */
+static int check(const eval_builder *b, const cli_file *file) {
+  char title[HETA_PATH];
+  cli_text text = {0};
+  eval_suite suite = {0};
+  if (fflush(file->stream) != 0 || ferror(file->stream)) return CLI_DONE; /* the end says why */
+  int code = cli_read_file(cli_file_temporary(), &text);
+  snprintf(title, sizeof title, "the suite made of %s/%s", b->from, b->file);
+  if (!code) {
+    code = eval_suite_parse(title, file->given, text.bytes, text.size, 0, &suite);
+    if (code && suite.count) name_origin(b, &suite);
+  }
+  eval_suite_free(&suite);
+  free(text.bytes);
+  return code;
+}
+
 static int build(const data_arguments *arguments, const struct source *source) {
   cli_file file;
   int code = cli_file_open(arguments->output, arguments->overwrite, &file);
   if (code) return code;
   eval_builder b = {.from = arguments->from,
                     .limit = arguments->limit,
-                    .per_support = arguments->per_support,
-                    .state = arguments->seed,
+                    .per_support = arguments->per_support ? arguments->per_support : PER_SUPPORT,
+                    .state = arguments->seed == NOT_GIVEN ? 0 : arguments->seed,
                     .out = file.stream};
   code = source->build(&b);
   if (!code && !b.written) {
     code = cli_fail(CLI_FAILED, "no item could be made of what lies in %s", b.from);
   }
+  if (!code) code = check(&b, &file);
+  free(b.records);
   int closed = cli_file_close(&file, code ? CLI_FILE_SAID : 0);
   if (!code) code = closed;
   if (!code) {
@@ -53,7 +89,25 @@ static int build(const data_arguments *arguments, const struct source *source) {
   return code;
 }
 
-static void set_defaults(void *untyped) { ((data_arguments *)untyped)->per_support = 1; }
+static void set_defaults(void *untyped) { ((data_arguments *)untyped)->seed = NOT_GIVEN; }
+
+/* Only the curated set is drawn at random. */
+static int refuse_ignored(const data_arguments *arguments, const struct source *source) {
+  bool seed = arguments->seed != NOT_GIVEN;
+  if (source->build == eval_build_curated || (!seed && !arguments->per_support)) return CLI_DONE;
+  return cli_fail(CLI_USAGE, "%s changes nothing in %s: only curated is drawn at random",
+                  seed ? "--seed" : "--per-support", source->name);
+}
+
+static int check_output(const data_arguments *arguments) {
+  if (!strcmp(arguments->output, "-")) {
+    return cli_fail(CLI_USAGE, "-o -: a suite is written to a file, not to standard output");
+  }
+  if (!arguments->overwrite && access(arguments->output, F_OK) == 0) {
+    return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", arguments->output);
+  }
+  return CLI_DONE;
+}
 
 static int run(void *untyped) {
   const data_arguments *arguments = untyped;
@@ -61,11 +115,11 @@ static int run(void *untyped) {
   if (!arguments->from || !arguments->output) {
     return cli_fail(CLI_USAGE, "--from FOLDER and -o FILE.jsonl must both be given");
   }
-  if (!arguments->overwrite && access(arguments->output, F_OK) == 0) {
-    return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", arguments->output);
-  }
   for (int i = 0; i < SOURCE_COUNT; i++) {
-    if (!strcmp(SOURCES[i].name, name)) return build(arguments, &SOURCES[i]);
+    if (strcmp(SOURCES[i].name, name) != 0) continue;
+    int code = refuse_ignored(arguments, &SOURCES[i]);
+    if (!code) code = check_output(arguments);
+    return code ? code : build(arguments, &SOURCES[i]);
   }
   return cli_fail(CLI_USAGE, "there is no suite '%.60s' to build: " NAMES, name);
 }
@@ -81,8 +135,8 @@ static const cli_option options[] = {
     {0, "limit", NULL, CLI_COUNT, FIELD(limit), "N", 1, 1000000000, 0, NULL, "at most N items"},
     {0, "per-support", NULL, CLI_COUNT, FIELD(per_support), "N", 1, 1000, 0, NULL,
      "curated: narratives for each support; default 1"},
-    {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX, 0, NULL,
-     "curated: which narratives, and which part of them"},
+    {'s', "seed", NULL, CLI_COUNT, FIELD(seed), "N", 0, UINT64_MAX - 1, 0, NULL,
+     "curated: which narratives, and which part of them; default 0"},
 };
 
 const cli_command cli_data_build = {

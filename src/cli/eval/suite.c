@@ -19,6 +19,7 @@ typedef struct reader {
   const char *file;
   size_t line;
   eval_suite *suite;
+  json_t *ids; /* the line of each id */
 } reader;
 
 __attribute__((format(printf, 2, 3))) static int refuse(const reader *r, const char *format, ...) {
@@ -196,10 +197,12 @@ static int read_item(const reader *r, json_t *object, eval_item *item) {
   if (!code) code = read_text(r, object, "foil", false, &item->foil);
   if (!code) code = read_text(r, object, "paraphrase", false, &item->paraphrase);
   if (!code) code = read_spans(r, object, item);
-  for (const eval_item *other = r->suite->items; !code && other < item; other++) {
-    if (strcmp(other->name, item->name) != 0) continue;
-    code = refuse(r, "the id “%.60s” is that of line %zu too", item->name, other->line);
+  const json_t *other = code ? NULL : json_object_get(r->ids, item->name);
+  if (other) {
+    code = refuse(r, "the id “%.60s” is that of line %lld too", item->name,
+                  (long long)json_integer_value(other));
   }
+  if (!code) json_object_set_new(r->ids, item->name, json_integer((json_int_t)item->line));
   if (!code) digest(item);
   return code;
 }
@@ -243,13 +246,33 @@ static int read_lines(reader *r, const char *bytes, size_t size, size_t limit) {
     const char *end = memchr(bytes + at, '\n', size - at);
     size_t length = end ? (size_t)(end - bytes) - at : size - at, blank = 0;
     r->line++;
-    while (blank < length && strchr(" \t\r", bytes[at + blank])) blank++;
+    while (blank < length && memchr(" \t\r", bytes[at + blank], 3)) blank++;
     int code = blank < length ? read_line(r, bytes + at, length) : CLI_DONE;
     if (code) return code;
     at += length + 1;
   }
   if (!suite->count) return cli_fail(CLI_FAILED, "%s: there is no item in it", r->file);
   return CLI_DONE;
+}
+
+int eval_plain_text(const char *file, const char **bytes, size_t *size) {
+  if (*size >= 2 && (!memcmp(*bytes, "\xff\xfe", 2) || !memcmp(*bytes, "\xfe\xff", 2))) {
+    return cli_fail(CLI_FAILED, "%s is UTF-16 text, and must be UTF-8", file);
+  }
+  if (*size >= 3 && !memcmp(*bytes, "\xef\xbb\xbf", 3)) {
+    *bytes += 3;
+    *size -= 3;
+  }
+  const char *nul = memchr(*bytes, 0, *size), *start = *bytes;
+  size_t line = 1;
+  if (!nul) return CLI_DONE;
+  for (const char *at = *bytes; at < nul; at++) {
+    if (*at == '\n') line++, start = at + 1;
+  }
+  return cli_fail(CLI_FAILED,
+                  "%s: line %zu, column %zu: a NUL byte: the file is no text, or was not written "
+                  "whole",
+                  file, line, (size_t)(nul - start) + 1);
 }
 
 /* "mine.jsonl" of "data/mine.jsonl" becomes "mine". */
@@ -265,7 +288,12 @@ int eval_suite_parse(const char *file, const char *name, const char *bytes, size
   reader r = {.file = file, .suite = suite};
   *suite = (eval_suite){.name = name_of(name)};
   if (!suite->name) return cli_fail(CLI_FAILED, "out of memory");
-  return read_lines(&r, bytes, size, limit);
+  int code = eval_plain_text(file, &bytes, &size);
+  if (code) return code;
+  r.ids = json_object();
+  code = read_lines(&r, bytes, size, limit);
+  json_decref(r.ids);
+  return code;
 }
 
 int eval_suite_read(const char *name, size_t limit, eval_suite *suite) {

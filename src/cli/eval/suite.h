@@ -34,6 +34,9 @@ int eval_suite_read(const char *name, size_t limit, eval_suite *suite);
 /* The same of a file's content; `file` is how messages call it. */
 int eval_suite_parse(const char *file, const char *name, const char *bytes, size_t size,
                      size_t limit, eval_suite *suite);
+/* Whether a file's bytes are text that can be read here: skips the mark of UTF-8 at its beginning;
+ * UTF-16 and NUL bytes are refused, with line and column. Returns CLI_DONE or an exit code. */
+int eval_plain_text(const char *file, const char **bytes, size_t *size);
 void eval_suite_free(eval_suite *suite);
 /* Where the text gives the answer: the first place in a gold span that holds the target but for its
  * white space, whatever the case of its letters. False: nowhere, or the item has no foil. */
