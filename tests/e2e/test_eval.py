@@ -581,6 +581,37 @@ class Report(Eval):
         weights.write_text("{")
         self.refuse(FAILED, *auto, said=["line 1, column"])
 
+    def test_one_more_run_with_another_mask(self):
+        ask = ["eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q", "--metrics",
+               "alignment,deletion,insertion", "--methods"]
+        self.expect(DONE, run(*ask, "heta+probes=2+gamma=0,heta+probes=2,heta+probes=2+beta=0,"
+                                    "occlusion,random"))
+        report = ["eval", "report", self.db, "--against", "occlusion"]
+
+        def pictures():
+            found = {}
+            for chart in ("measures", "ablations", "curves", "cost", "sweep"):
+                path = self.path(f"{chart}.svg")
+                self.expect(DONE, run(*report, "--chart", chart, "-o", path, "-y"))
+                found[chart] = path.read_text()
+            return found
+        before = pictures()
+        self.assertNotIn("mask=", "".join(before.values()))
+        self.assertNotIn("mask=", self.expect(DONE, run(*report)).out.replace("(mask=", ""))
+        self.expect(DONE, run(*ask, "occlusion", "--limit", 1, "--mask", "mean"))
+        after = pictures()
+        for chart in ("curves", "cost", "sweep"):  # shows the same, and says under what
+            self.assertIn(">mask=zero<", after[chart])
+            self.assertNotIn("mask=mean", after[chart])
+            for part in ("polyline", "circle", "<title>"):
+                self.assertEqual(before[chart].count(part), after[chart].count(part))
+        self.assertIn(">mask=mean<", after["measures"])
+        self.assertNotIn("mask=mean", after["ablations"])  # HETA has no value there
+        term = self.expect(DONE, run(*report)).out
+        for line in ("  mask=mean", "  mask=zero", "deletion_auc, mask=mean",
+                     "deletion_auc, mask=zero"):
+            self.assertEqual(1, term.splitlines().count(line))
+
     def measure_errors(self, methods, *more):
         self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",
                               "--metrics", "faithfulness-error", "--methods", methods, *more))

@@ -146,11 +146,13 @@ static const eval_cell *cell_of(const panel *p, size_t config) {
   return NULL;
 }
 
-static const eval_column *find_column(const eval_results *r, const char *name) {
-  for (size_t i = 0; i < r->column_count; i++) {
-    if (!strcmp(r->columns[i].measure->name, name)) return &r->columns[i];
-  }
-  return NULL;
+/* A title, and below it the settings where the measure was taken under several. */
+static void titles_at(FILE *file, const eval_results *r, const eval_column *column, double x,
+                      double y, const char *title) {
+  char settings[EVAL_SETTINGS];
+  bool several = *eval_results_apart(r, column, settings);
+  text_at(file, x, several ? y - 12 : y, "start", "font-weight=\"bold\"", title);
+  if (several) text_at(file, x, y, "start", "fill=\"#555\" font-size=\"10\"", settings);
 }
 
 /* ---- Methods × measures, and ablations ------------------------------------------------------ */
@@ -211,7 +213,7 @@ static void draw_panel(FILE *file, const eval_results *r, const panel *p, const 
   char title[96];
   snprintf(title, sizeof title, "%s %s", measure->name,
            measure->better > 0 ? "→ better" : "← better");
-  text_at(file, left, top - 8, "start", "font-weight=\"bold\"", title);
+  titles_at(file, r, p->column, left, top - 8, title);
   draw_marks(file, &x, top, bottom, false);
   if (measure->over || of->bars)
     line_at(file, place(&x, 0), top, place(&x, 0), bottom,
@@ -264,6 +266,7 @@ static int draw_measures(FILE *file, const eval_results *r, size_t suite, bool a
     bool first = c->measure == c->metric->measures ||
                  (c->measure->better && !strcmp(c->metric->name, "soft"));
     if (c->measure->points > 1 || !c->measure->better || !first) continue;
+    if (!eval_results_values(r, c, suite, ablations ? "heta" : NULL)) continue;
     code = fill(r, c, suite, &panels[count++]);
     if (!code && !panels[count - 1].count) free(panels[--count].cells);
   }
@@ -284,7 +287,7 @@ typedef struct line {
 } line;
 
 static void draw_lines(FILE *file, const line *lines, size_t count, double left, double top,
-                       const char *title, const char *below) {
+                       const char *below) {
   axis x = {NAN, NAN, left, left + 340, false}, y = {NAN, NAN, top + 240, top, false};
   for (size_t l = 0; l < count; l++) {
     for (size_t p = 0; p < lines[l].points; p++) {
@@ -293,7 +296,6 @@ static void draw_lines(FILE *file, const line *lines, size_t count, double left,
     }
   }
   widen(&y);
-  text_at(file, left, top - 10, "start", "font-weight=\"bold\"", title);
   draw_marks(file, &x, top, top + 240, false);
   draw_marks(file, &y, left, left + 340, true);
   text_at(file, left + 170, top + 270, "middle", "fill=\"#555\"", below);
@@ -357,7 +359,7 @@ static int draw_curves(FILE *file, const eval_results *r, size_t suite, bool *dr
   if (!lines) return cli_fail(CLI_FAILED, "out of memory");
   *drawn = false;
   for (int k = 0; k < 2; k++) {
-    const eval_column *column = find_column(r, NAMES[k]);
+    const eval_column *column = eval_results_fullest(r, NAMES[k], suite, NULL);
     size_t count = column && column->measure->points <= 64 ? curves_of(r, column, suite, lines) : 0;
     if (!count) continue;
     int height = 340 + (int)(r->config_count + 1) / 2 * 18;
@@ -366,7 +368,8 @@ static int draw_curves(FILE *file, const eval_results *r, size_t suite, bool *dr
       draw_legend(file, lines, count, 336, step);
     }
     *drawn = true;
-    draw_lines(file, lines, count, 50 + k * 440, 36, TITLES[k], BELOW[k]);
+    titles_at(file, r, column, 50 + k * 440, 26, TITLES[k]);
+    draw_lines(file, lines, count, 50 + k * 440, 36, BELOW[k]);
   }
   if (*drawn) fputs("</svg>\n", file);
   free(lines);
@@ -376,7 +379,7 @@ static int draw_curves(FILE *file, const eval_results *r, size_t suite, bool *dr
 /* ---- Cost ----------------------------------------------------------------------------------- */
 
 static int draw_cost(FILE *file, const eval_results *r, size_t suite, bool *drawn) {
-  const eval_column *column = find_column(r, "deletion_logprob_auc");
+  const eval_column *column = eval_results_fullest(r, "deletion_logprob_auc", suite, NULL);
   panel p = {0};
   *drawn = false;
   if (!column) return CLI_DONE;
@@ -396,8 +399,8 @@ static int draw_cost(FILE *file, const eval_results *r, size_t suite, bool *draw
     widen(&y);
     open_svg(file, larger(WIDTH, 658 + label_width(r)), larger(380, 60 + (int)p.count * 18),
              "cost and faithfulness");
-    text_at(file, 70, 26, "start", "font-weight=\"bold\"",
-            "deletion_logprob_auc (lower is better) against the cost of a score vector");
+    titles_at(file, r, column, 70, 26,
+              "deletion_logprob_auc (lower is better) against the cost of a score vector");
     draw_marks(file, &x, 40, 330, false);
     draw_marks(file, &y, 70, 620, true);
     text_at(file, 345, 366, "middle", "fill=\"#555\"", "GFLOP of a score vector");
@@ -452,7 +455,7 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
   int code = lines && seen ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
   *drawn = false;
   for (int k = 0; !code && k < 2; k++) {
-    const eval_column *column = find_column(r, NAMES[k]);
+    const eval_column *column = eval_results_fullest(r, NAMES[k], suite, "heta");
     panel p = {0};
     size_t count = 0;
     if (!column) continue;
@@ -474,7 +477,8 @@ static int draw_sweep(FILE *file, const eval_results *r, size_t suite, bool *dra
       draw_legend(file, lines, count, 336, step);
     }
     *drawn = true;
-    draw_lines(file, lines, count, 50 + k * 440, 36, NAMES[k],
+    titles_at(file, r, column, 50 + k * 440, 26, NAMES[k]);
+    draw_lines(file, lines, count, 50 + k * 440, 36,
                "γ / (β + γ): from curvature alone to information alone");
   }
   if (*drawn) fputs("</svg>\n", file);

@@ -106,16 +106,20 @@ static bool same_label(const eval_results *r, size_t i, size_t k) {
   return i != k && !strcmp(r->configs[i].label, r->configs[k].label);
 }
 
+/* Whether a word is one of those of a text. */
+static bool has_word(const char *text, const char *word, size_t length) {
+  for (const char *at = text; *at;) {
+    size_t own = strcspn(at, " ");
+    if (own == length && !memcmp(at, word, length)) return true;
+    at += own + (at[own] == ' ');
+  }
+  return false;
+}
+
 /* Whether all other configs of the same label have this option, with this value. */
 static bool all_have(const eval_results *r, size_t index, const char *option, size_t length) {
   for (size_t k = 0; k < r->config_count; k++) {
-    bool found = !same_label(r, index, k);
-    for (const char *at = r->configs[k].options; !found && *at;) {
-      size_t own = strcspn(at, " ");
-      found = own == length && !memcmp(at, option, length);
-      at += own + (at[own] == ' ');
-    }
-    if (!found) return false;
+    if (same_label(r, index, k) && !has_word(r->configs[k].options, option, length)) return false;
   }
   return true;
 }
@@ -340,6 +344,56 @@ void eval_results_free(eval_results *results) {
   free(results->questions);
   free(results->columns);
   *results = (eval_results){0};
+}
+
+/* ---- Columns -------------------------------------------------------------------------------- */
+
+size_t eval_results_values(const eval_results *results, const eval_column *column, size_t suite,
+                           const char *method) {
+  size_t count = 0, points = column->measure->points;
+  for (size_t c = 0; c < results->config_count; c++) {
+    if (method && strcmp(results->configs[c].method, method) != 0) continue;
+    for (size_t q = 0; q < results->question_count; q++) {
+      count += results->questions[q].suite == suite &&
+               isfinite(column->values[(c * results->question_count + q) * points]);
+    }
+  }
+  return count;
+}
+
+const eval_column *eval_results_fullest(const eval_results *results, const char *measure,
+                                        size_t suite, const char *method) {
+  const eval_column *best = NULL;
+  size_t most = 0;
+  for (size_t i = 0; i < results->column_count; i++) {
+    const eval_column *column = &results->columns[i];
+    if (strcmp(column->measure->name, measure) != 0) continue;
+    size_t count = eval_results_values(results, column, suite, method);
+    if (count <= most) continue;
+    most = count;
+    best = column;
+  }
+  return best;
+}
+
+const char *eval_results_apart(const eval_results *results, const eval_column *column,
+                               char room[EVAL_SETTINGS]) {
+  size_t used = 0;
+  *room = 0;
+  for (const char *at = column->settings; *at && used < EVAL_SETTINGS;) {
+    size_t length = strcspn(at, " ");
+    bool shared = true;
+    for (size_t i = 0; shared && i < results->column_count; i++) {
+      const eval_column *other = &results->columns[i];
+      shared = other->measure != column->measure || has_word(other->settings, at, length);
+    }
+    if (!shared) {
+      used += (size_t)snprintf(room + used, EVAL_SETTINGS - used, "%s%.*s", used ? " " : "",
+                               (int)length, at);
+    }
+    at += length + (at[length] == ' ');
+  }
+  return room;
 }
 
 /* ---- Rows ----------------------------------------------------------------------------------- */

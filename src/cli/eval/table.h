@@ -63,6 +63,18 @@ int eval_results_suite(const eval_results *results, const char *name, size_t *su
 const eval_column *eval_results_beside(const eval_results *results, const eval_column *column,
                                        const char *name);
 
+/* How many values a column has on a suite, of one method or of all (NULL). */
+size_t eval_results_values(const eval_results *results, const eval_column *column, size_t suite,
+                           const char *method);
+/* The column of a measure that has the most of them; NULL when there are none. */
+const eval_column *eval_results_fullest(const eval_results *results, const char *measure,
+                                        size_t suite, const char *method);
+/* Of the column's settings, those that tell it from other columns of the same measure:
+ * "mask=mean"; "" when there is no other. */
+enum { EVAL_SETTINGS = 160 };
+const char *eval_results_apart(const eval_results *results, const eval_column *column,
+                               char room[EVAL_SETTINGS]);
+
 /* The value of an option in "beta=0.5 gamma=0.5 …"; NaN when there is none. */
 double eval_option_number(const char *options, const char *name);
 /* Whether two configs differ in beta and gamma at most. */

@@ -198,14 +198,15 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
   const eval_results *r = w->results;
   const heta_measure_info *measure = column->measure;
   eval_cell *cells = calloc(r->config_count + 1, sizeof *cells);
-  char a[32], b[32], c[32], remarks[600];
+  char a[32], b[32], c[32], remarks[600], settings[EVAL_SETTINGS];
   size_t count = 0;
   grid g = {0};
   int code = cells ? eval_results_cells(r, column, suite, w->against, cells, &count) : CLI_FAILED;
   bool compared = w->against != SIZE_MAX, chance = measure->chance != NULL;
   if (!code && count && !open_grid(count + 1, 4 + chance + 2 * compared, &g)) code = CLI_FAILED;
   if (!code && count) {
-    heading(out, w->form, 3, "%s", measure->name);
+    eval_results_apart(r, column, settings);
+    heading(out, w->form, 3, "%s%s%s", measure->name, *settings ? ", " : "", settings);
     snprintf(remarks, sizeof remarks, "%s%s; %s is better%s%s%s%s.", measure->text,
              measure->over && !column->metric->percent ? ", as ln of a ratio of sums" : "",
              measure->better > 0   ? "higher"
@@ -250,6 +251,20 @@ static int write_measure(const eval_writing *w, const eval_column *column, size_
   return code ? cli_fail(CLI_FAILED, "out of memory") : CLI_DONE;
 }
 
+/* How many of the next columns make one grid: those of the same settings, where several tell
+ * columns of a measure apart. */
+static size_t alike(const eval_results *r, const eval_column *const *columns, size_t count,
+                    char settings[EVAL_SETTINGS]) {
+  char own[EVAL_SETTINGS];
+  size_t here = 1;
+  eval_results_apart(r, columns[0], settings);
+  while (here < count && here < MOST_COLUMNS &&
+         !strcmp(eval_results_apart(r, columns[here], own), settings)) {
+    here++;
+  }
+  return here;
+}
+
 /* Methods × measures, the values alone: several grids when there are many measures. */
 static int write_overview(const eval_writing *w, size_t suite) {
   FILE *out = w->out;
@@ -258,13 +273,15 @@ static int write_overview(const eval_writing *w, size_t suite) {
   const eval_column **columns = calloc(r->column_count + 1, sizeof(const eval_column *));
   size_t used = 0, count = 0;
   int code = cells && columns ? CLI_DONE : CLI_FAILED;
-  char a[32];
+  char a[32], settings[EVAL_SETTINGS];
   for (size_t i = 0; !code && i < r->column_count; i++) {
-    if (wanted(w, &r->columns[i])) columns[used++] = &r->columns[i];
+    const eval_column *column = &r->columns[i];
+    if (!wanted(w, column) || !eval_results_values(r, column, suite, NULL)) continue;
+    columns[used++] = column;
   }
-  for (size_t from = 0; !code && from < used; from += MOST_COLUMNS) {
-    size_t here = used - from < MOST_COLUMNS ? used - from : MOST_COLUMNS;
+  for (size_t from = 0, here; !code && from < used; from += here) {
     grid g;
+    here = alike(r, columns + from, used - from, settings);
     if (!open_grid(r->config_count + 1, here + 1, &g)) code = CLI_FAILED;
     if (code) break;
     put(&g, 0, 0, "method");
@@ -279,6 +296,7 @@ static int write_overview(const eval_writing *w, size_t suite) {
             sign_of(&cells[i], measure));
       }
     }
+    if (!code && *settings) remark(out, w->form, settings);
     if (!code) print_grid(out, &g, w->form);
     if (!code && from + here < used) fputc('\n', out);
     free(g.text);
