@@ -353,6 +353,25 @@ class Refusals(Eval):
         self.suite.unlink()
         self.eval(code=FAILED)
 
+    def test_names_of_suites(self):
+        """They are file names, which hold anything; and two of one name would be one suite."""
+        other = self.path("folder")
+        other.mkdir()
+        named = other / "\x1b[31m\n# mine.jsonl"
+        for path in (named, other / "mine.jsonl"):
+            path.write_text(lines(ITEMS[0]))
+        self.assertIn("two suites have the name 'mine'", self.eval(
+            "--suite", other / "mine.jsonl", code=USAGE).err)
+        self.expect(DONE, run("eval", "-m", MODEL, "--suite", named, "--db", self.db, "-q",
+                              "--methods", "random", "--metrics", "span"))
+        page = self.path("page.html")
+        self.expect(DONE, run("eval", "report", self.db, "-o", page))
+        texts = [self.expect(DONE, run("eval", "report", self.db, "--format", form)).out
+                 for form in ("term", "markdown", "latex")]
+        for text in (*texts, page.read_text()):
+            self.assertIn("Suite \\x1b[31m\\n# mine, model", text)
+            self.assertNotIn("\x1b", text)
+
     def test_choices(self):
         for more, said in ((["--metrics", "deletions"], "did you mean deletion?"),
                            (["--mask", "nothing"], "none of zero")):

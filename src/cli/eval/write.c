@@ -61,6 +61,8 @@ static void print_html(FILE *out, const char *text) {
       fputs("&lt;", out);
     else if (*text == '&')
       fputs("&amp;", out);
+    else if ((unsigned char)*text < ' ')
+      cli_print_safe(out, text, 1);
     else
       fputc(*text, out);
   }
@@ -129,13 +131,19 @@ __attribute__((format(printf, 4, 5))) static void heading(FILE *out, eval_form f
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  if (form == EVAL_MARKDOWN) fprintf(out, "\n%.*s %s\n\n", level, "#####", text);
-  if (form == EVAL_TERM) fprintf(out, "\n%s%s%s\n", cli_bold(out), text, cli_plain(out));
-  if (form == EVAL_LATEX) fprintf(out, "\n%% %s\n", text);
-  if (form != EVAL_HTML) return;
-  fprintf(out, "<h%d>", level);
-  print_html(out, text);
-  fprintf(out, "</h%d>\n", level);
+  if (form == EVAL_HTML) {
+    fprintf(out, "<h%d>", level);
+    print_html(out, text);
+    fprintf(out, "</h%d>\n", level);
+    return;
+  }
+  fputc('\n', out);
+  if (form == EVAL_MARKDOWN) fprintf(out, "%.*s ", level, "#####");
+  if (form == EVAL_TERM) fputs(cli_bold(out), out);
+  if (form == EVAL_LATEX) fputs("% ", out);
+  cli_print_safe(out, text, strlen(text)); /* a suite may be called anything */
+  if (form == EVAL_TERM) fputs(cli_plain(out), out);
+  fputs(form == EVAL_MARKDOWN ? "\n\n" : "\n", out);
 }
 
 static void remark(FILE *out, eval_form form, const char *text) {
