@@ -107,11 +107,13 @@ class Build(Data):
         pairs = [("decl: ", "the newt saw our yak .", "the newt saw our yak ."),
                  ("passiv: ", "the newt saw our yaks by her mill .",
                   "our yaks by her mill were seen by the newt ."),
-                 ("passiv: ", "the newt slept .", "the newt slept .")]
+                 ("passiv: ", "the newt slept .", "the newt slept ."),
+                 ("passiv: ", "the newt saw our yaks .",  # longer than any, and not cut short
+                  f"our {'very ' * 50}yaks were seen by the newt .")]
         self.path("passiv_en_nps.test.json").write_text("".join(json.dumps({"translation": {
             "src": src, "prefix": prefix, "tgt": tgt}}) + "\n" for prefix, src, tgt in pairs))
         said, items = self.build("active-passive")
-        self.assertIn("1 items; 1 records", said)
+        self.assertIn("1 items; 2 records", said)
         asked = "\nQuestion: Who were seen by the newt?\nAnswer: our"
         self.assertEqual("The newt saw our yaks by her mill." + asked, items[0]["text"])
         self.assertEqual("Our yaks by her mill were seen by the newt." + asked,

@@ -98,10 +98,15 @@ static bool take_apart(const char *sentence, passive *p) {
   const char *participle = strchr(at + 1, ' ') + 1, *by = strchr(participle, ' ');
   const char *end = strstr(sentence, " .");
   if (!by || strncmp(by, " by ", 4) != 0 || !end || end < by + 4) return false;
+  if ((size_t)(at - sentence) >= sizeof p->patient || (size_t)(by - at - 1) >= sizeof p->verb ||
+      (size_t)(end - by - 4) >= sizeof p->agent) {
+    return false; /* no sentence of this data set is so long */
+  }
   snprintf(p->patient, sizeof p->patient, "%.*s", (int)(at - sentence), sentence);
   snprintf(p->verb, sizeof p->verb, "%.*s", (int)(by - at - 1), at + 1);
   snprintf(p->agent, sizeof p->agent, "%.*s", (int)(end - by - 4), by + 4);
-  return sscanf(p->patient, "%39s %59s", p->determiner, p->noun) == 2;
+  return sscanf(p->patient, "%39s %59s", p->determiner, p->noun) == 2 &&
+         strlen(p->determiner) < 39 && strlen(p->noun) < 59;
 }
 
 /* The sentence without the space before its full stop, as a sentence begins, and a question that
