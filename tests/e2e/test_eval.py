@@ -454,8 +454,23 @@ class Report(Eval):
                            (["--measures", "dsa,sensitivity"], "heta eval --metrics sensitivity"),
                            (["--chart", "cost"], "-o FILE.svg"),
                            (["--format", "csv", "-o", self.path("r.md")], "--format"),
+                           (["--format", "term", "-o", self.path("r.md")], "--format"),
+                           (["--chart", "measures", "-o", self.path("r.md")], "-o FILE.svg"),
+                           (["-y"], "no -o"),
+                           (["--measures", ","], "names no measure"),
+                           (["--measures", "paraphrase"], "a paraphrase"),
                            (["--against", "ocllusion"], "did you mean 'occlusion'?")):
             self.refuse(USAGE, *name[:3], *more, said=[said])
+
+        # What eval cannot add is not promised.
+        self.execute("DELETE FROM measure WHERE metric IN ('alignment', 'dsa', 'aopc')")
+        self.execute("UPDATE metric SET problem = 'it broke' WHERE metric = 'aopc'")
+        self.refuse(USAGE, *name, "--measures", "f1", said=["metrics alignment adds it"])
+        self.refuse(USAGE, *name, "--measures", "aopc", said=["tried", "it broke"])
+        self.execute("UPDATE item SET spans = replace(spans, 'distractor', 'support')")
+        self.refuse(USAGE, *name, "--measures", "dsa", said=["distractor spans, and no question"])
+        self.execute("UPDATE item SET spans = replace(spans, 'gold', 'golden')")
+        self.refuse(USAGE, *name, "--measures", "f1", said=["gold spans, and no question here"])
 
     def test_labels_tell_apart_what_was_run_twice(self):
         ask = ["eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q", "--metrics",

@@ -137,13 +137,8 @@ static int check_method(const char *typed, const char *text, eval_method *method
 static bool is_config(const eval_config *config, const eval_method *method) {
   if (strcmp(config->method, method->info->name) != 0) return false;
   for (const char *at = config->options; *at;) {
-    size_t length = strcspn(at, " "), name = strcspn(at, "= ");
-    const heta_option_info *option = cli_method_option(method->info, at, name);
-    const char *value = option ? eval_method_value(method, option->name) : "";
-    if (length <= name || strlen(value) != length - name - 1 ||
-        memcmp(value, at + name + 1, length - name - 1) != 0) {
-      return false;
-    }
+    size_t length = strcspn(at, " ");
+    if (!eval_has_word(method->resolved, at, length)) return false;
     at += length + (at[length] == ' ');
   }
   return true;

@@ -15,6 +15,11 @@ typedef struct report_arguments {
   bool answered, overwrite;
 } report_arguments;
 
+static void set_defaults(void *untyped) {
+  report_arguments *arguments = untyped;
+  arguments->format = arguments->chart = -1; /* not given */
+}
+
 /* What a file's name says it should hold; FORM_SVG is one chart. */
 enum { FORM_SVG = EVAL_HTML + 1, FORM_NONE };
 static const struct extension {
@@ -78,8 +83,57 @@ static bool is_word(const char *word, size_t length, const char *name) {
   return strlen(name) == length && memcmp(word, name, length) == 0;
 }
 
+/* Why a metric was tried and gave nothing, once; "" when no record says so. */
+static int find_problem(eval_store *store, const heta_metric_info *metric, char room[CLI_MESSAGE]) {
+  sqlite3_stmt *s = eval_store_prepare(
+      store, "SELECT problem FROM metric WHERE metric = ? AND problem IS NOT NULL LIMIT 1");
+  if (!s) return CLI_FAILED;
+  *room = 0;
+  sqlite3_bind_text(s, 1, metric->name, -1, SQLITE_STATIC);
+  int got = eval_store_step(store, s);
+  if (got == SQLITE_ROW) {
+    snprintf(room, CLI_MESSAGE, "%s", (const char *)sqlite3_column_text(s, 0));
+  }
+  sqlite3_finalize(s);
+  return got == SQLITE_ROW || got == SQLITE_DONE ? CLI_DONE : CLI_FAILED;
+}
+
+/* What questions and methods must have that the database does not tell of. */
+static const char *condition_of(const heta_metric_info *metric) {
+  if (metric->needs & HETA_METRIC_NEEDS_FOIL) return ", to questions with a foil";
+  if (metric->needs & HETA_METRIC_NEEDS_PARAPHRASE) return ", to questions with a paraphrase";
+  if (metric->needs & HETA_METRIC_NEEDS_WHOLE) return ", to HETA with windows or cheaper parts";
+  return "";
+}
+
+/* Says that nothing here has a measure that there is, why, and what could be done. */
+static int say_lacking(eval_store *store, const eval_results *results,
+                       const heta_metric_info *metric, const char *word, size_t length) {
+  const char *whose = results->answered ? "no question that the model answers" : "no question here";
+  unsigned lacks = metric->needs & ~results->roles;
+  bool gold = lacks & HETA_METRIC_NEEDS_GOLD, distractor = lacks & HETA_METRIC_NEEDS_DISTRACTOR;
+  char problem[CLI_MESSAGE];
+  if (gold || distractor) {
+    return cli_fail(CLI_USAGE, "--measures: '%.*s' is taken from %s spans, and %s has any",
+                    (int)length, word,
+                    gold && distractor ? "gold and distractor"
+                    : gold             ? "gold"
+                                       : "distractor",
+                    whose);
+  }
+  int code = find_problem(store, metric, problem);
+  if (code) return code;
+  if (*problem) {
+    return cli_fail(CLI_USAGE, "--measures: %s has '%.*s': %s was tried, and could not be had: %s",
+                    whose, (int)length, word, metric->name, problem);
+  }
+  return cli_fail(CLI_USAGE, "--measures: %s has '%.*s' yet: heta eval --metrics %s adds it%s",
+                  whose, (int)length, word, metric->name, condition_of(metric));
+}
+
 /* Whether a table can be made of what one word of --measures names. */
-static int check_measure(const eval_results *results, const char *word, size_t length) {
+static int check_measure(eval_store *store, const eval_results *results, const char *word,
+                         size_t length) {
   cli_nearest nearest = {.name = word, .length = length};
   const heta_metric_info *known = NULL;
   bool curve = false;
@@ -102,11 +156,7 @@ static int check_measure(const eval_results *results, const char *word, size_t l
       cli_nearest_try(&nearest, metric->measures[k].name);
     }
   }
-  if (known) {
-    return cli_fail(CLI_USAGE,
-                    "--measures: the database has no '%.*s' yet: heta eval --metrics %s adds it",
-                    (int)length, word, known->name);
-  }
+  if (known) return say_lacking(store, results, known, word, length);
   if (nearest.best) {
     return cli_fail(CLI_USAGE, "--measures: there is no measure '%.*s': did you mean %s?",
                     (int)length, word, nearest.best);
@@ -115,18 +165,21 @@ static int check_measure(const eval_results *results, const char *word, size_t l
                   (int)length, word);
 }
 
-static int check_measures(const eval_results *results, const char *list) {
+static int check_measures(eval_store *store, const eval_results *results, const char *list) {
   int code = CLI_DONE;
+  size_t words = 0;
   if (strcmp(list, "all") == 0) return code;
   for (const char *at = list; !code && *at;) {
     size_t length = strcspn(at, ",");
-    if (length) code = check_measure(results, at, length);
+    if (length) code = check_measure(store, results, at, length);
+    words += length > 0;
     at += length + (at[length] == ',');
   }
-  return code;
+  return words ? code : cli_fail(CLI_USAGE, "--measures names no measure");
 }
 
-static int check(const report_arguments *arguments, const eval_results *results) {
+static int check(const report_arguments *arguments, eval_store *store,
+                 const eval_results *results) {
   size_t suite;
   if (!results->question_count) {
     return cli_fail(CLI_FAILED, "'%s' has no scores yet%s", arguments->parsed.words.items[0],
@@ -134,7 +187,7 @@ static int check(const report_arguments *arguments, const eval_results *results)
   }
   int code = arguments->suite ? eval_results_suite(results, arguments->suite, &suite) : CLI_DONE;
   if (code) return code;
-  return arguments->measures ? check_measures(results, arguments->measures) : CLI_DONE;
+  return arguments->measures ? check_measures(store, results, arguments->measures) : CLI_DONE;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -161,7 +214,8 @@ static int write_one(const report_arguments *arguments, eval_writing *writing, i
   writing->form = (eval_form)form;
   if (form != FORM_SVG) return eval_write(writing);
   bool drawn;
-  int code = eval_chart_write(out, writing->results, (eval_chart)arguments->chart,
+  int chart = arguments->chart >= 0 ? arguments->chart : EVAL_CHART_MEASURES;
+  int code = eval_chart_write(out, writing->results, (eval_chart)chart,
                               suite_of(arguments, writing->results), &drawn);
   if (code || drawn) return code;
   return cli_fail(CLI_FAILED, "the database has nothing for this chart yet");
@@ -178,19 +232,23 @@ static int write_file(const report_arguments *arguments, eval_writing *writing, 
 
 static int check_output(const report_arguments *arguments, int *form) {
   const char *path = arguments->output;
-  *form = path ? form_of(path) : arguments->format;
+  bool format = arguments->format >= 0, chart = arguments->chart >= 0;
+  *form = path ? form_of(path) : format ? arguments->format : EVAL_TERM;
   if (*form == FORM_NONE) {
     return cli_fail(CLI_USAGE, "'%s': the name must end in .txt, .md, .tex, .csv, .html or .svg",
                     path);
   }
-  if (path && arguments->format) {
+  if (path && format) {
     return cli_fail(CLI_USAGE,
                     "--format is for what is printed: the end of a file's name says what "
                     "it gets, and '%s' is one",
                     path);
   }
-  if (arguments->chart && *form != FORM_SVG) {
+  if (chart && *form != FORM_SVG) {
     return cli_fail(CLI_USAGE, "--chart needs -o FILE.svg; -o FILE.html has all charts");
+  }
+  if (!path && arguments->overwrite) {
+    return cli_fail(CLI_USAGE, "-y replaces the file that -o names, and there is no -o");
   }
   if (path && !arguments->overwrite && access(path, F_OK) == 0) {
     return cli_fail(CLI_USAGE, "'%s' exists; -y replaces it", path);
@@ -206,9 +264,10 @@ static int run(void *untyped) {
   if (!code) code = eval_store_read(arguments->parsed.words.items[0], &store);
   if (code) return code;
   code = eval_results_read(&store, arguments->answered, &results);
+  bool read = !code;
+  if (!code) code = check(arguments, &store, &results);
   eval_store_close(&store);
-  if (code) return code;
-  code = check(arguments, &results);
+  if (!read) return code;
   if (!code) {
     eval_writing writing = {.results = &results,
                             .measures = arguments->measures,
@@ -253,6 +312,7 @@ const cli_command cli_eval_report = {
     .least_words = 1,
     .most_words = 1,
     .arguments_size = sizeof(report_arguments),
+    .set_defaults = set_defaults,
     .run = run,
     .notes =
         "Values are means over questions; measures that are defined against a control are the "

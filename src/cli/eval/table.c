@@ -42,10 +42,25 @@ static int suite_index(eval_results *r, const char *name, size_t *index) {
   return r->suites[r->suite_count++] ? CLI_DONE : no_memory();
 }
 
+/* Which spans an item has, of "0 3 gold;7 10 distractor". */
+static unsigned roles_of(const char *spans) {
+  unsigned roles = 0;
+  for (const char *at = spans; *at;) {
+    size_t length = strcspn(at, ";"), before = 0;
+    for (int spaces = 0; before < length && spaces < 2; before++) spaces += at[before] == ' ';
+    const char *role = at + before;
+    size_t own = length - before;
+    if (own == 4 && !memcmp(role, "gold", own)) roles |= HETA_METRIC_NEEDS_GOLD;
+    if (own == 10 && !memcmp(role, "distractor", own)) roles |= HETA_METRIC_NEEDS_DISTRACTOR;
+    at += length + (at[length] == ';');
+  }
+  return roles;
+}
+
 /* Questions with any scores, in the order of the database; sources are numbered as they come. */
 static int read_questions(eval_store *store, bool answered, eval_results *r) {
   sqlite3_stmt *s = eval_store_prepare(
-      store, "SELECT item.id, suite, source, max(rank), avg(logprob) FROM item JOIN score ON"
+      store, "SELECT item.id, suite, source, max(rank), avg(logprob), spans FROM item JOIN score ON"
              " score.item = item.id GROUP BY item.id ORDER BY suite, source, item.id");
   char *last = NULL;
   size_t last_suite = SIZE_MAX;
@@ -57,6 +72,7 @@ static int read_questions(eval_store *store, bool answered, eval_results *r) {
     if (!grown) code = no_memory();
     if (code) break;
     r->questions = grown;
+    r->roles |= roles_of(text_of(s, 5));
     eval_question *q = &r->questions[r->question_count++];
     *q = (eval_question){
         .id = sqlite3_column_int64(s, 0), .rank = rank, .logprob = sqlite3_column_double(s, 4)};
@@ -106,8 +122,7 @@ static bool same_label(const eval_results *r, size_t i, size_t k) {
   return i != k && !strcmp(r->configs[i].label, r->configs[k].label);
 }
 
-/* Whether a word is one of those of a text. */
-static bool has_word(const char *text, const char *word, size_t length) {
+bool eval_has_word(const char *text, const char *word, size_t length) {
   for (const char *at = text; *at;) {
     size_t own = strcspn(at, " ");
     if (own == length && !memcmp(at, word, length)) return true;
@@ -119,7 +134,8 @@ static bool has_word(const char *text, const char *word, size_t length) {
 /* Whether all other configs of the same label have this option, with this value. */
 static bool all_have(const eval_results *r, size_t index, const char *option, size_t length) {
   for (size_t k = 0; k < r->config_count; k++) {
-    if (same_label(r, index, k) && !has_word(r->configs[k].options, option, length)) return false;
+    if (same_label(r, index, k) && !eval_has_word(r->configs[k].options, option, length))
+      return false;
   }
   return true;
 }
@@ -385,7 +401,7 @@ const char *eval_results_apart(const eval_results *results, const eval_column *c
     bool shared = true;
     for (size_t i = 0; shared && i < results->column_count; i++) {
       const eval_column *other = &results->columns[i];
-      shared = other->measure != column->measure || has_word(other->settings, at, length);
+      shared = other->measure != column->measure || eval_has_word(other->settings, at, length);
     }
     if (!shared) {
       used += (size_t)snprintf(room + used, EVAL_SETTINGS - used, "%s%.*s", used ? " " : "",

@@ -34,6 +34,7 @@ typedef struct eval_results {
   bool answered; /* only questions whose target was the model's first choice */
   char model[256], fingerprint[128], made_by[64];
   char **suites;
+  unsigned roles; /* HETA_METRIC_NEEDS_GOLD, …_DISTRACTOR: what some question has spans of */
   size_t suite_count, config_count, question_count, column_count, source_count;
   eval_config *configs;
   eval_question *questions;
@@ -75,6 +76,8 @@ enum { EVAL_SETTINGS = 160 };
 const char *eval_results_apart(const eval_results *results, const eval_column *column,
                                char room[EVAL_SETTINGS]);
 
+/* Whether a word is one of those of a text such as "beta=0.5 gamma=0.5". */
+bool eval_has_word(const char *text, const char *word, size_t length);
 /* The value of an option in "beta=0.5 gamma=0.5 …"; NaN when there is none. */
 double eval_option_number(const char *options, const char *name);
 /* Whether two configs differ in beta and gamma at most. */
