@@ -105,8 +105,10 @@ static void human(uint64_t bytes, char *out, size_t size) {
   double value = (double)bytes;
   if (value >= 1 << 30)
     snprintf(out, size, "%.2fG", ceil(value / (1 << 30) * 100) / 100);
-  else
+  else if (value >= 1 << 20)
     snprintf(out, size, "%.0fM", ceil(value / (1 << 20)));
+  else
+    snprintf(out, size, "%.0fK", ceil(value / (1 << 10)));
 }
 
 static heta_status fit_memory(heta_job *job, heta_error *error) {
