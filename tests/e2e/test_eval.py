@@ -645,6 +645,7 @@ class Report(Eval):
         for line in ("  mask=mean", "  mask=zero", "deletion_auc, mask=mean",
                      "deletion_auc, mask=zero"):
             self.assertEqual(1, term.splitlines().count(line))
+        self.assertRegex(term, r"\n  mask=mean\n  method .*\n  occlusion .*\n\n  mask=zero\n")
 
     def measure_errors(self, methods, *more):
         self.expect(DONE, run("eval", "-m", MODEL, "--suite", self.suite, "--db", self.db, "-q",
@@ -661,6 +662,8 @@ class Report(Eval):
         alone = self.expect(DONE, run(*fit, "heta+probes=2"))
         self.assertEqual(["", 3, 2], [alone.err, alone.json["questions"], alone.json["sources"]])
         methods = "heta+probes=2,heta+probes=2+gamma=0,heta+probes=2+beta=0"
+        self.assertIn("attribute … --probes 2 --beta", self.expect(DONE, run(
+            "calibrate", self.db, "--method", "heta+probes=2")).out)
         self.measure_errors(methods, "--limit", 1, "--mask", "mean", "--subsets", 2)
         both = self.expect(DONE, run(*fit, "heta+gate=flow+probes=2"), "most questions",
                            "'mask=zero draws=10 subsets=64 seed=0' (3)", "subsets=2 seed=0' (1)")

@@ -415,7 +415,24 @@ static int write_fit(const char *path, bool overwrite, json_t *object) {
   return code;
 }
 
-static int print_fit(const fit *f, const char *method) {
+/* " --scale sum": options other than weights, as they are typed; a flag takes its value after '='.
+ */
+static int print_options(const eval_config *config) {
+  const heta_method_info *info = heta_method_find(config->method);
+  char *text = method_text(config);
+  for (const char *at = text ? strchr(text, '+') : NULL; at; at = strchr(at + 1, '+')) {
+    size_t name = strcspn(at + 1, "="), value = strcspn(at + 1, "+") - name - 1;
+    const heta_option_info *option = cli_method_option(info, at + 1, name);
+    bool flag = option && option->type == HETA_OPTION_FLAG;
+    if (!strncmp(at, "+beta=", 6) || !strncmp(at, "+gamma=", 7)) continue;
+    printf(" --%.*s%c%.*s", (int)name, at + 1, flag ? '=' : ' ', (int)value, at + name + 2);
+  }
+  free(text);
+  return text ? CLI_DONE : CLI_FAILED;
+}
+
+/* config: the one that was fitted, whose options go with the weights. */
+static int print_fit(const fit *f, const char *method, const eval_config *config) {
   const double at[] = {f->at.beta, f->at.gamma, f->at.r2};
   const double low[] = {f->low.beta, f->low.gamma, f->low.r2};
   const double high[] = {f->high.beta, f->high.gamma, f->high.r2};
@@ -429,13 +446,15 @@ static int print_fit(const fit *f, const char *method) {
       printf("–\n");
   }
   printf("  drops measured with %s\n", f->settings);
-  printf("\nheta attribute … --beta %.6g --gamma %.6g\n", at[0], at[1]);
+  printf("\nheta attribute …");
+  if (print_options(config)) return cli_fail(CLI_FAILED, "out of memory");
+  printf(" --beta %.6g --gamma %.6g\n", at[0], at[1]);
   return cli_close_output(CLI_DONE);
 }
 
-/* The fit of what is asked, from what the database has. *options: those it was made for. */
+/* The fit of what is asked, from what the database has. *fitted: what it was made for. */
 static int calibrate(const calibrate_arguments *arguments, const eval_results *r, fit *f,
-                     const char **options) {
+                     const eval_config **fitted) {
   const char *method = arguments->method;
   char command[COMMAND];
   size_t suite = SIZE_MAX, parts[PARTS], named = eval_results_find(r, method);
@@ -453,7 +472,7 @@ static int calibrate(const calibrate_arguments *arguments, const eval_results *r
   }
   if (!code) code = fit_all(r, &m, suite, parts, f);
   if (!code) code = check_fit(f, method);
-  if (!code) *options = r->configs[parts[BOTH]].options;
+  if (!code) *fitted = &r->configs[parts[BOTH]];
   close_asked(&a);
   return code;
 }
@@ -470,7 +489,8 @@ static int check_output(const calibrate_arguments *arguments) {
 
 static int run(void *untyped) {
   const calibrate_arguments *arguments = untyped;
-  const char *method = arguments->method, *fitted;
+  const char *method = arguments->method;
+  const eval_config *fitted;
   eval_store store;
   eval_results results;
   fit f;
@@ -482,13 +502,13 @@ static int run(void *untyped) {
   if (code) return code;
   code = calibrate(arguments, &results, &f, &fitted);
   if (!code && arguments->format) {
-    code = cli_json_print(fit_json(&f, method, &results, fitted));
+    code = cli_json_print(fit_json(&f, method, &results, fitted->options));
   } else if (!code) {
-    code = print_fit(&f, method);
+    code = print_fit(&f, method, fitted);
   }
   if (!code && arguments->output) {
-    code =
-        write_fit(arguments->output, arguments->overwrite, fit_json(&f, method, &results, fitted));
+    code = write_fit(arguments->output, arguments->overwrite,
+                     fit_json(&f, method, &results, fitted->options));
   }
   eval_results_free(&results);
   return code;

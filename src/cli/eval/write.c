@@ -273,6 +273,18 @@ static size_t alike(const eval_results *r, const eval_column *const *columns, si
   return here;
 }
 
+/* Takes away the rows that have a name alone. */
+static void drop_empty(grid *g) {
+  size_t kept = 1;
+  for (size_t row = 1; row < g->rows; row++) {
+    bool empty = true;
+    for (size_t c = 1; c < g->columns; c++) empty &= !*g->text[row * g->columns + c];
+    if (empty) continue;
+    memmove(g->text[kept++ * g->columns], g->text[row * g->columns], g->columns * CELL);
+  }
+  g->rows = kept;
+}
+
 /* Methods × measures, the values alone: several grids when there are many measures. */
 static int write_overview(const eval_writing *w, size_t suite) {
   FILE *out = w->out;
@@ -304,7 +316,10 @@ static int write_overview(const eval_writing *w, size_t suite) {
             sign_of(&cells[i], measure));
       }
     }
-    if (!code && *settings) remark(out, w->form, settings);
+    if (!code && *settings) {
+      drop_empty(&g);
+      remark(out, w->form, settings);
+    }
     if (!code) print_grid(out, &g, w->form);
     if (!code && from + here < used) fputc('\n', out);
     free(g.text);
