@@ -639,6 +639,8 @@ class Report(Eval):
             self.assertNotIn("mask=mean", after[chart])
             for part in ("polyline", "circle", "<title>"):
                 self.assertEqual(before[chart].count(part), after[chart].count(part))
+        self.assertIn(">heta+probes=2</text>", after["sweep"])  # what its points share
+        self.assertNotIn("gamma=0", after["sweep"])
         self.assertIn(">mask=mean<", after["measures"])
         self.assertNotIn("mask=mean", after["ablations"])  # HETA has no value there
         term = self.expect(DONE, run(*report)).out

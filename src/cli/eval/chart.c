@@ -281,7 +281,8 @@ static int draw_measures(FILE *file, const eval_results *r, size_t suite, bool a
 
 typedef struct line {
   const char *label;
-  size_t config; /* decides the colour */
+  char room[128]; /* for a label of its own */
+  size_t config;  /* decides the colour */
   double x[64], y[64];
   size_t points;
 } line;
@@ -427,9 +428,24 @@ static int draw_cost(FILE *file, const eval_results *r, size_t suite, bool *draw
 
 /* ---- The sweep of beta and gamma ------------------------------------------------------------ */
 
+/* "heta+scale=sum+gamma=0 seed 7" without its weights: what the points of a sweep share. */
+static void name_sweep(const char *label, line *out) {
+  size_t used = 0, room = sizeof out->room;
+  for (const char *at = label; *at && used < room;) {
+    size_t length = *at == ' ' ? strlen(at) : 1 + strcspn(at + 1, "+ ");
+    bool weight = !strncmp(at, "+beta=", 6) || !strncmp(at, "+gamma=", 7);
+    if (!weight) {
+      used += (size_t)snprintf(out->room + used, room - used, "%.*s", (int)length, at);
+    }
+    at += length;
+  }
+  out->label = out->room;
+}
+
 /* The configs of HETA that share all but the weights with config `like`, by the share of gamma. */
 static void sweep_of(const eval_results *r, const panel *p, size_t like, line *out) {
-  *out = (line){.config = like, .label = r->configs[like].label};
+  *out = (line){.config = like};
+  name_sweep(r->configs[like].label, out);
   for (size_t c = 0; c < r->config_count && out->points < 64; c++) {
     const eval_cell *cell = cell_of(p, c);
     if (!cell || !eval_config_same_but_weights(&r->configs[c], &r->configs[like])) continue;

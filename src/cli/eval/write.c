@@ -441,7 +441,8 @@ static const char PAGE[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Evaluation</title>\n"
     "<style>body{font:15px/1.4 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .7em;text-align:right;"
-    "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}"
+    "border-bottom:1px solid #ddd}td{white-space:nowrap}"
+    "td:first-child,th:first-child{text-align:left}"
     "svg{display:block;max-width:100%;height:auto;margin:1em "
     "0}p{color:#444}</style></head>\n<body>\n"
     "<h1>Evaluation</h1>\n";
