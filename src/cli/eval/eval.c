@@ -186,7 +186,8 @@ static const cli_option options[] = {
      "where the sets lie that are given by name, as NAME.jsonl; default: here"},
     {0, "methods", NULL, CLI_TEXT, FIELD(methods), "LIST", 0, 0, 0, NULL,
      "methods, comma-separated, each with options behind it: heta,heta+gamma=0+probes=20; all "
-     "(the default; what takes thousands of passes gets +passes=200), quick (64, and four probes), "
+     "(the default; what takes thousands of passes gets +passes=200), quick (32 to 164, and four "
+     "probes), "
      "controls, ablations, sweep"},
     {0, "calibration", NULL, CLI_TEXT, FIELD(calibration), "FILE", 0, 0, 0, NULL,
      "what beta=auto means in a method: the weights that heta calibrate -o FILE fitted"},
