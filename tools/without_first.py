@@ -2,16 +2,18 @@
 """What the first token's score does to a method's ranks: without_first.py DB.sqlite [METHOD …]
 
 Attention gathers on the first token whatever it says, and a gate made of attention hands it the
-score. For each method of an evaluation's database, prints the share of the score that the first
-token has, the average precision of the gold tokens, and the same with the first token put last. The
-average precision is computed here anew and must be the database's.
+score. For each method of an evaluation's database, prints the share of the score that the text's
+first token has, the average precision of the gold tokens, and the same with the first token put
+last. Tokens that are set apart, like BOS, are no part of this. The average precision is computed
+here anew and must be the database's.
 """
 import pathlib
 import sqlite3
 import struct
 import sys
 
-TABLE = """SELECT label, spans, starts, ends, score.score, IFNULL(signed_score, score.score), points
+TABLE = """SELECT label, spans, apart, starts, ends, score.score,
+IFNULL(signed_score, score.score), points
 FROM score
 JOIN item ON item.id = score.item JOIN tokens ON tokens.item = score.item
 JOIN measure ON measure.score = score.id AND measure.name = 'average_precision'
@@ -49,9 +51,11 @@ def main():
     rows = {}
     path = pathlib.Path(sys.argv[1]).resolve().as_uri()
     base = sqlite3.connect(path + "?mode=ro", uri=True)
-    for label, spans, starts, ends, score, ranked, points in base.execute(TABLE):
-        scores, ranked = numbers("d", score), numbers("d", ranked)
-        gold = gold_tokens(spans, numbers("q", starts), numbers("q", ends))
+    for label, spans, apart, *blobs, points in base.execute(TABLE):
+        starts, ends, scores, ranked = [
+            tuple(number for number, is_apart in zip(numbers(kind, blob), apart) if not is_apart)
+            for kind, blob in zip("qqdd", blobs)]
+        gold = gold_tokens(spans, starts, ends)
         known, = numbers("d", points)
         own = average_precision(ranked, gold)
         if abs(own - known) > 1e-9:
