@@ -113,8 +113,9 @@ def main():
             changes = [(abs(over([key for key in drawn if key[1] == setting]) - plain), setting)
                        for setting in GRID]
             most, where = max(changes)
-            print(f"| {method} | {measure} | {plain:.4f} | {most:.4f} | "
-                  f"{100 * most / abs(plain):.1f} | {', '.join(map(str, where))} |")
+            percent = f"{100 * most / abs(plain):.1f}" if plain else "not defined"
+            print(f"| {method} | {measure} | {plain:.4f} | {most:.4f} | {percent} | "
+                  f"{', '.join(map(str, where))} |")
 
 
 if __name__ == "__main__":
