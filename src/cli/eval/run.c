@@ -177,13 +177,20 @@ static int price_of(eval_runner *r, const eval_entry *e, const eval_method *meth
   return code;
 }
 
-static int rate_of_occlusion(eval_runner *r, const eval_entry *e, prices *known) {
+/* How fast matrix products are here, by the dearest method of the first item: at the least
+ * occlusion, since metrics can be far dearer than the methods that they judge. */
+static int learn_rate(eval_runner *r, prices *known) {
   static const char NAME[] = "occlusion";
+  const eval_choice *choice = r->request->choice;
   const price *unused;
   eval_method method = {0};
+  if (!r->entry_count || !r->entries[0].length) return CLI_DONE;
   int code = eval_method_read(NAME, strlen(NAME), &method);
-  if (!code) code = price_of(r, e, &method, known, &unused);
+  if (!code) code = price_of(r, &r->entries[0], &method, known, &unused);
   eval_method_free(&method);
+  for (size_t m = 0; !code && m < choice->method_count; m++) {
+    code = price_of(r, &r->entries[0], &choice->methods[m], known, &unused);
+  }
   return code;
 }
 
@@ -368,15 +375,8 @@ static int plan(eval_runner *r) {
     int kept = eval_store_commit(r->store);
     if (!code) code = kept;
   }
-  /* Methods first, the dearest of which tells how fast matrix products are here: at the least
-   * occlusion, since metrics can be far dearer than the methods that they judge. */
+  if (!code) code = learn_rate(r, &known);
   for (size_t i = 0; !code && i < r->entry_count; i++) {
-    const price *unused;
-    if (i == 0 && r->entries[0].length) code = rate_of_occlusion(r, &r->entries[0], &known);
-    for (size_t m = 0; !code && i == 0 && r->entries[0].length && m < request->choice->method_count;
-         m++) {
-      code = price_of(r, &r->entries[0], &request->choice->methods[m], &known, &unused);
-    }
     memset(asked, 0, metrics * sizeof *asked);
     for (size_t m = 0; !code && r->entries[i].length && m < request->choice->method_count; m++) {
       code = count_missing(r, &r->entries[i], m, &known, asked, &noted);
